@@ -1,0 +1,1 @@
+"""Pipelines: ordered steps from an image to a reading, and measurements."""

@@ -1,0 +1,28 @@
+"""Clinical data that the recurrence nomogram reads; None is missing."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class ClinicalData:
+    """One patient's clinical data (He 2023, Table 1)."""
+
+    age: float | None = None
+    female: bool | None = None
+    asthma: bool | None = None
+    allergic_rhinitis: bool | None = None
+    eosinophils_per_ul: float | None = None
+    smoking: bool | None = None
+    drinking: bool | None = None
+    hypertension: bool | None = None
+    diabetes: bool | None = None
+
+    def values(self) -> dict[str, float | None]:
+        """All fields as numbers (booleans 0 or 1), None where missing."""
+        result: dict[str, float | None] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            result[f.name] = None if value is None or (isinstance(value, float) and np.isnan(value)) else float(value)
+        return result

@@ -1,0 +1,158 @@
+"""The reading: all that was found in one study, with its provenance. Mirrors ``reading.json`` of the contract."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sinusviewer.domain.anatomy import AnySide, Side, Sinus
+from sinusviewer.domain.finding import Detection, Heatmap, ModelReference, Segmentation
+from sinusviewer.domain.image import ImageWarning
+
+
+class SeriesStatus(StrEnum):
+    """What became of a series."""
+
+    READ = "read"
+    REFUSED = "refused"
+    VIEWED_ONLY = "viewed_only"
+
+
+class WatersLabel(StrEnum):
+    """The four-way report of Oh 2021, and what is said when the side is unverified."""
+
+    NORMAL = "normal"
+    RIGHT = "right"
+    LEFT = "left"
+    BILATERAL = "bilateral"
+    UNVERIFIED = "unverified"
+
+
+@dataclass(frozen=True, slots=True)
+class SideScore:
+    """The score of one antrum, 0-1; ``positive`` is ``score >= threshold``."""
+
+    side: AnySide
+    score: float
+    positive: bool
+    subclass: str = ""
+    """Hint at the form of disease (air_fluid, full_opacification, cyst, mucosal_thickening); empty where negative."""
+    normal_evidence: float | None = None
+    """The network's own score for "a clear antrum is seen here"; None for the published variant."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatersReading:
+    """A Waters' view, read."""
+
+    label: WatersLabel
+    sides: tuple[SideScore, SideScore]
+    face_box: tuple[float, float, float, float]
+    boxes: tuple[Detection, ...]
+    threshold: float
+    model: ModelReference
+    patch_model: ModelReference | None = None
+    calibrated_on: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SinusMeasurement:
+    """One sinus of one side on CT. Values are None where they cannot be known."""
+
+    sinus: Sinus
+    side: Side
+    volume_ml: float | None
+    opacified_fraction: float | None
+    mean_hu: float | None
+    lund_mackay: int | None
+    complete: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LundMackay:
+    """Totals; the ostiomeatal complex is proposed and a reader may change it."""
+
+    right: int | None
+    left: int | None
+    ostiomeatal_right: int | None
+    ostiomeatal_left: int | None
+
+    @property
+    def total(self) -> int | None:
+        return None if self.right is None or self.left is None else self.right + self.left
+
+
+@dataclass(frozen=True, slots=True)
+class SliceProbability:
+    """The probability of ECRS on one slice."""
+
+    sop_instance_uid: str
+    probability: float
+    slice_index: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class EndotypeReading:
+    """Probability of eosinophilic CRS; ECRS = eosinophils >= 10 % of inflammatory cells in tissue (Hua 2022)."""
+
+    probability_ecrs: float
+    slices: tuple[SliceProbability, ...]
+    models: tuple[ModelReference, ...]
+    threshold: float
+    attention_probability: float | None = None
+    spread: float | None = None
+    heat_inside_mask: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecurrenceReading:
+    """Recurrence after surgery: radiomic score, risk and how it comes about (He 2023)."""
+
+    dlr_score: float
+    risk: float | None
+    risk_interval: tuple[float, float]
+    missing: tuple[str, ...]
+    points: dict[str, float]
+    total_points: float | None
+    model: ModelReference | None = None
+    nomogram_cohort: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How a series came to be read: when, on what, how long each step took."""
+
+    created: str = ""
+    software: str = ""
+    device: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+    input_sop_instance_uids: tuple[str, ...] = ()
+    override_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesReading:
+    """All that was found in one series."""
+
+    series_instance_uid: str
+    modality: str
+    status: SeriesStatus
+    reason: str | None = None
+    warnings: tuple[ImageWarning, ...] = ()
+    sop_instance_uid: str = ""
+    waters: WatersReading | None = None
+    sinuses: tuple[SinusMeasurement, ...] = ()
+    lund_mackay: LundMackay | None = None
+    endotype: EndotypeReading | None = None
+    recurrence: RecurrenceReading | None = None
+    segmentation: Segmentation | None = None
+    heatmaps: tuple[Heatmap, ...] = ()
+    segmentation_model: ModelReference | None = None
+    provenance: Provenance = field(default_factory=Provenance)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """All that was found in one study."""
+
+    study_instance_uid: str
+    series: tuple[SeriesReading, ...] = ()

@@ -1,0 +1,1 @@
+"""Pixels in: scanning, decoding, geometry, grey values, preprocessing."""

@@ -1,0 +1,1 @@
+"""Trained networks through ONNX Runtime: cards, registry, sessions."""

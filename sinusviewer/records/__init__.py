@@ -1,0 +1,1 @@
+"""What is kept: the study index, findings with their history, the journal."""

@@ -1,0 +1,1 @@
+"""Reports: their content as data, and its renderings."""

@@ -1,0 +1,1 @@
+"""Virtual patients: anatomy, disease, CT and radiographs of them, cohorts."""
