@@ -101,6 +101,8 @@ class EndotypeReading:
     attention_probability: float | None = None
     spread: float | None = None
     heat_inside_mask: float | None = None
+    calibrated_on: str = ""
+    """What the probability was calibrated on; empty where it was not."""
 
 
 @dataclass(frozen=True, slots=True)
