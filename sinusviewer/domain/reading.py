@@ -82,6 +82,17 @@ class LundMackay:
 
 
 @dataclass(frozen=True, slots=True)
+class AirMeasurement:
+    """Enclosed air in a head CT, measured by a threshold and rules, without a network; says nothing of opacification."""
+
+    method: str
+    threshold_hu: float
+    right_ml: float | None
+    left_ml: float | None
+    total_ml: float
+
+
+@dataclass(frozen=True, slots=True)
 class SliceProbability:
     """The probability of ECRS on one slice."""
 
@@ -150,6 +161,7 @@ class SeriesReading:
     heatmaps: tuple[Heatmap, ...] = ()
     segmentation_model: ModelReference | None = None
     provenance: Provenance = field(default_factory=Provenance)
+    air: AirMeasurement | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
