@@ -78,7 +78,9 @@ SINUS_CODES: dict[tuple[Sinus, Side], Structure] = {
 }
 
 MIRRORED: dict[Structure, Structure] = {
-    s: Structure[s.name.replace("RIGHT_", "LEFT_") if s.name.startswith("RIGHT_") else s.name.replace("LEFT_", "RIGHT_")]
+    s: Structure[
+        s.name.replace("RIGHT_", "LEFT_") if s.name.startswith("RIGHT_") else s.name.replace("LEFT_", "RIGHT_")
+    ]
     for s in Structure
 }
 """The same structure on the other side; midline structures map to themselves."""

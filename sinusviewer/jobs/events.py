@@ -87,7 +87,8 @@ class MetricLogged:
 Event = JobStarted | JobProgress | JobPartial | JobMessage | JobFinished | JobFailed | JobCancelled | MetricLogged
 TERMINAL = (JobFinished, JobFailed, JobCancelled)
 _CLASSES: dict[str, type[Any]] = {
-    c.kind: c for c in (JobStarted, JobProgress, JobPartial, JobMessage, JobFinished, JobFailed, JobCancelled, MetricLogged)
+    c.kind: c
+    for c in (JobStarted, JobProgress, JobPartial, JobMessage, JobFinished, JobFailed, JobCancelled, MetricLogged)
 }
 
 

@@ -187,6 +187,10 @@ class JobRunner:
         except MemoryError:
             return JobFailed(job.id, "There is not enough memory for this.", "Close other studies and try again.")
         except Exception as error:  # noqa: BLE001 - the one place where a job's unknown failure becomes an event
-            return JobFailed(job.id, f"Unexpected error: {type(error).__name__}.", "Copy the details for support.",
-                             traceback.format_exc())
+            return JobFailed(
+                job.id,
+                f"Unexpected error: {type(error).__name__}.",
+                "Copy the details for support.",
+                traceback.format_exc(),
+            )
         return JobCancelled(job.id) if job.token.cancelled else JobFinished(job.id, result)

@@ -1,0 +1,100 @@
+"""What a reader has set on screen, as data: planes, tools, layouts, the state of one view, marks made by hand."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sinusviewer.domain.image import Window
+
+
+class Plane(StrEnum):
+    """How a view cuts an image. FILM is the image as stored: a radiograph or a stack that forms no volume."""
+
+    FILM = "film"
+    AXIAL = "axial"
+    CORONAL = "coronal"
+    SAGITTAL = "sagittal"
+
+
+class Tool(StrEnum):
+    """What dragging the left mouse button does."""
+
+    POINTER = "pointer"
+    WINDOW = "window"
+    ZOOM = "zoom"
+    PAN = "pan"
+    LENGTH = "length"
+    ANGLE = "angle"
+    ELLIPSE = "ellipse"
+    RECTANGLE = "rectangle"
+    PROBE = "probe"
+    BOX = "box"
+    MAGNIFIER = "magnifier"
+
+
+class LayoutKind(StrEnum):
+    """How the views are arranged."""
+
+    ONE = "one"
+    TWO = "two"
+    FOUR = "four"
+    MPR = "mpr"  # coronal large, axial and sagittal beside
+    SINUS_CT = "sinus_ct"  # bone and soft tissue side by side, axial and sagittal below
+
+
+@dataclass(frozen=True, slots=True)
+class ViewState:
+    """Everything one view shows. ``zoom`` is screen pixels per image column, None fits; ``center`` is (column, row)."""
+
+    series_key: str = ""
+    plane: Plane = Plane.FILM
+    slice_index: int = 0
+    window: Window | None = None
+    inverted: bool = False
+    flipped: bool = False
+    quarter_turns: int = 0
+    zoom: float | None = None
+    center: tuple[float, float] | None = None
+    mirror_compare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A mark made by a person on one slice; points are (column, row) in image pixels (centres at whole numbers + 0.5)."""
+
+    kind: Tool
+    plane: Plane
+    slice_index: int
+    points: tuple[tuple[float, float], ...]
+    identifier: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyImage:
+    """A slice a reader wants to find again."""
+
+    series_key: str
+    plane: Plane
+    slice_index: int
+    sop_instance_uid: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayState:
+    """What all views share."""
+
+    tool: Tool = Tool.POINTER
+    layout: LayoutKind = LayoutKind.ONE
+    linked: bool = True
+    show_corners: bool = True
+    show_boxes: bool = True
+    show_masks: bool = True
+    masks_outlined: bool = False
+    mask_opacity: float = 0.35
+    show_heatmap: bool = False
+    heatmap_opacity: float = 0.45
+    show_crosshair: bool = True
+    ai_hidden: bool = False
+    """True while the hide key is held."""
+    thresholds: dict[str, float] = field(default_factory=dict)
+    """A reader's own threshold per task; absent means the model card's."""

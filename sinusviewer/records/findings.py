@@ -1,0 +1,136 @@
+"""The history of findings, study notes and signed reports: written at once, appended to, never overwritten.
+
+Every accept, edit and reject is a row of its own with reader and time, committed before the screen changes; after a kill the
+rows are replayed. The network's original stays as the first row of its finding.
+"""
+
+import getpass
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from sinusviewer.records.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class FindingEvent:
+    """One step in the life of a finding; ``content`` is the finding as plain data after that step."""
+
+    number: int
+    at: str
+    reader: str
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    finding_id: str
+    action: str
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedReport:
+    """A report that can no longer change; a later one may be an addendum to it."""
+
+    number: int
+    at: str
+    reader: str
+    addendum_to: int | None
+    content: dict[str, Any]
+
+
+def current_reader() -> str:
+    """The account's name, as far as the system knows it."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no account database (containers, some Windows services)
+        return "unknown"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+class FindingStore:
+    """Appends to and replays the history."""
+
+    ACTIONS = (
+        "proposed",
+        "added",
+        "accepted",
+        "edited",
+        "rejected",
+        "restored",
+        "side_confirmed",
+        "override",
+        "undone",
+        "redone",
+    )
+
+    def __init__(self, database: Database, reader: str | None = None) -> None:
+        self._database = database
+        self.reader = reader or current_reader()
+
+    def record(
+        self, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str, finding_id: str, action: str,
+        content: dict[str, Any],
+    ) -> int:  # fmt: skip
+        """Append one event; returns its number. On disk when this returns."""
+        if action not in self.ACTIONS:
+            raise ValueError(f"unknown action {action!r}")
+        with self._database.transaction() as connection:
+            cursor = connection.execute(
+                "INSERT INTO finding_event (at, reader, study_instance_uid, series_instance_uid, sop_instance_uid, finding_id,"
+                " action, content) VALUES (?,?,?,?,?,?,?,?)",
+                (_now(), self.reader, study_instance_uid, series_instance_uid, sop_instance_uid, finding_id, action,
+                 json.dumps(content)),
+            )  # fmt: skip
+        return int(cursor.lastrowid or 0)
+
+    def history(self, study_instance_uid: str) -> tuple[FindingEvent, ...]:
+        """All events of a study, oldest first."""
+        rows = self._database.query(
+            "SELECT number, at, reader, study_instance_uid, series_instance_uid, sop_instance_uid, finding_id, action, content"
+            " FROM finding_event WHERE study_instance_uid=? ORDER BY number",
+            (study_instance_uid,),
+        )
+        return tuple(FindingEvent(*row[:8], json.loads(row[8])) for row in rows)
+
+    def latest(self, study_instance_uid: str) -> dict[str, FindingEvent]:
+        """The last event of every finding: what a replay after a kill restores."""
+        return {event.finding_id: event for event in self.history(study_instance_uid)}
+
+    def set_note(self, study_instance_uid: str, name: str, content: dict[str, Any]) -> None:
+        """Save plain data with a study (clinical data, key images, confirmed side), replacing the note of that name."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO study_note VALUES (?,?,?,?) ON CONFLICT (study_instance_uid, name)"
+                " DO UPDATE SET content=excluded.content, at=excluded.at",
+                (study_instance_uid, name, json.dumps(content), _now()),
+            )
+
+    def note(self, study_instance_uid: str, name: str) -> dict[str, Any] | None:
+        sql = "SELECT content FROM study_note WHERE study_instance_uid=? AND name=?"
+        rows = self._database.query(sql, (study_instance_uid, name))
+        return cast(dict[str, Any], json.loads(rows[0][0])) if rows else None
+
+    def sign(self, study_instance_uid: str, content: dict[str, Any], addendum_to: int | None = None) -> int:
+        """Store a report for good. The first is the report, every later one an addendum to an earlier one."""
+        signed = {report.number for report in self.signed_reports(study_instance_uid)}
+        if addendum_to is None and signed:
+            raise ValueError("the study has a signed report: a change is an addendum")
+        if addendum_to is not None and addendum_to not in signed:
+            raise ValueError("an addendum names a signed report of the same study")
+        with self._database.transaction() as connection:
+            cursor = connection.execute(
+                "INSERT INTO signed_report (study_instance_uid, at, reader, addendum_to, content) VALUES (?,?,?,?,?)",
+                (study_instance_uid, _now(), self.reader, addendum_to, json.dumps(content)),
+            )
+        return int(cursor.lastrowid or 0)
+
+    def signed_reports(self, study_instance_uid: str) -> tuple[SignedReport, ...]:
+        rows = self._database.query(
+            "SELECT number, at, reader, addendum_to, content FROM signed_report WHERE study_instance_uid=? ORDER BY number",
+            (study_instance_uid,),
+        )
+        return tuple(SignedReport(*row[:4], json.loads(row[4])) for row in rows)
