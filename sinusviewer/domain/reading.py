@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sinusviewer.domain.anatomy import AnySide, Side, Sinus
+from sinusviewer.domain.anatomy import AnySide, Sinus
 from sinusviewer.domain.finding import Detection, Heatmap, ModelReference, Segmentation
 from sinusviewer.domain.image import ImageWarning
 
@@ -55,10 +55,13 @@ class WatersReading:
 
 @dataclass(frozen=True, slots=True)
 class SinusMeasurement:
-    """One sinus of one side on CT. Values are None where they cannot be known."""
+    """One sinus of one side on CT. Values are None where they cannot be known.
+
+    ``side`` is the patient's; on a volume whose left and right nothing proves it is the displayed image's.
+    """
 
     sinus: Sinus
-    side: Side
+    side: AnySide
     volume_ml: float | None
     opacified_fraction: float | None
     mean_hu: float | None
