@@ -39,6 +39,16 @@ class SignedReport:
     content: dict[str, Any]
 
 
+def _event(row: tuple[Any, ...]) -> FindingEvent:
+    number, at, reader, study, series, sop, finding, action, content = row
+    return FindingEvent(number, at, reader, study, series, sop, finding, action, json.loads(content))
+
+
+def _report(row: tuple[Any, ...]) -> SignedReport:
+    number, at, reader, addendum_to, content = row
+    return SignedReport(number, at, reader, addendum_to, json.loads(content))
+
+
 def current_reader() -> str:
     """The account's name, as far as the system knows it."""
     try:
@@ -94,7 +104,7 @@ class FindingStore:
             " FROM finding_event WHERE study_instance_uid=? ORDER BY number",
             (study_instance_uid,),
         )
-        return tuple(FindingEvent(*row[:8], json.loads(row[8])) for row in rows)
+        return tuple(_event(row) for row in rows)
 
     def latest(self, study_instance_uid: str) -> dict[str, FindingEvent]:
         """The last event of every finding: what a replay after a kill restores."""
@@ -133,4 +143,4 @@ class FindingStore:
             "SELECT number, at, reader, addendum_to, content FROM signed_report WHERE study_instance_uid=? ORDER BY number",
             (study_instance_uid,),
         )
-        return tuple(SignedReport(*row[:4], json.loads(row[4])) for row in rows)
+        return tuple(_report(row) for row in rows)
