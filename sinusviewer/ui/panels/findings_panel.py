@@ -1,0 +1,259 @@
+"""The Findings tab: what was found on a Waters' view, side by side, and what the reader says of it."""
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import QLabel, QLineEdit, QSlider, QVBoxLayout, QWidget
+
+from sinusviewer.domain.anatomy import ImageSide
+from sinusviewer.domain.finding import Detection
+from sinusviewer.domain.reading import SeriesReading, SeriesStatus, WatersReading
+from sinusviewer.ui.panels.detection_list import DetectionList
+from sinusviewer.ui.panels.parts import (
+    Facts,
+    Fold,
+    Notice,
+    ScrollPanel,
+    ToneLabel,
+    button,
+    describe,
+    research_line,
+    row,
+)
+from sinusviewer.ui.panels.score_bar import ScoreBar
+from sinusviewer.ui.panels.wording import (
+    SUBCLASS_WORDS,
+    antrum_name,
+    four_way_sentence,
+    model_lines,
+    trained_on_statement,
+)
+
+_STEPS = 100
+
+
+class FindingsPanel(ScrollPanel):
+    """Shows one film's reading at the session's threshold; holds neither of them as truth.
+
+    Signals
+    -------
+    threshold_changed(float), accept_requested(str), edit_requested(str), reject_requested(str), select_requested(str),
+    add_requested(), right_side_confirmed(bool: the patient's right is on the image's left), view_only_requested(),
+    read_anyway_requested(str: the reason), read_requested(), mirror_compare_requested(bool)
+    """
+
+    threshold_changed = Signal(float)
+    accept_requested = Signal(str)
+    edit_requested = Signal(str)
+    reject_requested = Signal(str)
+    select_requested = Signal(str)
+    add_requested = Signal()
+    right_side_confirmed = Signal(bool)
+    view_only_requested = Signal()
+    read_anyway_requested = Signal(str)
+    read_requested = Signal()
+    mirror_compare_requested = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("findings_panel", "Findings")
+        self._series: SeriesReading | None = None
+        self._threshold = 0.5
+
+        self._state = ToneLabel("", "text", "findings_state")
+        self._read = button("Read", "read_now", "Read this film.", self.read_requested.emit, "Ctrl+R")
+        self._withheld = self._build_withheld()
+        self._unverified = self._build_unverified()
+        self._warnings = ToneLabel("", "amber", "findings_warnings")
+        self._result = ToneLabel("", "text", "four_way_result", scale=1.15, bold=True)
+        self._bars = (ScoreBar("score_first"), ScoreBar("score_second"))
+        self._evidence = ToneLabel("", "muted", "normal_evidence")
+        self._sensitivity = self._build_sensitivity()
+        self.boxes = DetectionList()
+        self._facts = Facts("findings_provenance")
+        self._trained_on = ToneLabel("", "amber", "trained_on")
+        self._mirror = button(
+            "Compare mirrored", "mirror_compare", "Show one antrum beside the mirror image of the other.",
+            self.mirror_compare_requested.emit, "V",
+        )  # fmt: skip
+
+        self._shown = QWidget()
+        shown = QVBoxLayout(self._shown)
+        shown.setContentsMargins(0, 0, 0, 0)
+        shown.setSpacing(8)
+        for widget in (self._result, *self._bars, self._evidence, self._sensitivity, self.boxes):
+            shown.addWidget(widget)
+        shown.addLayout(row(self._mirror))
+        shown.addWidget(Fold("Where these numbers come from", self._facts, "provenance_fold", open_at_start=True))
+        for part in (self._state, self._read, self._withheld, self._unverified, self._warnings, self._shown):
+            self.column.addWidget(part)
+        self.column.addStretch(1)
+        self.footer.addWidget(self._trained_on)
+        self.footer.addWidget(research_line())
+
+        self.boxes.accept_requested.connect(self.accept_requested)
+        self.boxes.edit_requested.connect(self.edit_requested)
+        self.boxes.reject_requested.connect(self.reject_requested)
+        self.boxes.select_requested.connect(self.select_requested)
+        self.boxes.add_requested.connect(self.add_requested)
+        self.set_series_reading(None)
+
+    # What is shown ------------------------------------------------------------------------------------------------
+
+    def set_series_reading(self, series: SeriesReading | None, threshold: float | None = None) -> None:
+        """Show a film's reading, or that there is none; ``threshold`` defaults to the model's own."""
+        self._series = series
+        waters = series.waters if series is not None else None
+        if waters is not None:
+            self._threshold = waters.threshold if threshold is None else threshold
+        self._redraw()
+
+    def set_threshold(self, threshold: float) -> None:
+        """The sensitivity in force: bars, wording and the positives follow; nothing is read again."""
+        self._threshold = threshold
+        self._redraw()
+
+    def set_detections(self, detections: tuple[Detection, ...], selected: str = "") -> None:
+        """The boxes in force, AI's and reader's, with their status."""
+        self.boxes.set_detections(detections, selected)
+
+    def set_selected(self, identifier: str) -> None:
+        self.boxes.set_selected(identifier)
+
+    def set_message(self, text: str, *, can_read: bool = True) -> None:
+        """A sentence instead of a result (being read, no model, cancelled)."""
+        self._series = None
+        self._redraw()
+        self._state.setText(text)
+        self._read.setVisible(can_read)
+
+    def _redraw(self) -> None:
+        series = self._series
+        waters = series.waters if series is not None else None
+        withheld = series is not None and waters is None and series.status is SeriesStatus.REFUSED
+        self._state.setVisible(waters is None and not withheld)
+        self._read.setVisible(series is None)
+        self._withheld.setVisible(withheld)
+        self._shown.setVisible(waters is not None)
+        self._trained_on.setVisible(waters is not None)
+        self._unverified.setVisible(waters is not None and isinstance(waters.sides[0].side, ImageSide))
+        messages = [w.message for w in series.warnings] if series is not None else []
+        self._warnings.setText("\n".join(messages))
+        self._warnings.setVisible(bool(messages))
+        if series is None:
+            self._state.setText("Not read yet. Open a Waters' view and press Read (Ctrl+R).")
+        elif withheld:
+            reason = series.reason or "This image did not pass the check of its input"
+            self._withheld.set_text(f"Withheld. {reason.rstrip('.')}. No score is shown.")
+        elif waters is None:
+            self._state.setText(series.reason or "Viewed only: this image was not read.")
+        else:
+            self._draw_waters(series, waters)
+
+    def _draw_waters(self, series: SeriesReading, waters: WatersReading) -> None:
+        self._result.setText(four_way_sentence(waters.sides, self._threshold))
+        for bar, side in zip(self._bars, waters.sides, strict=True):
+            bar.set_score(side, self._threshold)
+        lines = [
+            f"{antrum_name(s.side)}: clear antrum seen, {s.normal_evidence:.2f}"
+            for s in waters.sides
+            if s.normal_evidence is not None
+        ]
+        lines += [
+            f"{antrum_name(s.side)}: looks like {SUBCLASS_WORDS.get(s.subclass, s.subclass)} (hint, not measured)"
+            for s in waters.sides
+            if s.subclass and s.score >= self._threshold
+        ]
+        self._evidence.setText("\n".join(lines))
+        self._evidence.setVisible(bool(lines))
+        self._evidence.setToolTip(
+            "The network's own score, 0 to 1, that a clear antrum is seen: evidence, not absence."
+        )
+        with QSignalBlocker(self._slider):
+            self._slider.setValue(round(self._threshold * _STEPS))
+        changed = abs(self._threshold - waters.threshold) > 0.004
+        self._slider_text.setText(
+            f"Sensitivity: threshold {self._threshold:.2f}"
+            + (f" for looking; the model's own is {waters.threshold:.2f}" if changed else " (the model's own)")
+        )
+        self._reset.setEnabled(changed)
+        models = tuple(m for m in (waters.model, waters.patch_model) if m is not None)
+        self._trained_on.setText(trained_on_statement(models))
+        self._facts.set_rows(model_lines(models, waters.threshold, series.provenance, waters.calibrated_on))
+
+    # Parts --------------------------------------------------------------------------------------------------------
+
+    def _build_sensitivity(self) -> QWidget:
+        part = QWidget()
+        self._slider_text = QLabel()
+        self._slider_text.setObjectName("threshold_text")
+        self._slider_text.setWordWrap(True)
+        self._slider = QSlider(Qt.Orientation.Horizontal)
+        self._slider.setRange(1, _STEPS - 1)
+        self._slider.setPageStep(5)
+        describe(
+            self._slider,
+            "threshold_slider",
+            "Move left to see more (more sensitive), right to see less. Redraws while it moves; nothing is read again.",
+            "arrow keys",
+            "Threshold",
+        )
+        self._slider.valueChanged.connect(lambda value: self.threshold_changed.emit(value / _STEPS))
+        self._reset = button(
+            "Model's own", "threshold_reset", "Back to the threshold the model was shipped with.", self._ask_reset
+        )
+        layout = QVBoxLayout(part)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._slider_text)
+        line = row(self._slider, stretch=False)
+        line.addWidget(self._reset)
+        layout.addLayout(line)
+        return part
+
+    def _ask_reset(self) -> None:
+        if self._series is not None and self._series.waters is not None:
+            self.threshold_changed.emit(self._series.waters.threshold)
+
+    def _build_unverified(self) -> Notice:
+        notice = Notice("side_unverified")
+        notice.set_text(
+            "Side unverified: nothing in this file proves left and right. Which side is the patient's right?"
+        )
+        left = button("Image left", "right_is_image_left", "The patient's right is on the left of the image; this is recorded.",
+                      lambda: self.right_side_confirmed.emit(True))  # fmt: skip
+        right = button("Image right", "right_is_image_right", "The patient's right is on the right of the image (mirrored film); "
+                       "this is recorded.", lambda: self.right_side_confirmed.emit(False))  # fmt: skip
+        notice.body.addLayout(row(left, right))
+        return notice
+
+    def _build_withheld(self) -> Notice:
+        notice = Notice("withheld")
+        view = button("View only", "view_only", "Look at the image without any score.", self.view_only_requested.emit)
+        anyway = button("Read anyway …", "read_anyway", "Read in spite of the failed check; asks for a reason, which is recorded.",
+                        self._open_reason)  # fmt: skip
+        self._reason = QLineEdit()
+        self._reason.setPlaceholderText("Reason, e.g. steep but usable projection")
+        describe(self._reason, "override_reason", "Why this image should be read in spite of the failed check. Recorded.",
+                 "Enter", "Reason for reading anyway")  # fmt: skip
+        self._confirm = button("Read with this reason", "read_anyway_confirm", "Read now; the reason stands in the reading.",
+                               self._ask_anyway, "Enter")  # fmt: skip
+        self._reason.textChanged.connect(lambda text: self._confirm.setEnabled(len(text.strip()) >= 5))
+        self._reason.returnPressed.connect(self._ask_anyway)
+        self._reason_part = QWidget()
+        inside = QVBoxLayout(self._reason_part)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.addWidget(self._reason)
+        inside.addLayout(row(self._confirm))
+        self._reason_part.hide()
+        self._confirm.setEnabled(False)
+        notice.body.addLayout(row(view, anyway))
+        notice.body.addWidget(self._reason_part)
+        return notice
+
+    def _open_reason(self) -> None:
+        self._reason_part.show()
+        self._reason.setFocus()
+
+    def _ask_anyway(self) -> None:
+        reason = self._reason.text().strip()
+        if len(reason) >= 5:
+            self._reason_part.hide()
+            self._reason.clear()
+            self.read_anyway_requested.emit(reason)

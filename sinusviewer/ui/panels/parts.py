@@ -1,0 +1,223 @@
+"""Small parts that every panel is made of: toned labels, notices, rows of facts, a scrolling column."""
+
+from collections.abc import Callable, Iterable
+
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QFontInfo, QShowEvent
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sinusviewer.ui.panels.tones import current_tones
+from sinusviewer.ui.panels.wording import RESEARCH_ONLY
+
+
+def describe(widget: QWidget, name: str, says: str, key: str = "", accessible: str = "") -> None:
+    """Name a widget for tests and screen readers, and say in its tooltip what it does and by which key."""
+    widget.setObjectName(name)
+    widget.setToolTip(f"{says} Key: {key}." if key else says)
+    text = widget.text() if isinstance(widget, (QAbstractButton, QLabel)) else ""
+    widget.setAccessibleName(accessible or text or says)
+    widget.setAccessibleDescription(says)
+
+
+def button(text: str, name: str, says: str, on_click: Callable[[], object], key: str = "") -> QPushButton:
+    result = QPushButton(text)
+    result.setAutoDefault(False)
+    describe(result, name, says, key, text)
+    result.clicked.connect(lambda _checked=False: on_click())
+    return result
+
+
+class ToneLabel(QLabel):
+    """A wrapping label in one of the theme's tones; follows a change of theme."""
+
+    def __init__(
+        self, text: str = "", tone: str = "text", name: str = "", *, scale: float = 1.0, bold: bool = False
+    ) -> None:
+        super().__init__(text)
+        self._tone, self._scale, self._bold = tone, scale, bold
+        self._sheet = ""
+        self.setWordWrap(True)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        if name:
+            self.setObjectName(name)
+        self._restyle()
+
+    def set_tone(self, tone: str) -> None:
+        self._tone = tone
+        self._restyle()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.ApplicationFontChange, QEvent.Type.ParentChange):
+            self._restyle()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        self._restyle()
+        super().showEvent(event)
+
+    def _restyle(self) -> None:
+        color = getattr(current_tones(), self._tone)
+        points = QFontInfo(QApplication.font()).pointSizeF() * self._scale
+        size = f"font-size: {points:.1f}pt;" if self._scale != 1.0 else ""
+        weight = "font-weight: 600;" if self._bold else ""
+        sheet = f"QLabel {{ color: {color}; background: transparent; border: none; {size}{weight} }}"
+        if sheet != self._sheet:  # asked of our own copy: setting a sheet raises a palette change in turn
+            self._sheet = sheet
+            self.setStyleSheet(sheet)
+
+
+def heading(text: str) -> ToneLabel:
+    return ToneLabel(text, "text", bold=True)
+
+
+class Notice(QFrame):
+    """A bar that says "look at this" with what can be done about it, in the panel and never in the way."""
+
+    def __init__(self, name: str, tone: str = "amber") -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self._tone = tone
+        self._sheet = ""
+        self.label = ToneLabel("", "text", f"{name}_text")
+        self.body = QVBoxLayout()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 8, 8, 8)
+        layout.addWidget(self.label)
+        layout.addLayout(self.body)
+        self._restyle()
+
+    def set_text(self, text: str) -> None:
+        self.label.setText(text)
+        self.setAccessibleName(text)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._restyle()
+
+    def _restyle(self) -> None:
+        tones = current_tones()
+        color = getattr(tones, self._tone)
+        ground = tones.amber_ground if self._tone == "amber" else tones.field
+        sheet = (
+            f"QFrame#{self.objectName()} {{ border: 1px solid {color}; border-left: 4px solid {color}; "
+            f"border-radius: 3px; background: {ground}; }}"
+        )
+        if sheet != self._sheet:
+            self._sheet = sheet
+            self.setStyleSheet(sheet)
+
+
+class Facts(QWidget):
+    """Rows of (what, value), e.g. where a number comes from."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setVerticalSpacing(2)
+        self._grid.setColumnStretch(1, 1)
+        self._rows: tuple[tuple[str, str], ...] = ()
+
+    def set_rows(self, rows: Iterable[tuple[str, str]]) -> None:
+        wanted = tuple(rows)
+        if wanted == self._rows:
+            return
+        self._rows = wanted
+        while (item := self._grid.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        for index, (what, value) in enumerate(wanted):
+            self._grid.addWidget(ToneLabel(what, "muted"), index, 0, Qt.AlignmentFlag.AlignTop)
+            self._grid.addWidget(ToneLabel(value), index, 1)
+
+    def text(self) -> str:
+        return "\n".join(f"{what}: {value}" for what, value in self._rows)
+
+
+class Fold(QWidget):
+    """A section that folds away with one key (Space or Enter on its title)."""
+
+    def __init__(self, title: str, content: QWidget, name: str, *, open_at_start: bool = False) -> None:
+        super().__init__()
+        self._content = content
+        self._title = QToolButton()
+        self._title.setText(title)
+        self._title.setCheckable(True)
+        self._title.setChecked(open_at_start)
+        self._title.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._title.setAutoRaise(True)
+        describe(self._title, name, f"Show or hide: {title}.", "Space", title)
+        self._title.toggled.connect(self._toggle)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self._title)
+        layout.addWidget(content)
+        self._toggle(open_at_start)
+
+    def _toggle(self, shown: bool) -> None:
+        self._title.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
+        self._content.setVisible(shown)
+
+
+class ScrollPanel(QWidget):
+    """A column that scrolls when it must (200 %, small screens); fill it through ``column``."""
+
+    def __init__(self, name: str, title: str) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setAccessibleName(title)
+        inside = QWidget()
+        inside.setObjectName(f"{name}_content")
+        self.column = QVBoxLayout(inside)
+        self.column.setContentsMargins(12, 10, 12, 10)
+        self.column.setSpacing(8)
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setWidget(inside)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self._scroll)
+        self.footer = QVBoxLayout()  # never scrolls away: what the weights were trained on, research use only
+        self.footer.setContentsMargins(12, 4, 12, 6)
+        self.footer.setSpacing(2)
+        layout.addLayout(self.footer)
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.fontMetrics().averageCharWidth() * 56, self.fontMetrics().height() * 34)
+
+
+def research_line() -> ToneLabel:
+    """Stands on everything that shows an AI's result."""
+    return ToneLabel(RESEARCH_ONLY, "muted", "research_only")
+
+
+def row(*widgets: QWidget, stretch: bool = True) -> QHBoxLayout:
+    layout = QHBoxLayout()
+    layout.setSpacing(6)
+    for widget in widgets:
+        layout.addWidget(widget)
+    if stretch:
+        layout.addStretch(1)
+    return layout

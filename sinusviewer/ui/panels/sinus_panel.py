@@ -1,0 +1,194 @@
+"""The Sinuses tab: volumes, opacification and the Lund-Mackay score per sinus and side."""
+
+from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QVBoxLayout, QWidget
+
+from sinusviewer.domain.anatomy import Side, Structure
+from sinusviewer.domain.reading import LundMackay, SeriesReading, SeriesStatus
+from sinusviewer.ui.panels.mask_controls import MaskControls, MaskStyle
+from sinusviewer.ui.panels.parts import (
+    Facts,
+    Fold,
+    Notice,
+    ScrollPanel,
+    ToneLabel,
+    button,
+    describe,
+    heading,
+    research_line,
+    row,
+)
+from sinusviewer.ui.panels.sinus_table import SinusTable
+from sinusviewer.ui.panels.wording import measurement_sentence, model_lines, trained_on_statement
+
+_UNKNOWN = "–"
+
+
+def _number(value: int | None) -> str:
+    return _UNKNOWN if value is None else str(value)
+
+
+def _difference(now: int | None, before: int | None) -> str:
+    if now is None or before is None:
+        return ""
+    return " (as in the prior)" if now == before else f" ({now - before:+d} since the prior)".replace("-", "−")
+
+
+class SinusPanel(ScrollPanel):
+    """Shows the measurements of one CT; the ostiomeatal complex is proposed and may be changed.
+
+    Signals
+    -------
+    go_to_sinus_requested(Structure), ostiomeatal_requested(Side, int 0|2), mask_style_requested(MaskStyle),
+    export_csv_requested(), export_masks_requested(), export_pictures_requested(), read_requested(),
+    accept_geometry_requested(), read_anyway_requested()
+    """
+
+    go_to_sinus_requested = Signal(object)
+    ostiomeatal_requested = Signal(object, int)
+    mask_style_requested = Signal(object)
+    export_csv_requested = Signal()
+    export_masks_requested = Signal()
+    export_pictures_requested = Signal()
+    read_requested = Signal()
+    view_only_requested = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("sinus_panel", "Sinuses")
+        self._state = ToneLabel("", "text", "sinus_state")
+        self._read = button(
+            "Read", "read_sinuses", "Measure the sinuses of this CT.", self.read_requested.emit, "Ctrl+R"
+        )
+        self._withheld = Notice("sinus_withheld")
+        self._withheld.body.addLayout(
+            row(
+                button(
+                    "View only",
+                    "sinus_view_only",
+                    "Look at the CT without measurements.",
+                    self.view_only_requested.emit,
+                )
+            )
+        )
+        self._warnings = ToneLabel("", "amber", "sinus_warnings")
+        self._total = ToneLabel("", "text", "lund_mackay_total", scale=1.15, bold=True)
+        self.table = SinusTable()
+        self.table.go_to_requested.connect(self.go_to_sinus_requested)
+        self._prior = ToneLabel("", "muted", "prior_text")
+        self._incomplete = ToneLabel("", "amber", "incomplete_text")
+        self.masks = MaskControls()
+        self.masks.style_requested.connect(self.mask_style_requested)
+        self._facts = Facts("sinus_provenance")
+        self._trained_on = ToneLabel("", "amber", "sinus_trained_on")
+
+        self._shown = QWidget()
+        shown = QVBoxLayout(self._shown)
+        shown.setContentsMargins(0, 0, 0, 0)
+        shown.setSpacing(8)
+        shown.addWidget(self._total)
+        shown.addWidget(self.table)
+        shown.addWidget(self._incomplete)
+        shown.addWidget(self._build_ostiomeatal())
+        shown.addWidget(self._prior)
+        shown.addWidget(self.masks)
+        shown.addLayout(
+            row(
+                button("Table (CSV)", "export_csv", "Save this table as CSV.", self.export_csv_requested.emit),
+                button(
+                    "Masks (NIfTI)",
+                    "export_masks",
+                    "Save the masks in patient space.",
+                    self.export_masks_requested.emit,
+                ),
+                button("Pictures", "export_pictures", "Save pictures with masks.", self.export_pictures_requested.emit),
+            )
+        )
+        shown.addWidget(Fold("Where these numbers come from", self._facts, "sinus_provenance_fold"))
+        for part in (self._state, self._read, self._withheld, self._warnings, self._shown):
+            self.column.addWidget(part)
+        self.column.addStretch(1)
+        self.footer.addWidget(self._trained_on)
+        self.footer.addWidget(research_line())
+        self.set_series_reading(None)
+
+    def set_series_reading(
+        self, series: SeriesReading | None, prior: SeriesReading | None = None, prior_date: str = ""
+    ) -> None:
+        """Show a CT's measurements, with the change against a prior where there is one."""
+        measured = series is not None and bool(series.sinuses)
+        refused = series is not None and not measured and series.status is SeriesStatus.REFUSED
+        self._state.setVisible(not measured and not refused)
+        self._read.setVisible(series is None)
+        self._withheld.setVisible(refused)
+        self._shown.setVisible(measured)
+        self._trained_on.setVisible(measured)
+        messages = [w.message for w in series.warnings] if series is not None else []
+        self._warnings.setText("\n".join(messages))
+        self._warnings.setVisible(bool(messages))
+        if series is None:
+            self._state.setText("Not read yet. Open a sinus CT and press Read (Ctrl+R).")
+        elif refused:
+            self._withheld.set_text(
+                f"Cannot be assessed. {(series.reason or 'This is no sinus CT').rstrip('.')}. Nothing is measured."
+            )
+        elif not measured:
+            self._state.setText(series.reason or "Nothing was measured in this series.")
+        else:
+            self._draw(series, prior, prior_date)
+
+    def set_mask_style(self, style: MaskStyle) -> None:
+        self.masks.set_style(style)
+
+    def set_selected(self, structure: Structure | None) -> None:
+        """Highlight the row of the structure under the crosshair."""
+        self.table.set_selected(structure)
+
+    def _draw(self, series: SeriesReading, prior: SeriesReading | None, prior_date: str) -> None:
+        self.table.set_measurements(series.sinuses, prior.sinuses if prior is not None else ())
+        lund = series.lund_mackay or LundMackay(None, None, None, None)
+        old = prior.lund_mackay if prior is not None else None
+        total = f"Lund–Mackay {_number(lund.total)} of 24" + _difference(lund.total, old.total if old else None)
+        self._total.setText(f"{total}\nright {_number(lund.right)}, left {_number(lund.left)} of 12 each")
+        if lund.total is None:
+            self._total.setText("Lund–Mackay: no total, because not every sinus could be assessed"
+                                f"\nright {_number(lund.right)}, left {_number(lund.left)} of 12 each")  # fmt: skip
+        for side, value in ((Side.RIGHT, lund.ostiomeatal_right), (Side.LEFT, lund.ostiomeatal_left)):
+            box = self._ostiomeatal[side]
+            with QSignalBlocker(box):
+                box.setCurrentIndex(0 if value is None else 1 if value == 0 else 2)
+        missing = [measurement_sentence(m) for m in series.sinuses if not m.complete]
+        self._incomplete.setText("\n".join(missing))
+        self._incomplete.setVisible(bool(missing))
+        self._prior.setVisible(prior is not None)
+        self._prior.setText(f"Compared with the prior of {prior_date or 'unknown date'}; change in percentage points.")
+        models = (series.segmentation_model,) if series.segmentation_model is not None else ()
+        rows = model_lines(models, None, series.provenance, "volumes and shares are measured, not probabilities")
+        self._facts.set_rows(rows)
+        self._trained_on.setText(trained_on_statement(models))
+
+    def _build_ostiomeatal(self) -> QWidget:
+        part = QWidget()
+        grid = QGridLayout(part)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.addWidget(heading("Ostiomeatal complex"), 0, 0, 1, 4)
+        self._ostiomeatal: dict[Side, QComboBox] = {}
+        for column, side in enumerate((Side.RIGHT, Side.LEFT)):
+            box = QComboBox()
+            box.addItems(["not assessed", "0 · open", "2 · occluded"])
+            describe(
+                box,
+                f"ostiomeatal_{side.value}",
+                f"{side.value.capitalize()} ostiomeatal complex: 0 open, 2 occluded. Proposed from the CT; change it and the total follows.",
+                "arrow keys",
+                f"{side.value.capitalize()} ostiomeatal complex",
+            )
+            box.activated.connect(lambda index, s=side: self._ask_ostiomeatal(s, index))
+            self._ostiomeatal[side] = box
+            letter = QLabel(side.value.capitalize())
+            letter.setBuddy(box)
+            grid.addWidget(letter, 1, 2 * column)
+            grid.addWidget(box, 1, 2 * column + 1)
+        return part
+
+    def _ask_ostiomeatal(self, side: Side, index: int) -> None:
+        self.ostiomeatal_requested.emit(side, (-1, 0, 2)[index])

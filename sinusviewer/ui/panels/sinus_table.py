@@ -1,0 +1,165 @@
+"""The table of sinuses: per sinus and side what is measured, with the change against a prior."""
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPixmap
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QSizePolicy,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableWidget,
+    QTableWidgetItem,
+)
+
+from sinusviewer.domain.anatomy import SINUS_CODES, Side, Sinus, Structure
+from sinusviewer.domain.reading import SinusMeasurement
+from sinusviewer.ui.panels.tones import current_tones, structure_color
+from sinusviewer.ui.panels.wording import SINUS_SHORT, measurement_sentence
+
+COLUMNS = ("Sinus", "ml", "Opac. %", "HU", "LM", "Change")
+_TIPS = (
+    "Sinus and the patient's side. Enter or a click goes to its largest slice.",
+    "Volume of the sinus in millilitres: voxels of the mask times the voxel's volume.",
+    "Share of the sinus that is opacified, in percent of its volume; from the mask, not from the endotype network.",
+    "Mean CT number inside the sinus in Hounsfield units.",
+    "Lund-Mackay: 0 clear, 1 partly, 2 wholly opacified; from the opacified share.",
+    "Opacified share now minus that of the prior study, in percentage points.",
+)
+_FRACTION = int(Qt.ItemDataRole.UserRole) + 1
+_STRUCTURE = int(Qt.ItemDataRole.UserRole)
+ROWS: tuple[tuple[Sinus, Side], ...] = tuple((sinus, side) for sinus in Sinus for side in (Side.RIGHT, Side.LEFT))
+
+
+class _FractionBar(QStyledItemDelegate):
+    """Draws a thin bar of the opacified share under the number."""
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        super().paint(painter, option, index)
+        fraction = index.data(_FRACTION)
+        if fraction is None:
+            return
+        rect = QRectF(option.rect).adjusted(4, 0, -4, 0)  # type: ignore[attr-defined]
+        tones = current_tones()
+        painter.save()
+        painter.setPen(Qt.PenStyle.NoPen)
+        bar = QRectF(rect.left(), rect.bottom() - 4, rect.width(), 3)
+        painter.setBrush(QColor(tones.faint))
+        painter.drawRect(bar)
+        bar.setWidth(bar.width() * min(1.0, max(0.0, float(fraction))))
+        painter.setBrush(QColor(tones.accent))
+        painter.drawRect(bar)
+        painter.restore()
+
+
+class SinusTable(QTableWidget):
+    """Rows per sinus and side; asks to go to a structure."""
+
+    go_to_requested = Signal(object)  # Structure
+
+    def __init__(self) -> None:
+        super().__init__(len(ROWS), len(COLUMNS))
+        self.setObjectName("sinus_table")
+        self.setAccessibleName("Sinuses")
+        self.setHorizontalHeaderLabels(COLUMNS)
+        for column, tip in enumerate(_TIPS):
+            self.horizontalHeaderItem(column).setToolTip(tip)
+        self.verticalHeader().hide()
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setTabKeyNavigation(False)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        header = self.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setMinimumSectionSize(20)
+        header.setHighlightSections(False)
+        self._bar = _FractionBar(self)
+        self.setItemDelegateForColumn(2, self._bar)
+        self.cellClicked.connect(lambda row, _column: self._go(row))
+
+    def set_measurements(self, current: tuple[SinusMeasurement, ...], prior: tuple[SinusMeasurement, ...] = ()) -> None:
+        now = {(m.sinus, m.side): m for m in current}
+        before = {(m.sinus, m.side): m for m in prior}
+        self.setColumnHidden(5, not prior)
+        for row, key in enumerate(ROWS):
+            self._fill(row, key, now.get(key), before.get(key))
+        self._fit()
+
+    def set_selected(self, structure: Structure | None) -> None:
+        """Highlight a structure's row; asks for nothing."""
+        if structure is None or not 1 <= int(structure) <= len(ROWS):
+            self.clearSelection()
+            return
+        for row, (sinus, side) in enumerate(ROWS):
+            if SINUS_CODES[sinus, side] is structure:
+                self.setCurrentCell(row, 0)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and self.currentRow() >= 0:
+            self._go(self.currentRow())
+            return
+        super().keyPressEvent(event)
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.fontMetrics().averageCharWidth() * 46, self.height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self.fontMetrics().averageCharWidth() * 30, self.height())
+
+    def _go(self, row: int) -> None:
+        sinus, side = ROWS[row]
+        self.go_to_requested.emit(SINUS_CODES[sinus, side])
+
+    def _fit(self) -> None:
+        line = int(self.fontMetrics().height() * 1.5)
+        for row in range(self.rowCount()):
+            self.setRowHeight(row, line)
+        self.setFixedHeight(line * self.rowCount() + self.horizontalHeader().sizeHint().height() + 4)
+
+    def _fill(
+        self, row: int, key: tuple[Sinus, Side], m: SinusMeasurement | None, old: SinusMeasurement | None
+    ) -> None:
+        sinus, side = key
+        structure = SINUS_CODES[key]
+        known = m is not None and m.complete
+        fraction = m.opacified_fraction if m is not None and known else None
+        change = ""
+        if fraction is not None and old is not None and old.opacified_fraction is not None:
+            change = f"{(fraction - old.opacified_fraction) * 100:+.0f}".replace("-", "−")
+        texts = (
+            f"{side.value[0].upper()}  {SINUS_SHORT[sinus]}",  # the side first: a narrow column must never cut it off
+            f"{m.volume_ml:.1f}" if m is not None and known and m.volume_ml is not None else "–",
+            f"{fraction * 100:.0f}" if fraction is not None else "–",
+            f"{m.mean_hu:.0f}".replace("-", "−") if m is not None and known and m.mean_hu is not None else "–",
+            str(m.lund_mackay) if m is not None and known and m.lund_mackay is not None else "–",
+            change,
+        )
+        tip = (
+            measurement_sentence(m)
+            if m is not None
+            else f"{structure.name.replace('_', ' ').capitalize()}: not measured."
+        )
+        tones = current_tones()
+        for column, text in enumerate(texts):
+            item = QTableWidgetItem(text)
+            item.setToolTip(tip)
+            item.setData(_STRUCTURE, int(structure))
+            if column == 0:
+                swatch = QPixmap(10, 10)
+                swatch.fill(structure_color(structure))
+                item.setData(int(Qt.ItemDataRole.DecorationRole), swatch)
+                item.setData(int(Qt.ItemDataRole.AccessibleTextRole), tip)
+            else:
+                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            if column == 2:
+                item.setData(_FRACTION, fraction)
+            if m is not None and not m.complete:
+                item.setForeground(QColor(tones.amber))
+            self.setItem(row, column, item)

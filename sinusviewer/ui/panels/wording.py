@@ -1,0 +1,125 @@
+"""What the panels say, in a reader's words. Pure functions, so that a test can hold every sentence to account."""
+
+from sinusviewer.domain.anatomy import AnySide, ImageSide, Side, Sinus, Structure
+from sinusviewer.domain.finding import Author, Detection, FindingStatus, ModelReference
+from sinusviewer.domain.reading import Provenance, SideScore, SinusMeasurement, WatersLabel
+
+RESEARCH_ONLY = "Research use only. Not for diagnostic use."
+HEAT_CAUTION = "Where the network looked, not why, not the lesion's extent."
+ECRS_DEFINITION = (
+    "Eosinophilic CRS: eosinophils ≥ 10 % of the inflammatory cells in the tissue. "
+    "This is a probability read from the CT, not a tissue diagnosis."
+)
+
+SUBCLASS_WORDS = {
+    "air_fluid": "air-fluid level",
+    "full_opacification": "full opacification",
+    "cyst": "cyst or polyp",
+    "mucosal_thickening": "mucosal thickening",
+}
+
+SINUS_WORDS = {
+    Sinus.MAXILLARY: "Maxillary",
+    Sinus.ANTERIOR_ETHMOID: "Anterior ethmoid",
+    Sinus.POSTERIOR_ETHMOID: "Posterior ethmoid",
+    Sinus.FRONTAL: "Frontal",
+    Sinus.SPHENOID: "Sphenoid",
+}
+
+SINUS_SHORT = {**SINUS_WORDS, Sinus.ANTERIOR_ETHMOID: "Ant. ethmoid", Sinus.POSTERIOR_ETHMOID: "Post. ethmoid"}
+"""For narrow tables."""
+
+STATUS_WORDS = {
+    FindingStatus.PROPOSED: "proposed",
+    FindingStatus.ACCEPTED: "accepted",
+    FindingStatus.EDITED: "edited",
+    FindingStatus.REJECTED: "rejected",
+}
+
+
+def side_letter(side: AnySide) -> str:
+    """``R`` or ``L``; nothing where the patient's side is unverified, since a letter would claim it."""
+    return side.value[0].upper() if isinstance(side, Side) else ""
+
+
+def antrum_name(side: AnySide) -> str:
+    """The maxillary sinus of a side, named from the patient's side or, unverified, from the image's."""
+    if isinstance(side, ImageSide):
+        return f"Maxillary sinus, {side.value}"
+    return f"{side.value.capitalize()} maxillary sinus"
+
+
+def structure_name(structure: Structure) -> str:
+    """``RIGHT_ANTERIOR_ETHMOID`` as "Right anterior ethmoid"."""
+    return structure.name.replace("_", " ").capitalize()
+
+
+def four_way(sides: tuple[SideScore, ...], threshold: float) -> WatersLabel:
+    """The four-way report at a threshold (a side is positive where score >= threshold)."""
+    positive = {s.side for s in sides if s.score >= threshold}
+    if not positive:
+        return WatersLabel.NORMAL
+    if any(isinstance(side, ImageSide) for side in positive):
+        return WatersLabel.UNVERIFIED
+    if len(positive) == 2:
+        return WatersLabel.BILATERAL
+    return WatersLabel.RIGHT if Side.RIGHT in positive else WatersLabel.LEFT
+
+
+def four_way_sentence(sides: tuple[SideScore, ...], threshold: float) -> str:
+    """The four-way result as a sentence. Never the word "normal": a network can only miss to find."""
+    positive = [s.side for s in sides if s.score >= threshold]
+    at = f"threshold {threshold:.2f}"
+    if not positive:
+        return f"No finding above {at}"
+    if len(positive) == 2 and all(isinstance(side, Side) for side in positive):
+        return f"Sinusitis suspected in both maxillary sinuses, right and left ({at})"
+    if len(positive) == 2:
+        return f"Sinusitis suspected in both maxillary sinuses ({at})"
+    name = antrum_name(positive[0])
+    return f"Sinusitis suspected: {name[0].lower()}{name[1:]} ({at})"
+
+
+def detection_line(detection: Detection) -> str:
+    """One row of the list of boxes."""
+    who = "AI" if detection.author is Author.AI else "Reader"
+    score = f" {detection.score:.2f}" if detection.author is Author.AI else ""
+    side = detection.side.value.capitalize()
+    return f"{side} · {who}{score} · {STATUS_WORDS[detection.status]}"
+
+
+def measurement_sentence(m: SinusMeasurement) -> str:
+    """E.g. "Right maxillary sinus: opacified 82 % (9.9 ml)"."""
+    name = f"{m.side.value.capitalize()} {SINUS_WORDS[m.sinus].lower()} sinus"
+    if not m.complete or m.opacified_fraction is None:
+        return f"{name}: cannot be assessed{f' ({m.reason})' if m.reason else ''}"
+    opacified_ml = f" ({m.opacified_fraction * m.volume_ml:.1f} ml)" if m.volume_ml is not None else ""
+    return f"{name}: opacified {m.opacified_fraction * 100:.0f} %{opacified_ml}"
+
+
+def model_lines(
+    models: tuple[ModelReference, ...], threshold: float | None, provenance: Provenance | None, calibrated_on: str
+) -> tuple[tuple[str, str], ...]:
+    """Where a number comes from: rows of (what, value)."""
+    rows: list[tuple[str, str]] = []
+    for model in models:
+        rows.append(("Model", f"{model.name} {model.version}"))
+        rows.append(("Weights", f"sha256 {model.sha256[:12]}" if model.sha256 else "no checksum"))
+    if threshold is not None:
+        rows.append(("Threshold", f"{threshold:.2f} (positive at or above)"))
+    rows.append(("Calibrated on", calibrated_on or "not calibrated: a score, not a probability"))
+    if provenance is not None:
+        if provenance.device:
+            rows.append(("Device", provenance.device))
+        if provenance.created:
+            rows.append(("Read", provenance.created.replace("T", " ")[:19]))
+        if provenance.seconds:
+            rows.append(("Took", f"{sum(provenance.seconds.values()):.1f} s"))
+        if provenance.override_reason:
+            rows.append(("Read anyway", provenance.override_reason))
+    return tuple(rows)
+
+
+def trained_on_statement(models: tuple[ModelReference, ...]) -> str:
+    """Every distinct statement of what the weights were trained on."""
+    return " ".join(dict.fromkeys(m.trained_on for m in models if m.trained_on))
