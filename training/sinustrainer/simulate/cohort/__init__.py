@@ -1,0 +1,1 @@
+"""Cohorts: recipes, margins, manifests, resumable making of cases."""

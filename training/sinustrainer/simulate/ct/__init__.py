@@ -1,0 +1,1 @@
+"""CT scans of virtual patients."""

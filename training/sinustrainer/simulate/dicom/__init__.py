@@ -1,0 +1,1 @@
+"""DICOM files of virtual patients, marked as simulated in every header."""

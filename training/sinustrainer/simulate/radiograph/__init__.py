@@ -1,0 +1,1 @@
+"""Radiographs of virtual patients: geometry, line integrals, detector, film."""

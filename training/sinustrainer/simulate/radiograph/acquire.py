@@ -1,0 +1,77 @@
+"""From a head and its possible diseases to stored projections: the slow half of a film, once per geometry."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sinusviewer.domain.anatomy import SINUS_CODES, Side, Sinus
+from sinustrainer.simulate.head import Head
+from sinustrainer.simulate.radiograph import labels
+from sinustrainer.simulate.radiograph.geometry import FilmGeometry, Positioning, place
+from sinustrainer.simulate.radiograph.projections import DiseaseShadow, Projections
+from sinustrainer.simulate.radiograph.projector import project_difference, project_hu
+
+FIELD_MM = 270.0
+"""Side of the square detector area that is projected: a whole face with room around it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PaintedDisease:
+    """A disease painted into a head's volume.
+
+    Attributes
+    ----------
+    side
+        None outside the antra.
+    subclass
+        As Oh 2021 names it; "other" outside the antra.
+    hu
+        ``[z, y, x]`` int16, the whole volume with this disease alone.
+    """
+
+    side: Side | None
+    subclass: str
+    severity: float
+    opacified_fraction: float
+    hu: npt.NDArray[np.int16]
+
+
+def film_geometry(head: Head, positioning: Positioning, pixels: int = 512) -> FilmGeometry:
+    """The detector of ``FIELD_MM`` for a head in its place."""
+    return place(head, positioning, pixels, pixels, FIELD_MM / pixels)
+
+
+def acquire(
+    head: Head,
+    geometry: FilmGeometry,
+    painted: tuple[PaintedDisease, ...] = (),
+    numbers: dict[str, float] | None = None,
+) -> Projections:
+    """Project the healthy head and what each disease adds, and find where everything lies."""
+    healthy = project_hu(head.hu, head.affine, geometry)
+    shadows = []
+    for disease in painted:
+        window, added = project_difference(head.hu, disease.hu, head.affine, geometry)
+        if added.soft.size:
+            shadows.append(
+                DiseaseShadow(
+                    disease.side, disease.subclass, disease.severity, disease.opacified_fraction, window,
+                    added.soft, added.bone,
+                )
+            )  # fmt: skip
+    boxes, lumens = labels.antra(head, geometry)
+    marks = {}
+    for name, point in head.landmarks.items():
+        column, row = geometry.project_point(np.asarray(point))
+        marks[name] = (float(column), float(row))
+    voxel_ml = abs(float(np.linalg.det(head.affine[:3, :3]))) / 1000
+    found = dict(numbers or {})
+    for side in Side:
+        count = int(np.count_nonzero(head.labels == SINUS_CODES[Sinus.MAXILLARY, side]))
+        found[f"antrum_ml_{side.value}"] = count * voxel_ml
+    found["source_detector_mm"] = geometry.source_detector_mm
+    return Projections(
+        healthy.soft, healthy.bone, geometry.pixel_mm, labels.face_box(head, geometry, boxes), boxes, lumens,
+        tuple(shadows), marks, found, head.source,
+    )  # fmt: skip
