@@ -1,0 +1,1 @@
+"""Heads with healthy sinuses: real templates, a parametric head, warps, changed pneumatisation and variants."""

@@ -1,0 +1,197 @@
+"""Real heads as templates: a scan and its label table become a Head in the orbitomeatal frame."""
+
+import hashlib
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import SimpleITK as sitk
+
+from sinustrainer.simulate.anatomy.label_templates import (
+    Box,
+    Grid,
+    LabelTable,
+    NasalSection,
+    Orbit,
+    close_lumens,
+    head_mask,
+    label_nose,
+    label_others,
+    label_sinuses,
+)
+from sinustrainer.simulate.anatomy.pose import Point, move_points, orbitomeatal_frame, resample_rigid
+from sinustrainer.simulate.head import Head
+from sinusviewer.domain.anatomy import Structure
+from sinusviewer.errors import InputError
+from sinusviewer.paths import user_data_dir
+
+VERSION = 1
+"""Goes into the cache key: raise it when this module or ``label_templates`` changes what they make."""
+
+HEALTHY_AIR_HU = -985
+BRAIN_HU = 35
+_TABLES = Path(__file__).resolve().parents[3] / "recipes" / "templates"
+_INSTALLED_TABLES = Path(__file__).resolve().parents[2] / "_recipes" / "templates"
+
+
+def load_template(path: Path, cache_dir: Path | None = None, table_path: Path | None = None) -> Head:
+    """A real head with labels, healthy (aerated) sinuses, orbitomeatal frame, 1 mm.
+
+    Parameters
+    ----------
+    path
+        ``head.nii.gz``, or the folder that holds it. The folder's name chooses the label table.
+    cache_dir
+        Where the finished template is kept (``.npz``); the user's data folder if None.
+    table_path
+        Another label table (``.toml``) for a site's own scan.
+
+    Raises
+    ------
+    InputError
+        Where the scan or its table is missing or unreadable.
+    """
+    scan = path / "head.nii.gz" if path.is_dir() else path
+    if not scan.is_file():
+        raise InputError(
+            f"The template {path.name!r} has no head.nii.gz.", "Give the folder of a template in the recipe."
+        )
+    table_file = table_path if table_path is not None else _table_of(scan.parent.name)
+    try:
+        table_bytes, scan_bytes = table_file.read_bytes(), scan.read_bytes()
+        content = tomllib.loads(table_bytes.decode())
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"The label table {table_file.name!r} cannot be read.", str(error)) from error
+    key = hashlib.sha256(scan_bytes + table_bytes + str(VERSION).encode()).hexdigest()[:16]
+    folder = cache_dir if cache_dir is not None else user_data_dir() / "templates"
+    cached = folder / f"{content.get('source', 'template')}-{key}.npz"
+    if cached.is_file():
+        return _read_cache(cached)
+    head = build_template(scan, content)
+    _write_cache(head, cached)
+    return head
+
+
+def build_template(scan: Path, content: dict[str, Any]) -> Head:
+    """Make the template from the scan and its table (``tomllib`` content); about ten seconds."""
+    try:
+        image = sitk.ReadImage(str(scan), sitk.sitkInt16)
+    except RuntimeError as error:
+        raise InputError(f"The scan {scan.name!r} cannot be read.", "A NIfTI file in HU is expected.") from error
+    try:
+        in_scan: dict[str, Point] = {
+            name: image.TransformContinuousIndexToPhysicalPoint([float(v) for v in index])
+            for name, index in content["landmarks_scan"].items()
+        }
+        lower, upper = (tuple(float(v) for v in corner) for corner in content["box_mm"])
+        landmarks: dict[str, Point] = {name: tuple(map(float, point)) for name, point in content["landmarks"].items()}
+        table = read_label_table(content)
+        source = str(content["source"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError("The label table lacks an entry or holds a wrong one.", str(error)) from error
+    frame = orbitomeatal_frame(in_scan)
+    hu, affine = resample_rigid(image, frame, (lower, upper), 1.0)
+    landmarks |= move_points(in_scan, np.linalg.inv(frame))
+    grid = Grid.of(hu.shape, affine)
+    labels, carved = label_sinuses(hu, grid, table)
+    hu = clean_scan(hu, labels, carved)
+    labels = close_lumens(labels, hu)
+    label_nose(labels, hu, grid, table.nasal_sections)
+    label_others(labels, hu, grid, table)
+    landmarks |= antrum_floors(labels, affine)
+    return Head(hu, labels, affine, landmarks, source)
+
+
+def clean_scan(
+    hu: npt.NDArray[np.int16], labels: npt.NDArray[np.uint8], carved: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int16]:
+    """Table and headrest become air, carved voxels are emptied, gas bubbles inside the skull become brain."""
+    inside = head_mask(hu)
+    cleaned = np.where(inside, hu, -1000).astype(np.int16)
+    # Fluid gives way to air; at the wall only the soft share of a voxel does, so bone keeps its edge.
+    emptied = cleaned[carved].astype(np.float32)
+    cleaned[carved] = np.where(emptied < 60, HEALTHY_AIR_HU, np.minimum(emptied - 1000, 200)).astype(np.int16)
+    return cleaned
+
+
+def antrum_floors(labels: npt.NDArray[np.uint8], affine: npt.NDArray[np.float64]) -> dict[str, Point]:
+    """The lowest point of each antrum (centre of its lowest slice of at least 6 voxels), LPS mm."""
+    floors: dict[str, Point] = {}
+    for code, name in (
+        (Structure.RIGHT_MAXILLARY, "antrum_floor_right"),
+        (Structure.LEFT_MAXILLARY, "antrum_floor_left"),
+    ):
+        area = np.count_nonzero(labels == code, axis=(1, 2))
+        if not np.any(area >= 6):
+            continue
+        k = int(np.argmax(area >= 6))
+        j, i = (float(np.mean(axis)) for axis in np.nonzero(labels[k] == code))
+        x, y, z = (affine @ np.array([i, j, k, 1.0]))[:3]
+        floors[name] = (float(x), float(y), float(z))
+    return floors
+
+
+def read_label_table(content: dict[str, Any]) -> LabelTable:
+    """The hand-made part of a template from its TOML content."""
+
+    def boxes(section: str) -> tuple[Box, ...]:
+        return tuple(
+            Box(
+                None if name == "background" else Structure[name.upper()],
+                (float(x[0]), float(x[1])),
+                (float(y[0]), float(y[1])),
+                (float(z[0]), float(z[1])),
+            )
+            for name, entries in content.get(section, {}).items()
+            for x, y, z in entries
+        )
+
+    def point(values: list[float]) -> Point:
+        x, y, z = (float(v) for v in values)
+        return x, y, z
+
+    return LabelTable(
+        markers=boxes("markers"),
+        limits=boxes("limits"),
+        carved=boxes("carved"),
+        nasal_sections=tuple(NasalSection(*(float(v) for v in row)) for row in content.get("nasal_sections", [])),
+        orbits=tuple(
+            Orbit(Structure[name.upper()], point(entry["globe"]), point(entry["apex"]), float(entry["radius"]))
+            for name, entry in content.get("orbits", {}).items()
+        ),
+        bones=boxes("bones"),
+    )
+
+
+def _table_of(name: str) -> Path:
+    for folder in (_TABLES, _INSTALLED_TABLES):
+        if (folder / f"{name}.toml").is_file():
+            return folder / f"{name}.toml"
+    raise InputError(
+        f"There is no label table for the template {name!r}.", "Write one after training/recipes/templates."
+    )
+
+
+def _write_cache(head: Head, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f"{file.stem}.{os.getpid()}.part.npz")
+    np.savez_compressed(
+        partial,
+        hu=head.hu,
+        labels=head.labels,
+        affine=head.affine,
+        names=np.array(list(head.landmarks)),
+        points=np.array(list(head.landmarks.values())),
+        source=np.array(head.source),
+    )
+    partial.replace(file)
+
+
+def _read_cache(file: Path) -> Head:
+    with np.load(file) as stored:
+        names, points = stored["names"].tolist(), stored["points"].tolist()
+        landmarks: dict[str, Point] = {str(name): (p[0], p[1], p[2]) for name, p in zip(names, points, strict=True)}
+        return Head(stored["hu"], stored["labels"], stored["affine"], landmarks, str(stored["source"]))
