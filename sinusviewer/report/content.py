@@ -1,0 +1,150 @@
+"""What a report says, as data; HTML and PDF only lay it out, and the window's report panel edits it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sinusviewer.domain.finding import ModelReference
+from sinusviewer.domain.image import Identity
+from sinusviewer.domain.reading import Reading, SeriesReading
+from sinusviewer.report import wording
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A PNG with its caption; ``name`` is its file name below ``images/``."""
+
+    name: str
+    png: bytes
+    caption: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text under column heads."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Section:
+    """One series: sentences, tables, pictures, warnings and where it all came from."""
+
+    heading: str
+    sentences: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    warnings: tuple[str, ...] = ()
+    provenance: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReportContent:
+    """A whole report."""
+
+    title: str
+    research_line: str
+    identity: tuple[tuple[str, str], ...]
+    sections: tuple[Section, ...]
+    notes: tuple[str, ...] = ()
+
+
+def build(
+    reading: Reading,
+    identity: Identity,
+    pictures: Mapping[int, tuple[Picture, ...]] | None = None,
+    title: str = "Paranasal sinus reading",
+) -> ReportContent:
+    """Everything a report of ``reading`` must say.
+
+    Parameters
+    ----------
+    pictures
+        By the place of their series in ``reading.series``.
+    """
+    pictures = pictures or {}
+    sections = tuple(_section(s, pictures.get(i, ())) for i, s in enumerate(reading.series))
+    trained = dict.fromkeys(m.trained_on for s in reading.series for m in models_of(s))
+    notes = (*trained, "Computed by software; it has not been read by a physician unless a signature says so.")
+    return ReportContent(title, wording.RESEARCH_LINE, _identity_rows(identity, reading), sections, notes)
+
+
+def models_of(series: SeriesReading) -> tuple[ModelReference, ...]:
+    """All models that had a part in a series' results, each once."""
+    found: list[ModelReference] = []
+    if series.waters is not None:
+        found += [series.waters.model] + ([series.waters.patch_model] if series.waters.patch_model else [])
+    if series.segmentation_model is not None:
+        found.append(series.segmentation_model)
+    if series.endotype is not None:
+        found += series.endotype.models
+    if series.recurrence is not None and series.recurrence.model is not None:
+        found.append(series.recurrence.model)
+    return tuple(dict.fromkeys(found))
+
+
+def _identity_rows(identity: Identity, reading: Reading) -> tuple[tuple[str, str], ...]:
+    rows = (
+        ("Patient", identity.patient_name),
+        ("Patient ID", identity.patient_id),
+        ("Born", identity.birth_date),
+        ("Sex", identity.sex),
+        ("Age", identity.age),
+        ("Study date", identity.study_date),
+        ("Study", identity.study_description),
+        ("Accession", identity.accession_number),
+        ("Study UID", reading.study_instance_uid),
+    )
+    return tuple((name, value) for name, value in rows if value)
+
+
+def _section(series: SeriesReading, pictures: tuple[Picture, ...]) -> Section:
+    sentences = [wording.status_sentence(series)]
+    tables: list[Table] = []
+    if series.waters is not None:
+        sentences += wording.waters_sentences(series.waters)
+        if series.waters.calibrated_on:
+            sentences.append(f"Scores calibrated on: {series.waters.calibrated_on}.")
+    if series.sinuses:
+        tables.append(Table(
+            ("Sinus", "Side", "Volume, ml", "Opacified", "Mean HU", "Lund-Mackay", "Remark"),
+            tuple(wording.sinus_row(sinus) for sinus in series.sinuses),
+        ))  # fmt: skip
+    if series.lund_mackay is not None:
+        sentences.append(wording.lund_mackay_sentence(series.lund_mackay))
+    if series.air is not None:
+        sentences.append(f"{series.air.method} Enclosed air {series.air.total_ml:.1f} ml.")
+    if series.endotype is not None:
+        sentences += wording.endotype_sentences(series.endotype)
+    if series.recurrence is not None:
+        sentences += wording.recurrence_sentences(series.recurrence)
+        points = tuple((wording.PREDICTOR_WORDS.get(k, k), f"{v:.1f}") for k, v in series.recurrence.points.items())
+        if points:
+            tables.append(Table(("Predictor", "Points"), points))
+    heading = " ".join(part for part in (series.modality, "series", _short(series.series_instance_uid)) if part)
+    warnings = tuple(f"{w.message} [{w.code}]" for w in series.warnings)
+    return Section(heading, tuple(sentences), tuple(tables), pictures, warnings, _provenance_rows(series))
+
+
+def _provenance_rows(series: SeriesReading) -> tuple[tuple[str, str], ...]:
+    given = series.provenance
+    rows = [
+        (f"Model {m.name}", f"version {m.version}, weights {m.sha256[:12]}. {m.trained_on}") for m in models_of(series)
+    ]
+    if series.waters is not None:
+        rows.append(("Threshold", f"{series.waters.threshold:.3f} (a score at or above it is a finding)"))
+    if given.override_reason:
+        rows.append(("Input check overruled", given.override_reason))
+    rows += [("Series UID", series.series_instance_uid), ("Image UID", series.sop_instance_uid)]
+    if not series.sop_instance_uid and given.input_sop_instance_uids:
+        rows.append(("Images", f"{len(given.input_sop_instance_uids)} instances; their UIDs are in reading.json"))
+    rows += [("Made", given.created), ("Software", given.software), ("Device", given.device)]
+    if given.seconds:
+        rows.append(("Time", f"{sum(given.seconds.values()):.1f} s"))
+    return tuple((name, value) for name, value in rows if value)
+
+
+def _short(uid: str) -> str:
+    return uid if len(uid) <= 24 else f"…{uid[-20:]}"

@@ -1,0 +1,67 @@
+"""Label maps as NIfTI in patient space, with a small writer of our own (no library that wants an ASCII path)."""
+
+import gzip
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from sinusviewer.domain.anatomy import Structure
+from sinusviewer.domain.finding import Segmentation
+from sinusviewer.errors import StorageError
+from sinusviewer.report.atomic import write_bytes, write_text
+
+_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_UINT8 = 2
+_MILLIMETRES = 2
+_ALIGNED = 2
+
+
+def nifti_bytes(labels: npt.NDArray[np.uint8], affine: npt.NDArray[np.float64]) -> bytes:
+    """A gzipped NIfTI-1 file of ``labels`` ``[z, y, x]`` with LPS ``affine`` (NIfTI wants RAS, so x and y turn sign).
+
+    The same labels give the same bytes: no time stamp is kept.
+    """
+    if labels.ndim != 3 or max(labels.shape) > 32767:
+        raise StorageError(f"A mask of shape {labels.shape} cannot be written as NIfTI.")
+    ras = _LPS_TO_RAS @ affine
+    spacing = np.linalg.norm(ras[:3, :3], axis=0)
+    z, y, x = labels.shape
+    header = bytearray(352)
+    struct.pack_into("<i", header, 0, 348)
+    struct.pack_into("<8h", header, 40, 3, x, y, z, 1, 1, 1, 1)
+    struct.pack_into("<hh", header, 70, _UINT8, 8)
+    struct.pack_into("<8f", header, 76, 1.0, *spacing, 0, 0, 0, 0)
+    struct.pack_into("<fff", header, 108, 352.0, 1.0, 0.0)
+    header[123] = _MILLIMETRES
+    header[148:160] = b"SinusViewer\0"
+    struct.pack_into("<hh", header, 252, 0, _ALIGNED)
+    for row in range(3):
+        struct.pack_into("<4f", header, 280 + 16 * row, *ras[row])
+    header[344:348] = b"n+1\0"
+    body = bytes(header) + np.ascontiguousarray(labels, np.uint8).tobytes()
+    return gzip.compress(body, compresslevel=4, mtime=0)
+
+
+def label_names() -> dict[str, str]:
+    """Codes a network may write, with their names, for ``labels.json``."""
+    last = Structure.NASAL_CAVITY
+    return {str(code.value): code.name.lower() for code in Structure if code <= last}
+
+
+def write_mask(folder: Path, stem: str, segmentation: Segmentation) -> tuple[Path, ...]:
+    """Write ``<stem>.nii.gz`` and, where opacification is known, ``<stem>_opacified.nii.gz``; return their paths."""
+    written = [folder / f"{stem}.nii.gz"]
+    write_bytes(written[0], nifti_bytes(segmentation.labels, segmentation.affine))
+    if segmentation.opacified is not None:
+        written.append(folder / f"{stem}_opacified.nii.gz")
+        write_bytes(written[1], nifti_bytes(segmentation.opacified.astype(np.uint8), segmentation.affine))
+    return tuple(written)
+
+
+def write_labels(folder: Path, files: list[dict[str, object]]) -> None:
+    """Write ``labels.json``: codes, names, and for each file its series and what its voxels mean."""
+    content = {"schema_version": 1, "labels": label_names(), "opacified": {"1": "opacified"}, "files": files}
+    write_text(folder / "labels.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,152 @@
+"""The sentences of reports: careful ones. "No finding above threshold", never "normal"."""
+
+from sinusviewer.domain.anatomy import ImageSide, Side, Sinus
+from sinusviewer.domain.reading import (
+    EndotypeReading,
+    LundMackay,
+    RecurrenceReading,
+    SeriesReading,
+    SeriesStatus,
+    SideScore,
+    SinusMeasurement,
+    WatersLabel,
+    WatersReading,
+)
+
+RESEARCH_LINE = "Research use only. Not for diagnostic use."
+HEATMAP_LINE = "Heatmap: where the network looked, not why, and not the lesion's extent."
+ECRS_DEFINITION = (
+    "ECRS: eosinophils at least 10 % of inflammatory cells in tissue (Hua 2022). "
+    "This probability is computed from images; it is no tissue diagnosis."
+)
+STATUS_WORDS = {
+    SeriesStatus.READ: "read",
+    SeriesStatus.REFUSED: "not assessed",
+    SeriesStatus.VIEWED_ONLY: "shown only",
+}
+SINUS_WORDS = {
+    Sinus.MAXILLARY: "maxillary",
+    Sinus.ANTERIOR_ETHMOID: "anterior ethmoid",
+    Sinus.POSTERIOR_ETHMOID: "posterior ethmoid",
+    Sinus.FRONTAL: "frontal",
+    Sinus.SPHENOID: "sphenoid",
+}
+SUBCLASS_WORDS = {
+    "air_fluid": "air-fluid level",
+    "full_opacification": "full opacification",
+    "cyst": "cyst or polyp",
+    "mucosal_thickening": "mucosal thickening",
+}
+PREDICTOR_WORDS = {
+    "asthma": "asthma",
+    "allergic_rhinitis": "allergic rhinitis",
+    "ar": "allergic rhinitis",
+    "eosinophils_per_ul": "eosinophils (cells/µL)",
+    "eos": "eosinophils (cells/µL)",
+    "dlr": "DLR score",
+    "dlr_score": "DLR score",
+    "age": "age",
+    "female": "female",
+    "smoking": "smoking",
+    "drinking": "drinking",
+    "hypertension": "hypertension",
+    "diabetes": "diabetes",
+}
+
+
+def side_words(side: Side | ImageSide) -> str:
+    return side.value
+
+
+def waters_sentences(waters: WatersReading) -> tuple[str, ...]:
+    """The four-way report in sentences, for the finding and for each antrum."""
+    threshold = f"{waters.threshold:.2f}"
+    unverified = any(isinstance(s.side, ImageSide) for s in waters.sides)
+    positive = [s for s in waters.sides if s.positive]
+    if not positive:
+        first = f"No finding above threshold {threshold} in either maxillary sinus."
+    elif unverified:
+        names = " and ".join(f"{s.side.value} side" for s in positive)
+        first = f"Finding above threshold {threshold}: {names}. The film does not prove which is the patient's right."
+    elif waters.label is WatersLabel.BILATERAL:
+        first = f"Findings above threshold {threshold} in both maxillary sinuses."
+    else:
+        first = f"Finding above threshold {threshold} in the {positive[0].side.value} maxillary sinus."
+    return (first, *(side_sentence(side, threshold) for side in waters.sides))
+
+
+def side_sentence(side: SideScore, threshold: str) -> str:
+    """One antrum: its score with its place, and the hint at the form of disease."""
+    state = "at or above" if side.positive else "below"
+    text = f"{side.side.value.capitalize()} maxillary sinus: score {side.score:.2f}, {state} threshold {threshold}"
+    if side.positive and side.subclass:
+        text += f"; form suggested: {SUBCLASS_WORDS.get(side.subclass, side.subclass)}"
+    if side.normal_evidence is not None:
+        text += f"; evidence for a clear antrum {side.normal_evidence:.2f}"
+    return text + "."
+
+
+def sinus_row(sinus: SinusMeasurement) -> tuple[str, ...]:
+    """Sinus, side, volume, opacified, mean HU, Lund-Mackay, remark; what is not known is a dash."""
+    remark = "" if sinus.complete else f"{sinus.side.value} {SINUS_WORDS[sinus.sinus]} incomplete"
+    return (
+        SINUS_WORDS[sinus.sinus],
+        sinus.side.value,
+        _value(sinus.volume_ml, "{:.1f}"),
+        _value(None if sinus.opacified_fraction is None else 100 * sinus.opacified_fraction, "{:.0f} %"),
+        _value(sinus.mean_hu, "{:.0f}"),
+        _value(sinus.lund_mackay, "{:d}"),
+        "; ".join(text for text in (remark, sinus.reason) if text),
+    )
+
+
+def lund_mackay_sentence(totals: LundMackay) -> str:
+    if totals.total is None:
+        return "Lund-Mackay total: cannot be given, since not every sinus could be scored."
+    return (
+        f"Lund-Mackay {totals.total} of 24 (right {totals.right}, left {totals.left}); the ostiomeatal complexes "
+        f"(right {_value(totals.ostiomeatal_right, '{:d}')}, left {_value(totals.ostiomeatal_left, '{:d}')}) are proposals."
+    )
+
+
+def endotype_sentences(endotype: EndotypeReading) -> tuple[str, ...]:
+    above = "at or above" if endotype.probability_ecrs >= endotype.threshold else "below"
+    first = (
+        f"Probability of eosinophilic CRS {endotype.probability_ecrs:.2f}, {above} threshold {endotype.threshold:.2f} "
+        f"(mean of {len(endotype.slices)} slices)."
+    )
+    more = [first]
+    if endotype.attention_probability is not None:
+        more.append(f"Attention-pooled probability {endotype.attention_probability:.2f}.")
+    if endotype.spread is not None:
+        more.append(f"Spread between networks {endotype.spread:.2f}.")
+    if endotype.heat_inside_mask is not None:
+        more.append(f"{100 * endotype.heat_inside_mask:.0f} % of the heat lies within the sinus mask.")
+    if endotype.calibrated_on:
+        more.append(f"Calibrated on: {endotype.calibrated_on}.")
+    more += [ECRS_DEFINITION, HEATMAP_LINE]
+    return tuple(more)
+
+
+def recurrence_sentences(recurrence: RecurrenceReading) -> tuple[str, ...]:
+    """Score, then risk, or the interval where an input is missing."""
+    first = f"Deep-learning radiomic score {recurrence.dlr_score:.2f}."
+    low, high = recurrence.risk_interval
+    if recurrence.risk is None or recurrence.missing:
+        names = ", ".join(PREDICTOR_WORDS.get(name, name) for name in recurrence.missing)
+        risk = f"Risk of recurrence between {100 * low:.0f} % and {100 * high:.0f} %"
+        risk += f"; not known: {names}." if names else "."
+    else:
+        risk = f"Risk of recurrence {100 * recurrence.risk:.0f} %"
+        risk += f" ({recurrence.total_points:.0f} points)." if recurrence.total_points is not None else "."
+    cohort = (f"Nomogram fitted on: {recurrence.nomogram_cohort}",) if recurrence.nomogram_cohort else ()
+    return (first, risk, *cohort)
+
+
+def status_sentence(series: SeriesReading) -> str:
+    word = STATUS_WORDS[series.status]
+    return f"{word.capitalize()}: {series.reason}" if series.reason else f"{word.capitalize()}."
+
+
+def _value(value: float | int | None, form: str) -> str:
+    return "–" if value is None else form.format(value)
