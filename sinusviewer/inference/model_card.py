@@ -5,6 +5,7 @@ from anywhere else, so training and reading cannot drift apart.
 """
 
 import hashlib
+import math
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
@@ -67,6 +68,12 @@ class Calibration(_Frozen):
     temperature: float = Field(default=1.0, gt=0)
     bias: float = 0.0
     fitted_on: str = ""
+
+    def apply(self, score: float) -> float:
+        """Calibrated probability of a score in [0, 1]."""
+        clipped = min(max(score, 1e-6), 1 - 1e-6)
+        logit = math.log(clipped / (1 - clipped)) / self.temperature + self.bias
+        return 0.5 * (1 + math.tanh(0.5 * logit))
 
 
 class ModelCard(_Frozen):

@@ -1,1 +1,1 @@
-"""data"""
+"""Manifests, films and volumes for training: sources, augmentation, batches."""

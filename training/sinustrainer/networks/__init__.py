@@ -1,1 +1,1 @@
-"""networks"""
+"""Networks of the three papers."""

@@ -1,1 +1,1 @@
-"""tasks"""
+"""Tasks: a network, its loss, its data, its validation and its export."""

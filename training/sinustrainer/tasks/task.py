@@ -1,0 +1,57 @@
+"""What a training needs of a task: a network, its loss, batches, a validation, and how it is exported."""
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from sinustrainer.data.loaders import BatchSource
+from sinusviewer.inference.model_card import Calibration, InputSpec, OutputSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What held-out patients say at the end: the threshold, the calibration, and figures for the card."""
+
+    threshold: float = 0.5
+    calibration: Calibration | None = None
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExportSpec:
+    """How a trained network becomes a model file: ``network(image) -> tuple`` in the order of ``outputs``."""
+
+    network: nn.Module
+    input: InputSpec
+    outputs: tuple[OutputSpec, ...]
+    labels: tuple[str, ...]
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+class TrainingTask(Protocol):
+    """Model and loss as one callable, with its data. Built from a recipe and a data folder."""
+
+    network: nn.Module
+    source: BatchSource
+    monitor: str
+    """Name of the validation figure that says which checkpoint is better (higher is)."""
+    cases: dict[str, int]
+    """How many cases train and how many are held out, for the card."""
+    batches_per_epoch: float
+
+    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Terms of the loss; their sum is minimised."""
+        ...
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Figures on held-out training patients; empty where none are held out."""
+        ...
+
+    def conclude(self, network: nn.Module) -> Conclusion:
+        """Calibration and threshold from held-out training patients."""
+        ...
+
+    def export_spec(self, network: nn.Module) -> ExportSpec: ...
+
+    def optimiser_groups(self, rate: float, backbone_factor: float) -> list[dict[str, Any]]: ...
