@@ -1,17 +1,14 @@
 """Read a series or a study: choose the pipelines an image is fit for, run them, keep what is found and where it came from."""
 
-import contextlib
-import datetime
-import platform
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from importlib import metadata
 
 from sinusviewer.analysis import ct, waters
 from sinusviewer.analysis.protocol import TASKS, Context
+from sinusviewer.analysis.provenance import completed
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.image import Radiograph, Volume
-from sinusviewer.domain.reading import Provenance, Reading, SeriesReading, SeriesStatus
+from sinusviewer.domain.reading import Reading, SeriesReading, SeriesStatus
 from sinusviewer.domain.study import FileOutcome, FileStatus, Series, SeriesKind, Study
 from sinusviewer.errors import CancelledError, InputError, OutOfMemoryError, SinusViewerError
 from sinusviewer.imaging import load
@@ -72,7 +69,7 @@ def read_series(
     except (SinusViewerError, MemoryError) as error:
         fault = error if isinstance(error, SinusViewerError) else OutOfMemoryError("There is not enough memory.")
         reading = _skeleton(image, SeriesStatus.REFUSED, str(fault))
-    return replace(reading, provenance=_provenance(image, reading.provenance, seconds, override_reason))
+    return replace(reading, provenance=completed(image, reading.provenance, seconds, override_reason))
 
 
 def read_study(
@@ -132,13 +129,6 @@ def check_tasks(tasks: Iterable[str]) -> tuple[str, ...]:
     return tuple(task for task in TASKS if task in given)
 
 
-def software_name() -> str:
-    version = "unknown"
-    with contextlib.suppress(metadata.PackageNotFoundError):
-        version = metadata.version("sinusviewer")
-    return f"SinusViewer {version}"
-
-
 def _parts(series: Series) -> tuple[Series, ...]:
     """Radiographs and pictures one by one, so that one bad file does not take the others with it."""
     if series.kind is SeriesKind.VOLUME or len(series.instances) <= 1:
@@ -178,16 +168,4 @@ def _skeleton(image: Image, status: SeriesStatus, reason: str) -> SeriesReading:
     sop = image.sop_instance_uid if isinstance(image, Radiograph) else ""
     return SeriesReading(
         image.identity.series_instance_uid, image.identity.modality, status, reason, image.warnings, sop
-    )
-
-
-def _provenance(image: Image, given: Provenance, seconds: dict[str, float], override_reason: str) -> Provenance:
-    uids = (image.sop_instance_uid,) if isinstance(image, Radiograph) else image.sop_instance_uids
-    return Provenance(
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        software=software_name(),
-        device=given.device or f"CPU ({platform.machine() or 'unknown'})",
-        seconds={**given.seconds, **seconds},
-        input_sop_instance_uids=tuple(uid for uid in uids if uid),
-        override_reason=override_reason if given.override_reason else "",
     )
