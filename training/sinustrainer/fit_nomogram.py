@@ -1,0 +1,300 @@
+"""``sinustrainer fit-nomogram``: fit and validate a recurrence nomogram on a site's own cohort (He 2023)."""
+
+import argparse
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sinustrainer.evaluate import recurrence_evaluation as evaluation
+from sinustrainer.evaluate.cohort_table import (
+    CohortTable,
+    read_cohort,
+    refuse_different_units,
+    refuse_shared_patients,
+)
+from sinustrainer.evaluate.given_predictions import read_predictions
+from sinustrainer.evaluate.nomogram_report import write_report
+from sinustrainer.evaluate.recurrence_evaluation import SplitEvaluation, evaluate_split
+from sinustrainer.evaluate.recurrence_models import (
+    FittedModel,
+    ModelPlan,
+    Predictions,
+    fit_models,
+    make_nomogram,
+    plan_models,
+    predict,
+    summarise,
+)
+from sinusviewer.errors import InputError
+from sinusviewer.nomogram import FitSummary, Nomogram, check_schema, write_nomogram
+from sinusviewer.statistics.bootstrap import OptimismCorrection
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``fit-nomogram``."""
+    parser.add_argument("--train", type=Path, metavar="FILE.csv", help="training cohort, one row per patient")
+    parser.add_argument("--test", type=Path, metavar="FILE.csv", help="test cohort with the same columns")
+    parser.add_argument("--outcome", metavar="COLUMN", help="column of the outcome, 0 or 1")
+    parser.add_argument("--predictors", type=_names, default=(), metavar="A,B,...", help="predictors of the nomogram")
+    parser.add_argument("--clinical", type=_names, default=(), metavar="A,B,...", help="those that are clinical")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for all results")
+    parser.add_argument(
+        "--predictions", type=Path, metavar="FILE.csv", help="evaluate given probabilities instead of fitting"
+    )
+    parser.add_argument("--bootstraps", type=int, default=1000, metavar="N", help="resamples (default 1000)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the resamples (default 0)")
+    parser.add_argument("--firth", action="store_true", help="Firth's penalised fit, for separated data")
+    parser.add_argument(
+        "--nonlinear-eos", action="store_true", help="restricted cubic spline with 3 knots for the eosinophil count"
+    )
+
+
+def run_arguments(arguments: argparse.Namespace) -> None:
+    """Call :func:`run` with parsed options."""
+    run(
+        arguments.train,
+        arguments.test,
+        arguments.outcome,
+        arguments.predictors,
+        arguments.clinical,
+        arguments.out,
+        predictions_csv=arguments.predictions,
+        bootstraps=arguments.bootstraps,
+        seed=arguments.seed,
+        firth=arguments.firth,
+        nonlinear_eos=arguments.nonlinear_eos,
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def run(
+    train_csv: Path | None,
+    test_csv: Path | None,
+    outcome: str | None,
+    predictors: Sequence[str],
+    clinical: Sequence[str],
+    out_dir: Path,
+    *,
+    predictions_csv: Path | None = None,
+    bootstraps: int = 1000,
+    seed: int = 0,
+    firth: bool = False,
+    nonlinear_eos: bool = False,
+) -> None:
+    """Fit the three models, or take given probabilities, and write all results into ``out_dir``.
+
+    Written are ``nomogram.json`` (fits only), ``evaluation.json``, ``predictions_<split>.csv``, ``report.html`` and the
+    paper's Tables 1 and 2 and Figures 3, 5, 6 and 7 as CSV, PNG and SVG.
+
+    Raises
+    ------
+    InputError
+        If an input is unusable: one line with the column, row and value. Nothing is written then.
+    """
+    if bootstraps < 0:
+        raise InputError(f"The number of bootstraps cannot be {bootstraps}.")
+    if predictions_csv is not None:
+        _evaluate_given(predictions_csv, train_csv, test_csv, outcome, out_dir, bootstraps, seed)
+        return
+    if train_csv is None or not outcome or not predictors:
+        raise InputError("A fit needs --train, --outcome, --predictors and --clinical.")
+    train, test = _read_tables(train_csv, test_csv, outcome, predictors)
+    plan = plan_models(train, predictors, clinical, nonlinear_eos=nonlinear_eos)
+    fitted = fit_models(plan, train, "firth" if firth else "ml")
+    predictions = [predict(plan, fitted, table) for table in (train, test) if table is not None]
+    splits = _evaluate(predictions, bootstraps, seed)
+    corrections = evaluation.correct_models(plan, fitted, train, bootstraps, seed)
+    warnings = _fit_warnings(fitted, (train, test))
+    content = _content(splits, predictions, warnings) | {
+        "models": {model: evaluation.fit_to_json(entry) for model, entry in fitted.items()},
+        "optimism": evaluation.optimism_to_json(corrections),
+        "settings": {
+            "outcome": outcome,
+            "predictors": list(predictors),
+            "clinical": list(clinical),
+            "bootstraps": bootstraps,
+            "seed": seed,
+            "firth": firth,
+            "nonlinear_eos": nonlinear_eos,
+        },
+    }
+    tests = evaluation.univariate_tests(train, test)
+    content["univariate"] = evaluation.univariate_to_json(tests)
+    nomogram = _nomogram(plan, fitted, train, splits, corrections["nomogram"])
+    out_dir.mkdir(parents=True, exist_ok=True)
+    write_nomogram(nomogram, out_dir / "nomogram.json")
+    _write(content, predictions, out_dir, nomogram)
+    write_report(out_dir, content, splits, nomogram=nomogram, tables=(train, test), tests=tests)
+
+
+def _read_tables(
+    train_csv: Path, test_csv: Path | None, outcome: str, predictors: Sequence[str]
+) -> tuple[CohortTable, CohortTable | None]:
+    train = read_cohort(train_csv, "train", outcome, predictors)
+    if test_csv is None:
+        return train, None
+    test = read_cohort(test_csv, "test", outcome, predictors)
+    refuse_shared_patients(train, test)
+    refuse_different_units(train, test)
+    return train, test
+
+
+def _evaluate_given(
+    predictions_csv: Path,
+    train_csv: Path | None,
+    test_csv: Path | None,
+    outcome: str | None,
+    out_dir: Path,
+    bootstraps: int,
+    seed: int,
+) -> None:
+    predictions = read_predictions(predictions_csv)
+    splits = _evaluate(predictions, bootstraps, seed)
+    warnings = ["Given probabilities were evaluated; nothing was fitted."]
+    content = _content(splits, predictions, warnings) | {"models": {}, "univariate": {}}
+    tables: tuple[CohortTable | None, CohortTable | None] = (None, None)
+    tests = {}
+    if train_csv is not None and outcome:
+        tables = _read_tables(train_csv, test_csv, outcome, ())
+        tests = evaluation.univariate_tests(tables[0], tables[1]) if tables[0] is not None else {}
+        content["univariate"] = evaluation.univariate_to_json(tests)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    _write(content, predictions, out_dir, None)
+    write_report(out_dir, content, splits, nomogram=None, tables=tables, tests=tests)
+
+
+def _evaluate(predictions: Sequence[Predictions], bootstraps: int, seed: int) -> dict[str, SplitEvaluation]:
+    splits = {}
+    for entry in predictions:
+        split = evaluate_split(entry, external=entry.split == "test", bootstraps=bootstraps, seed=seed)
+        if split is not None:
+            splits[entry.split] = split
+    if not splits:
+        raise InputError("No patient has a known outcome and every predictor; nothing can be evaluated.")
+    return splits
+
+
+def _content(
+    splits: dict[str, SplitEvaluation], predictions: Sequence[Predictions], warnings: list[str]
+) -> dict[str, Any]:
+    cutoffs = evaluation.carry_cutoffs(splits["train"], splits.get("test")) if "train" in splits else {}
+    found = [
+        f"{name}: {split.roc['nomogram'].reason}." for name, split in splits.items() if split.roc["nomogram"].reason
+    ]
+    found += [
+        f"{entry.split}: no patient is complete in every predictor; this file is not evaluated."
+        for entry in predictions
+        if entry.split not in splits
+    ]
+    return {
+        "schema_version": evaluation.SCHEMA_VERSION,
+        "research_use_only": True,
+        "rows": {
+            entry.split: {
+                "patients": len(entry.ids),
+                "without_outcome": int(np.isnan(entry.y).sum()),
+                "evaluated": int(entry.evaluated.sum()),
+                "events": int(np.nansum(entry.y[entry.evaluated])),
+            }
+            for entry in predictions
+        },
+        "roc": {name: evaluation.roc_to_json(split) for name, split in splits.items()},
+        "delong_test": {name: evaluation.delong_to_json(split) for name, split in splits.items()},
+        "calibration": {name: evaluation.calibration_to_json(split) for name, split in splits.items()},
+        "decision_curve": {name: evaluation.decision_to_json(split) for name, split in splits.items()},
+        "cutoff_from_train": evaluation.cutoffs_to_json(cutoffs),
+        "predictions": {entry.split: f"predictions_{entry.split}.csv" for entry in predictions},
+        "warnings": warnings + found,
+    }
+
+
+def _fit_warnings(fitted: dict[str, FittedModel], tables: Sequence[CohortTable | None]) -> list[str]:
+    warnings = []
+    for model, entry in fitted.items():
+        fit = entry.fit
+        if fit.separation and fit.method == "ml":
+            warnings.append(
+                f"{model}: {', '.join(fit.separation)} separates the outcome ({fit.separation_kind}); the "
+                "maximum-likelihood estimate does not exist. Fit again with --firth."
+            )
+        elif not fit.converged:
+            warnings.append(f"{model}: the fit did not converge.")
+        if fit.redundant:
+            warnings.append(
+                f"{model}: {', '.join(fit.redundant)} left out, constant or a combination of other predictors."
+            )
+        if fit.events < 10 * (len(fit.names) - 1):
+            warnings.append(
+                f"{model}: {fit.events} events for {len(fit.names) - 1} predictors, fewer than 10 for each."
+            )
+    for table in tables:
+        if table is not None and table.ignored:
+            warnings.append(f"{table.name}: columns without numbers ignored: {', '.join(table.ignored)}.")
+    return warnings
+
+
+def _nomogram(
+    plan: ModelPlan,
+    fitted: dict[str, FittedModel],
+    train: CohortTable,
+    splits: dict[str, SplitEvaluation],
+    correction: OptimismCorrection | None,
+) -> Nomogram:
+    fit = fitted["nomogram"].fit
+    summaries = {
+        name: summarise(name, split.roc["nomogram"], split.calibration["nomogram"]) for name, split in splits.items()
+    }
+    cutoff = evaluation.carry_cutoffs(splits["train"], None)["nomogram"].threshold
+    trained_on = (
+        f"{fit.n} patients with {fit.events} events ({train.outcome}); {fitted['nomogram'].missing} of "
+        f"{len(train.ids)} left out for missing values."
+    )
+    summary = FitSummary(
+        method=fit.method,
+        converged=fit.converged,
+        separation=fit.separation,
+        dropped=fit.redundant,
+        auc_optimism_corrected=None if correction is None else correction.auc.corrected,
+        slope_optimism_corrected=None if correction is None else correction.slope.corrected,
+    )
+    nomogram = make_nomogram(plan, fit, train, trained_on, summaries["train"], summaries.get("test"), summary, cutoff)
+    return replace(nomogram, cutoff=cutoff if cutoff is not None and 0.0 <= cutoff <= 1.0 else None)
+
+
+def _write(
+    content: dict[str, Any], predictions: Sequence[Predictions], out_dir: Path, nomogram: Nomogram | None
+) -> None:
+    check_schema(content, "evaluation.schema.json")
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    (out_dir / "evaluation.json").write_text(text + "\n", encoding="utf-8")
+    for entry in predictions:
+        _write_predictions(entry, out_dir / f"predictions_{entry.split}.csv", nomogram)
+
+
+def _write_predictions(entry: Predictions, path: Path, nomogram: Nomogram | None) -> None:
+    """Write the predictions in the format ``--predictions`` reads, with points and raw score beside them."""
+    columns: dict[str, Any] = {"id": entry.ids, "split": [entry.split] * len(entry.ids), "y": entry.y}
+    columns |= entry.probabilities
+    if entry.scores["nomogram"] is not entry.scores.get("dlr") and nomogram is not None:
+        columns["dlr_score"] = entry.scores["dlr"]
+    if nomogram is not None and entry.linear_predictor is not None:
+        columns["linear_predictor"] = entry.linear_predictor
+        columns["total_points"] = (entry.linear_predictor - nomogram.intercept_adjusted) * nomogram.points_per_unit
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*([_cell(v) for v in values] for values in columns.values()), strict=True))
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return value
+    return "" if np.isnan(value) else int(value) if value in (0.0, 1.0) else repr(float(value))
