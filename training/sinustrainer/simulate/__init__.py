@@ -1,1 +1,1 @@
-"""Virtual patients: anatomy, disease, CT and radiographs of them, cohorts."""
+"""Virtual patients: anatomy, disease, CT, radiograph, cohort tables, DICOM. Everything made here is marked as simulated."""

@@ -146,7 +146,8 @@ def make_film(
     paths: dict[Side, npt.NDArray[np.float32]] = {}
     if lumens:
         paths = {
-            side: resample(lumen.astype(np.float32), settings.field, shape) for side, lumen in projections.lumens.items()
+            side: resample(lumen.astype(np.float32), settings.field, shape)
+            for side, lumen in projections.lumens.items()
         }
     return DrawnFilm(pixels.astype(np.float32), face, (antra[0], antra[1]), pixel_mm, settings.inverted, paths)
 

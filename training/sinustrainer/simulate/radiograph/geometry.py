@@ -102,12 +102,8 @@ def beam_axes(head: Head, positioning: Positioning) -> tuple[npt.NDArray[np.floa
     missing = {"porion_right", "porion_left", "outer_canthus_right", "outer_canthus_left"} - mark.keys()
     if missing:
         raise GeometryError(f"The head has no landmarks {', '.join(sorted(missing))}.")
-    left = _unit(
-        mark["porion_left"] - mark["porion_right"] + mark["outer_canthus_left"] - mark["outer_canthus_right"]
-    )
-    line = (
-        mark["outer_canthus_left"] + mark["outer_canthus_right"] - mark["porion_left"] - mark["porion_right"]
-    )
+    left = _unit(mark["porion_left"] - mark["porion_right"] + mark["outer_canthus_left"] - mark["outer_canthus_right"])
+    line = mark["outer_canthus_left"] + mark["outer_canthus_right"] - mark["porion_left"] - mark["porion_right"]
     forward = _unit(line - (line @ left) * left)
     up = np.cross(forward, left)
     angle = np.deg2rad(positioning.orbitomeatal_deg)
@@ -135,9 +131,7 @@ def place(head: Head, positioning: Positioning, rows: int, columns: int, pixel_m
         columns / 2 - positioning.shift_left_mm / pixel_mm,
         rows / 2 - positioning.shift_down_mm / pixel_mm,
     )
-    return FilmGeometry(
-        source, right, down, beam, positioning.source_detector_mm, pixel_mm, rows, columns, centre
-    )
+    return FilmGeometry(source, right, down, beam, positioning.source_detector_mm, pixel_mm, rows, columns, centre)
 
 
 def _unit(vector: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -31,7 +31,9 @@ def text_stencil(text: str, height_px: float, turn_deg: float = 0.0) -> npt.NDAr
     font = ImageFont.load_default(size=max(6.0, height_px))
     left, top, right, bottom = font.getbbox(text)
     picture = Picture.new("L", (int(right - left) + 4, int(bottom - top) + 4), 0)
-    ImageDraw.Draw(picture).text((2 - left, 2 - top), text, fill=255, font=font, stroke_width=max(0, round(height_px / 40)))
+    ImageDraw.Draw(picture).text(
+        (2 - left, 2 - top), text, fill=255, font=font, stroke_width=max(0, round(height_px / 40))
+    )
     if turn_deg:
         picture = picture.rotate(turn_deg, expand=True, resample=Picture.Resampling.BILINEAR)
     return np.asarray(picture, dtype=np.float32) / 255
@@ -55,9 +57,7 @@ def add_lead(bone: Image, lead: Lead, pixel_mm: float) -> None:
     stamp(bone, stencil, lead.column, lead.row, LEAD)
 
 
-def add_shape(
-    target: Image, points: list[tuple[float, float]], value: float, width_px: float | None = None
-) -> None:
+def add_shape(target: Image, points: list[tuple[float, float]], value: float, width_px: float | None = None) -> None:
     """Add a polygon (or, with a width, a line) of a constant area density, in place, softened by supersampling."""
     xs, ys = [p[0] for p in points], [p[1] for p in points]
     pad = 2 + (width_px or 0)
@@ -77,7 +77,9 @@ def add_shape(
     target[y0:y1, x0:x1] += cover * np.float32(value)
 
 
-def add_tube(target: Image, start: tuple[float, float], end: tuple[float, float], radius_px: float, peak: float) -> None:
+def add_tube(
+    target: Image, start: tuple[float, float], end: tuple[float, float], radius_px: float, peak: float
+) -> None:
     """Add a round rod seen from the side (a finger, a phalanx), in place: thickness falls off as a circle's chord."""
     a, b = np.asarray(start), np.asarray(end)
     low = np.floor(np.minimum(a, b) - radius_px - 1).astype(int)
@@ -132,7 +134,13 @@ def add_hand(soft: Image, bone: Image, pixel_mm: float, rng: np.random.Generator
         if not from_left:
             start, end = (columns - start[0], start[1]), (columns - end[0], end[1])
         add_tube(soft, start, end, rng.uniform(7, 9.5) / pixel_mm, rng.uniform(1.4, 1.9))
-        add_tube(bone, start, (end[0] * 0.97 + start[0] * 0.03, end[1]), rng.uniform(3.2, 4.5) / pixel_mm, rng.uniform(0.6, 1.0))
+        add_tube(
+            bone,
+            start,
+            (end[0] * 0.97 + start[0] * 0.03, end[1]),
+            rng.uniform(3.2, 4.5) / pixel_mm,
+            rng.uniform(0.6, 1.0),
+        )
 
 
 def add_chin_rest(soft: Image, marks: Marks, pixel_mm: float, rng: np.random.Generator) -> None:

@@ -15,7 +15,15 @@ Image = npt.NDArray[np.float32]
 
 _TISSUE = {"H": 0.102, "C": 0.143, "N": 0.034, "O": 0.708, "Na": 0.002, "P": 0.003, "S": 0.003, "Cl": 0.002, "K": 0.003}
 _CORTICAL = {
-    "H": 0.034, "C": 0.155, "N": 0.042, "O": 0.435, "Na": 0.001, "Mg": 0.002, "P": 0.103, "S": 0.003, "Ca": 0.225,
+    "H": 0.034,
+    "C": 0.155,
+    "N": 0.042,
+    "O": 0.435,
+    "Na": 0.001,
+    "Mg": 0.002,
+    "P": 0.103,
+    "S": 0.003,
+    "Ca": 0.225,
 }
 _CSI = {"Cs": 0.5115, "I": 0.4885}
 _CSI_G_CM2 = 0.2  # 0.5 mm of columnar CsI
@@ -54,7 +62,9 @@ def half_value_layer_mm_al(kvp: float, filter_mm_al: float = 2.8) -> float:
     energy, fluence = spectrum(kvp, filter_mm_al)
     air = {"N": 0.755, "O": 0.232, "Ar": 0.013}
     # Energy absorption in air is close to (total minus scatter); the photoelectric and Compton transfer shares of xraydb.
-    kerma = fluence * energy * sum(f * np.asarray(xraydb.mu_elam(e, energy * 1000, kind="photo")) for e, f in air.items())
+    kerma = (
+        fluence * energy * sum(f * np.asarray(xraydb.mu_elam(e, energy * 1000, kind="photo")) for e, f in air.items())
+    )
     kerma = kerma + fluence * energy * sum(
         f * np.asarray(xraydb.mu_elam(e, energy * 1000, kind="incoh")) for e, f in air.items()
     ) * (energy / (energy + 511.0))
@@ -171,9 +181,7 @@ def _weights(size: int, wanted: int) -> tuple[npt.NDArray[np.int64], npt.NDArray
     return low, high, np.clip(position - low, 0, 1).astype(np.float32)
 
 
-def expose(
-    path: Image, exposure: Exposure, pixel_mm: float, rng: np.random.Generator | None
-) -> Image:
+def expose(path: Image, exposure: Exposure, pixel_mm: float, rng: np.random.Generator | None) -> Image:
     """Detector signal over the open beam: primary, scatter, quantum and electronic noise, blur.
 
     Parameters

@@ -99,9 +99,7 @@ def project(
     return integrals
 
 
-def project_hu(
-    hu: npt.NDArray[np.int16], affine: npt.NDArray[np.float64], geometry: FilmGeometry
-) -> AreaDensity:
+def project_hu(hu: npt.NDArray[np.int16], affine: npt.NDArray[np.float64], geometry: FilmGeometry) -> AreaDensity:
     """Soft tissue and bone of a CT volume on the film."""
     soft, bone = project(decompose(hu), affine, geometry)
     return AreaDensity(soft, bone)
@@ -142,6 +140,8 @@ def _shadow(
     x0, y0 = np.floor(points.min(axis=0)).astype(int) - 1
     x1, y1 = np.ceil(points.max(axis=0)).astype(int) + 1
     return (
-        int(np.clip(x0, 0, geometry.columns)), int(np.clip(y0, 0, geometry.rows)),
-        int(np.clip(x1, 0, geometry.columns)), int(np.clip(y1, 0, geometry.rows)),
+        int(np.clip(x0, 0, geometry.columns)),
+        int(np.clip(y0, 0, geometry.rows)),
+        int(np.clip(x1, 0, geometry.columns)),
+        int(np.clip(y1, 0, geometry.rows)),
     )

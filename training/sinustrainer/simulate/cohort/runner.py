@@ -1,0 +1,163 @@
+"""Make a cohort: plan, workers, resumption, manifest."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sinusviewer.errors import CancelledError
+from sinusviewer.jobs.runner import CancelToken, Progress
+from sinustrainer.simulate.cohort import store
+from sinustrainer.simulate.cohort.anatomist import Anatomist, load_anatomist
+from sinustrainer.simulate.cohort.coco import coco
+from sinustrainer.simulate.cohort.recipe import Recipe
+from sinustrainer.simulate.cohort.waters_case import make_waters_case
+from sinustrainer.simulate.cohort.waters_plan import WatersCase, plan_waters
+
+AnatomistFactory = Callable[[], Anatomist]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to simulate.
+
+    Attributes
+    ----------
+    patients
+        Instead of the recipe's number; margins are kept in proportion.
+    templates
+        Folder where the recipe's relative template paths start.
+    workers
+        Processes; 0 works in this one.
+    """
+
+    recipe: Recipe
+    recipe_folder: Path
+    out: Path
+    seed: int
+    patients: int | None = None
+    templates: Path | None = None
+    workers: int = 2
+
+
+def simulate(
+    order: Order, progress: Progress, token: CancelToken, anatomist_factory: AnatomistFactory | None = None
+) -> dict[str, Any]:
+    """Make every case that is not there yet and write the manifest.
+
+    Parameters
+    ----------
+    anatomist_factory
+        For tests; must be picklable if there are workers.
+
+    Raises
+    ------
+    InputError, StorageError, CancelledError
+        Finished cases stay; the same order goes on where this one stopped.
+    """
+    plan = plan_waters(order.recipe, order.seed, order.patients)
+    recipe_data = {**order.recipe.model_dump(mode="json"), "seed": order.seed, "patients": len(plan)}
+    factory = anatomist_factory or _Factory(order)
+    try:
+        (order.out / store.CASES).mkdir(parents=True, exist_ok=True)
+        store.sweep(order.out)
+        entries: dict[str, dict[str, Any]] = {}
+        missing = []
+        for case in plan:
+            entry = store.finished_case(order.out, case.case_id, _fingerprint(case, order))
+            if entry is None:
+                missing.append(case)
+            else:
+                entries[case.case_id] = entry
+        if missing:
+            progress.message(f"{len(plan)} cases, {len(entries)} already there.")
+        for case_id, entry in _make_all(order, missing, factory, token):
+            entries[case_id] = entry
+            progress("Simulating patients", len(entries) / len(plan))
+        ordered = [entries[case.case_id] for case in plan]
+        store.write_manifest(order.out, order.recipe.task, recipe_data, ordered)
+        store.write_json(order.out / "coco.json", coco(ordered))
+    except OSError as error:
+        raise store.as_storage_error(error, order.out) from error
+    return {"cases": len(plan), "made": len(missing), "manifest": str(order.out / store.MANIFEST)}
+
+
+def _make_all(
+    order: Order, cases: list[WatersCase], factory: AnatomistFactory, token: CancelToken
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    if order.workers <= 0 or len(cases) < 2:
+        anatomist = factory() if cases else None
+        for case in cases:
+            token.raise_if_cancelled()
+            if anatomist is not None:
+                yield case.case_id, _make(order, case, anatomist)
+        return
+    # spawn: fork would copy torch's threads and locks into the workers.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(
+        min(order.workers, len(cases)), mp_context=context, initializer=_start_worker, initargs=(order, factory)
+    )
+    try:
+        queue = iter(cases)
+        running: dict[Future[dict[str, Any]], str] = {}
+        for case in queue:
+            running[pool.submit(_work, case)] = case.case_id
+            if len(running) >= 2 * order.workers:
+                break
+        while running:
+            done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+            if token.cancelled:
+                raise CancelledError
+            for future in done:
+                case_id = running.pop(future)
+                yield case_id, future.result()
+                following = next(queue, None)
+                if following is not None:
+                    running[pool.submit(_work, following)] = following.case_id
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _make(order: Order, case: WatersCase, anatomist: Anatomist) -> dict[str, Any]:
+    folder = store.begin_case(order.out, case.case_id)
+    entry = make_waters_case(case, order.recipe.film, anatomist, folder)
+    store.finish_case(order.out, case.case_id, folder, entry, _fingerprint(case, order))
+    return entry
+
+
+def _fingerprint(case: WatersCase, order: Order) -> str:
+    """Changes with the plan, the anatomy and the film section: then a case is made anew."""
+    parts = (asdict(case), order.recipe.anatomy.model_dump(), order.recipe.film.model_dump())
+    return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class _Factory:
+    order: Order
+
+    def __call__(self) -> Anatomist:
+        return load_anatomist(self.order.recipe.anatomy, self.order.recipe_folder, self.order.templates)
+
+
+_worker: dict[str, Any] = {}
+
+
+def _start_worker(order: Order, factory: AnatomistFactory) -> None:
+    import signal
+
+    # The parent answers Ctrl-C; workers finish their case and end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import torch
+
+    torch.set_num_threads(1)
+    _worker["order"], _worker["anatomist"] = order, factory()
+
+
+def _work(case: WatersCase) -> dict[str, Any]:
+    return _make(_worker["order"], case, _worker["anatomist"])

@@ -1,0 +1,211 @@
+"""One case of a cohort of radiographs: head, disease, projections, film, files, manifest entry."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sinusviewer.domain.anatomy import Side
+from sinustrainer.simulate.cohort.anatomist import Anatomist
+from sinustrainer.simulate.cohort.antral_disease import SUBCLASS_OF_FORM, draw_antral_disease, draw_subclass
+from sinustrainer.simulate.cohort.recipe import FilmSection
+from sinustrainer.simulate.cohort.waters_plan import WatersCase
+from sinustrainer.simulate.dicom.header import Subject, uid_of
+from sinustrainer.simulate.dicom.radiograph import Orientation, StoredFilm, write_radiograph
+from sinustrainer.simulate.head import Head, SinusDisease
+from sinustrainer.simulate.radiograph import physics
+from sinustrainer.simulate.radiograph.acquire import PaintedDisease, acquire, film_geometry
+from sinustrainer.simulate.radiograph.clutter import Clutter, Text, draw_clutter
+from sinustrainer.simulate.radiograph.film import DrawnFilm, FilmSettings, make_film
+from sinustrainer.simulate.radiograph.geometry import FilmGeometry, Positioning
+from sinustrainer.simulate.radiograph.physics import Exposure
+from sinustrainer.simulate.radiograph.projections import Box, Projections, save_projections
+from sinustrainer.simulate.radiograph.vendors import VENDORS, Vendor, draw_look
+
+IMAGE, PROJECTIONS = "waters.dcm", "projections.npz"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shown:
+    disease: SinusDisease
+    painted: PaintedDisease
+
+
+def make_waters_case(case: WatersCase, section: FilmSection, anatomist: Anatomist, folder: Path) -> dict[str, Any]:
+    """Write a case's files into ``folder``; return its manifest entry, file names relative to that folder."""
+    rng = np.random.default_rng(case.seed)
+    head = anatomist.draw_head(rng, case.age, case.sex)
+    positioning = Positioning(
+        orbitomeatal_deg=case.orbitomeatal_deg if section.view == "waters" else case.orbitomeatal_deg + 38,
+        yaw_deg=case.yaw_deg,
+        roll_deg=case.roll_deg,
+        source_detector_mm=case.source_detector_mm,
+        air_gap_mm=float(rng.uniform(8, 30)),
+        shift_left_mm=float(rng.normal(0, 4)),
+        shift_down_mm=float(rng.normal(-12, 5)),
+    )
+    geometry = film_geometry(head, positioning, section.projection_px)
+    shown = {
+        side: _paint(head, draw_antral_disease(rng, side, subclass), side, geometry, anatomist, rng)
+        for side, subclass in case.subclasses.items()
+    }
+    more: list[_Shown] = []
+    if section.store_projections and case.split == "train":
+        for side in Side:
+            for _ in range(section.disease_draws_per_side - (1 if side in shown else 0)):
+                drawn = draw_antral_disease(rng, side, draw_subclass(rng))
+                more.append(_paint(head, drawn, side, geometry, anatomist, rng))
+    numbers = {
+        "orbitomeatal_deg": positioning.orbitomeatal_deg, "yaw_deg": case.yaw_deg, "roll_deg": case.roll_deg,
+        "age": case.age, "female": float(case.sex == "F"),
+    }  # fmt: skip
+    painted = tuple(s.painted for s in (*shown.values(), *more))
+    projections = acquire(head, geometry, painted, numbers)
+    shadows = tuple(projections.shadows[: len(shown)])
+    vendor = VENDORS[case.manufacturer]
+    clutter = _clutter(section, vendor, rng)
+    settings = _settings(projections, case, section, vendor, clutter, rng)
+    film = make_film(projections, shadows, settings, rng)
+    stored = _stored(film, case, section, vendor, clutter, positioning)
+    files = {"image": IMAGE}
+    write_radiograph(folder / IMAGE, stored, _subject(case, vendor, section), f"{case.case_id}-{case.seed}")
+    if section.store_projections and case.split == "train":
+        save_projections(projections, folder / PROJECTIONS)
+        files["projections"] = PROJECTIONS
+    return {
+        "case_id": case.case_id,
+        "patient_id": case.patient_id,
+        "site": case.site,
+        "split": case.split,
+        "age": case.age,
+        "sex": case.sex,
+        "files": files,
+        "labels": _labels(film, case, stored),
+        "clinical": {},
+        "acquisition": {
+            "manufacturer": vendor.name, "kvp": case.kvp, "mas": case.mas, "exposure_ms": case.exposure_ms,
+            "sdd_mm": case.source_detector_mm, "tilt_deg": positioning.orbitomeatal_deg, "yaw_deg": case.yaw_deg,
+            "roll_deg": case.roll_deg, "orientation": stored.orientation.value,
+            "photometric": "MONOCHROME1" if stored.monochrome1 else "MONOCHROME2", "rows": film.pixels.shape[0],
+            "columns": film.pixels.shape[1],
+        },
+        "anatomy": {"source": head.source, **{k: round(v, 2) for k, v in projections.numbers.items() if "antrum_ml" in k}},
+        "seed": case.seed,
+    }  # fmt: skip
+
+
+def _paint(
+    head: Head,
+    disease: SinusDisease,
+    side: Side,
+    geometry: FilmGeometry,
+    anatomist: Anatomist,
+    rng: np.random.Generator,
+) -> _Shown:
+    patient = anatomist.paint(head, (disease,), geometry.gravity, rng)
+    lumen = head.labels == disease.structure
+    fraction = float(np.count_nonzero(patient.opacified & lumen) / max(1, np.count_nonzero(lumen)))
+    subclass = SUBCLASS_OF_FORM[disease.form]
+    return _Shown(disease, PaintedDisease(side, subclass, disease.severity, fraction, patient.diseased_hu))
+
+
+def _clutter(section: FilmSection, vendor: Vendor, rng: np.random.Generator) -> Clutter:
+    clutter = draw_clutter(rng, section.clutter)
+    texts = clutter.texts
+    if rng.random() < section.burned_in_text_share and not texts:
+        texts = (Text("PNS WATERS", 0.14, 0.95, 0.02),)
+    return Clutter(
+        clutter.leads, texts, clutter.earrings, clutter.spectacles, clutter.hand, clutter.chin_rest, clutter.seed
+    )
+
+
+def _settings(
+    projections: Projections, case: WatersCase, section: FilmSection, vendor: Vendor, clutter: Clutter,
+    rng: np.random.Generator,
+) -> FilmSettings:  # fmt: skip
+    x0, y0, x1, y1 = projections.face_box
+    face = max(x1 - x0, y1 - y0)
+    aspect = float(rng.choice([0.8, 0.8, 0.83, 1.0]))
+    limit = float(projections.soft.shape[0])
+    height = min(limit, face / rng.uniform(0.5, 0.68))
+    width = min(limit, height * aspect)
+    middle_x = float(np.clip((x0 + x1) / 2 + rng.normal(0, 0.02) * width, width / 2, limit - width / 2))
+    middle_y = float(np.clip((y0 + y1) / 2 + rng.normal(0.02, 0.03) * height, height / 2, limit - height / 2))
+    edges = (0.0, 0.0, 0.0, 0.0)
+    if vendor.border != "cut":
+        left, top, right, bottom = rng.uniform(0.0, 0.06, 4)
+        edges = (float(left), float(top), float(right), float(bottom))
+    return FilmSettings(
+        field=(middle_x - width / 2, middle_y - height / 2, middle_x + width / 2, middle_y + height / 2),
+        rows=section.image_px,
+        columns=round(section.image_px * width / height),
+        exposure=Exposure(
+            kvp=case.kvp, mas=case.mas, exposure_ms=case.exposure_ms,
+            scatter_to_primary=float(rng.uniform(0.12, 0.32)),
+            photons=physics.absorbed_quanta(case.kvp, case.mas, case.source_detector_mm),
+            electronic=float(rng.uniform(1e-4, 3e-4)), blur_mm=float(rng.uniform(0.08, 0.16)),
+        ),
+        look=draw_look(vendor, rng),
+        clutter=clutter,
+        collimation=edges,
+        border="white" if vendor.border == "white" else "black",
+    )  # fmt: skip
+
+
+def _stored(
+    film: DrawnFilm, case: WatersCase, section: FilmSection, vendor: Vendor, clutter: Clutter, positioning: Positioning
+) -> StoredFilm:
+    orientation = Orientation(case.orientation)
+    top = 2**vendor.bits - 1
+    return StoredFilm(
+        pixels=np.clip(np.rint(film.pixels * top), 0, top).astype(np.uint16),
+        bits=vendor.bits,
+        monochrome1=case.monochrome1_draw < vendor.inverted_share,
+        orientation=orientation,
+        pixel_mm=film.pixel_mm,
+        # Without PatientOrientation a DX file would break its IOD; such films come from cassettes.
+        computed=vendor.computed or orientation is Orientation.ABSENT,
+        burned_in_text=bool(clutter.texts),
+        view="PNS Waters PA" if section.view == "waters" else "PNS Caldwell PA",
+        kvp=case.kvp, mas=case.mas, exposure_ms=case.exposure_ms,
+        source_detector_mm=case.source_detector_mm,
+        source_patient_mm=case.source_detector_mm - positioning.air_gap_mm - 100,
+    )  # fmt: skip
+
+
+def _subject(case: WatersCase, vendor: Vendor, section: FilmSection) -> Subject:
+    rng = np.random.default_rng([case.seed % 2**31, 7])
+    day = f"{int(rng.integers(2016, 2020)):04d}{int(rng.integers(1, 13)):02d}{int(rng.integers(1, 29)):02d}"
+    time = f"{int(rng.integers(8, 18)):02d}{int(rng.integers(60)):02d}{int(rng.integers(60)):02d}"
+    return Subject(
+        case.patient_id, f"Simulated^{section.view.title()} {case.case_id[-5:]}", case.sex, case.age, day, time,
+        f"SIM{case.case_id[-5:]}", f"Simulated site ({case.site})", vendor.name, vendor.model,
+        uid_of(case.case_id, case.seed, "study"), f"PNS {section.view.upper()} (SIMULATED)",
+    )  # fmt: skip
+
+
+def _labels(film: DrawnFilm, case: WatersCase, stored: StoredFilm) -> dict[str, Any]:
+    """Labels in stored pixels: a film stored mirrored has its boxes mirrored, its sides still the patient's."""
+    width = film.pixels.shape[1]
+
+    def box(b: Box) -> list[float]:
+        x0, y0, x1, y1 = b
+        if stored.orientation is Orientation.MIRRORED:
+            x0, x1 = width - x1, width - x0
+        return [round(v, 2) for v in (x0, y0, x1, y1)]
+
+    return {
+        "label": case.label,
+        "face_box": box(film.face_box),
+        "boxes": [
+            {"xyxy": box(a.xyxy), "side": a.side.value, "subclass": a.subclass} for a in film.antra if a.diseased
+        ],
+        "antra": [
+            {
+                "side": a.side.value, "xyxy": box(a.xyxy), "diseased": a.diseased, "subclass": a.subclass,
+                "opacified_fraction": round(a.opacified_fraction, 4),
+            }
+            for a in film.antra
+        ],
+    }  # fmt: skip
