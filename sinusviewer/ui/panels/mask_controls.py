@@ -66,9 +66,9 @@ class MaskControls(QWidget):
         layout.addLayout(row(self._visible, self._outlined))
         layout.addLayout(row(QLabel("Opacity"), self._opacity, self._percent, stretch=False))
         layout.addWidget(Fold("Single masks", each, "single_masks_fold"))
-        self.set_style(self._style)
+        self.set_mask_style(self._style)
 
-    def set_style(self, style: MaskStyle) -> None:  # type: ignore[override]
+    def set_mask_style(self, style: MaskStyle) -> None:
         self._style = style
         with QSignalBlocker(self._opacity):
             self._opacity.setValue(round(style.opacity * 100))

@@ -137,7 +137,7 @@ class SinusPanel(ScrollPanel):
             self._draw(series, prior, prior_date)
 
     def set_mask_style(self, style: MaskStyle) -> None:
-        self.masks.set_style(style)
+        self.masks.set_mask_style(style)
 
     def set_selected(self, structure: Structure | None) -> None:
         """Highlight the row of the structure under the crosshair."""
@@ -178,7 +178,7 @@ class SinusPanel(ScrollPanel):
             describe(
                 box,
                 f"ostiomeatal_{side.value}",
-                f"{side.value.capitalize()} ostiomeatal complex: 0 open, 2 occluded. Proposed from the CT; change it and the total follows.",
+                f"{side.value.capitalize()} ostiomeatal complex, proposed from the CT: change it and the total follows.",
                 "arrow keys",
                 f"{side.value.capitalize()} ostiomeatal complex",
             )

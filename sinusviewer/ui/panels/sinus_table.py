@@ -41,7 +41,7 @@ class _FractionBar(QStyledItemDelegate):
         fraction = index.data(_FRACTION)
         if fraction is None:
             return
-        rect = QRectF(option.rect).adjusted(4, 0, -4, 0)  # type: ignore[attr-defined]
+        rect = QRectF(option.rect).adjusted(4, 0, -4, 0)
         tones = current_tones()
         painter.save()
         painter.setPen(Qt.PenStyle.NoPen)
@@ -63,9 +63,10 @@ class SinusTable(QTableWidget):
         super().__init__(len(ROWS), len(COLUMNS))
         self.setObjectName("sinus_table")
         self.setAccessibleName("Sinuses")
-        self.setHorizontalHeaderLabels(COLUMNS)
         for column, tip in enumerate(_TIPS):
-            self.horizontalHeaderItem(column).setToolTip(tip)
+            head = QTableWidgetItem(COLUMNS[column])
+            head.setToolTip(tip)
+            self.setHorizontalHeaderItem(column, head)
         self.verticalHeader().hide()
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

@@ -3,29 +3,13 @@
 from sinusviewer.domain.anatomy import AnySide, ImageSide, Side, Sinus, Structure
 from sinusviewer.domain.finding import Author, Detection, FindingStatus, ModelReference
 from sinusviewer.domain.reading import Provenance, SideScore, SinusMeasurement, WatersLabel
+from sinusviewer.report import wording as report_wording
 
-RESEARCH_ONLY = "Research use only. Not for diagnostic use."
-HEAT_CAUTION = "Where the network looked, not why, not the lesion's extent."
-ECRS_DEFINITION = (
-    "Eosinophilic CRS: eosinophils ≥ 10 % of the inflammatory cells in the tissue. "
-    "This is a probability read from the CT, not a tissue diagnosis."
-)
-
-SUBCLASS_WORDS = {
-    "air_fluid": "air-fluid level",
-    "full_opacification": "full opacification",
-    "cyst": "cyst or polyp",
-    "mucosal_thickening": "mucosal thickening",
-}
-
-SINUS_WORDS = {
-    Sinus.MAXILLARY: "Maxillary",
-    Sinus.ANTERIOR_ETHMOID: "Anterior ethmoid",
-    Sinus.POSTERIOR_ETHMOID: "Posterior ethmoid",
-    Sinus.FRONTAL: "Frontal",
-    Sinus.SPHENOID: "Sphenoid",
-}
-
+RESEARCH_ONLY = report_wording.RESEARCH_LINE
+HEAT_CAUTION = report_wording.HEATMAP_LINE
+ECRS_DEFINITION = report_wording.ECRS_DEFINITION
+SUBCLASS_WORDS = report_wording.SUBCLASS_WORDS
+SINUS_WORDS = {sinus: words.capitalize() for sinus, words in report_wording.SINUS_WORDS.items()}
 SINUS_SHORT = {**SINUS_WORDS, Sinus.ANTERIOR_ETHMOID: "Ant. ethmoid", Sinus.POSTERIOR_ETHMOID: "Post. ethmoid"}
 """For narrow tables."""
 

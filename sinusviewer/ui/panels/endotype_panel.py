@@ -1,0 +1,118 @@
+"""The Endotype tab: the probability of eosinophilic CRS, slice by slice and for the patient, with its heat."""
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from sinusviewer.domain.reading import EndotypeReading, SeriesReading, SeriesStatus
+from sinusviewer.ui.panels.heat_controls import HeatControls, HeatStyle
+from sinusviewer.ui.panels.parts import Facts, Fold, Notice, ScrollPanel, ToneLabel, button, heading, research_line
+from sinusviewer.ui.panels.probability_strip import ProbabilityStrip
+from sinusviewer.ui.panels.wording import ECRS_DEFINITION, model_lines, trained_on_statement
+
+WIDE_SPREAD = 0.15
+"""A spread between networks above this is pointed out."""
+
+
+class EndotypePanel(ScrollPanel):
+    """Shows the endotype part of a CT's reading.
+
+    Signals
+    -------
+    slice_requested(int), heat_style_requested(HeatStyle), read_requested()
+    """
+
+    slice_requested = Signal(int)
+    heat_style_requested = Signal(object)
+    read_requested = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("endotype_panel", "Endotype")
+        self._state = ToneLabel("", "text", "endotype_state")
+        self._read = button(
+            "Read", "read_endotype", "Read the endotype from this CT.", self.read_requested.emit, "Ctrl+R"
+        )
+        self._withheld = Notice("endotype_withheld")
+        self._result = ToneLabel("", "text", "ecrs_probability", scale=1.25, bold=True)
+        self._place = ToneLabel("", "text", "ecrs_threshold")
+        self._definition = ToneLabel(ECRS_DEFINITION, "muted", "ecrs_definition")
+        self._pooling = Facts("endotype_pooling")
+        self._spread = ToneLabel("", "amber", "endotype_spread")
+        self.strip = ProbabilityStrip()
+        self._strip_text = ToneLabel("", "muted", "strip_text")
+        self.heat = HeatControls()
+        self._facts = Facts("endotype_provenance")
+        self._trained_on = ToneLabel("", "amber", "endotype_trained_on")
+        self._shown = QWidget()
+        shown = QVBoxLayout(self._shown)
+        shown.setContentsMargins(0, 0, 0, 0)
+        shown.setSpacing(8)
+        for widget in (
+            self._result, self._place, self._definition, self._pooling, self._spread, heading("Slices"), self.strip,
+            self._strip_text, heading("Where the network looked"), self.heat,
+            Fold("Where these numbers come from", self._facts, "endotype_provenance_fold", open_at_start=True),
+        ):  # fmt: skip
+            shown.addWidget(widget)
+        for part in (self._state, self._read, self._withheld, self._shown):
+            self.column.addWidget(part)
+        self.column.addStretch(1)
+        self.footer.addWidget(self._trained_on)
+        self.footer.addWidget(research_line())
+        self.strip.slice_requested.connect(self.slice_requested)
+        self.heat.style_requested.connect(self.heat_style_requested)
+        self.set_series_reading(None)
+
+    def set_series_reading(self, series: SeriesReading | None, slice_count: int = 0) -> None:
+        """Show a CT's endotype; ``slice_count`` is that of the volume."""
+        endotype = series.endotype if series is not None else None
+        refused = series is not None and endotype is None and series.status is SeriesStatus.REFUSED
+        self._state.setVisible(endotype is None and not refused)
+        self._read.setVisible(series is None)
+        self._withheld.setVisible(refused)
+        self._shown.setVisible(endotype is not None)
+        self._trained_on.setVisible(endotype is not None)
+        if series is None:
+            self._state.setText("Not read yet. Open a sinus CT and press Read (Ctrl+R).")
+        elif refused:
+            self._withheld.set_text(
+                f"Withheld. {(series.reason or 'This is no sinus CT').rstrip('.')}. No probability is shown."
+            )
+        elif endotype is None:
+            self._state.setText("No endotype was read from this series.")
+        else:
+            self._draw(series, endotype, slice_count)
+
+    def set_current_slice(self, index: int) -> None:
+        self.strip.set_current_slice(index)
+
+    def set_heat_style(self, style: HeatStyle) -> None:
+        self.heat.set_heat_style(style)
+
+    def _draw(self, series: SeriesReading, endotype: EndotypeReading, slice_count: int) -> None:
+        self._result.setText(f"Probability of eosinophilic CRS {endotype.probability_ecrs:.2f}")
+        above = "At or above" if endotype.probability_ecrs >= endotype.threshold else "Below"
+        self._place.setText(f"{above} threshold {endotype.threshold:.2f}. Mean of {len(endotype.slices)} slices.")
+        rows = [("Mean of slices", f"{endotype.probability_ecrs:.2f} (as published: patient as unit)")]
+        if endotype.attention_probability is not None:
+            rows.append(("Attention", f"{endotype.attention_probability:.2f} (slices weighted by a learned attention)"))
+        if endotype.spread is not None:
+            rows.append(("Spread", f"± {endotype.spread:.2f} between networks or mirrored readings"))
+        self._pooling.set_rows(rows)
+        doubts = []
+        if endotype.spread is not None and endotype.spread > WIDE_SPREAD:
+            doubts.append("The networks disagree: treat this probability as undecided.")
+        if endotype.attention_probability is not None and (
+            (endotype.attention_probability >= endotype.threshold) != (endotype.probability_ecrs >= endotype.threshold)
+        ):
+            doubts.append("Mean and attention fall on different sides of the threshold.")
+        self._spread.setText(" ".join(doubts))
+        self._spread.setVisible(bool(doubts))
+        self.strip.set_slices(endotype.slices, endotype.threshold, slice_count)
+        over = sum(s.probability >= endotype.threshold for s in endotype.slices)
+        self._strip_text.setText(
+            f"{over} of {len(endotype.slices)} slices at or above the threshold (dashed). Slices without lesion are not read."
+        )
+        self.heat.set_heat(series.heatmaps, endotype.heat_inside_mask)
+        self._facts.set_rows(
+            model_lines(endotype.models, endotype.threshold, series.provenance, endotype.calibrated_on)
+        )
+        self._trained_on.setText(trained_on_statement(endotype.models))

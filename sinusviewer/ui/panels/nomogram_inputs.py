@@ -1,0 +1,248 @@
+"""Typed inputs of a nomogram: one row per predictor; blank is unknown, and what cannot be is named."""
+
+from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QWidget
+
+from sinusviewer.errors import InputError
+from sinusviewer.nomogram import Nomogram, Predictor
+from sinusviewer.ui.panels.nomogram_words import DlrSource, is_dlr, is_eosinophils
+from sinusviewer.ui.panels.parts import ToneLabel, button, describe
+from sinusviewer.ui.panels.units import EosinophilUnit, from_per_ul, parse_number, shown_number, to_per_ul
+
+
+class NumberField(QLineEdit):
+    """A number or nothing; asks when Enter is pressed or the field is left, and only if what stands there changed."""
+
+    value_entered = Signal(object)  # float | None
+    rejected = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown = ""
+        self.setPlaceholderText("unknown")
+        self.editingFinished.connect(self._ask)
+
+    def set_value(self, value: float | None) -> None:
+        self._shown = shown_number(value)
+        if self.text() != self._shown:
+            self.setText(self._shown)
+
+    def _ask(self) -> None:
+        if self.text().strip() == self._shown:
+            return
+        self._shown = self.text().strip()
+        try:
+            value = parse_number(self.text())
+        except InputError as error:
+            self.rejected.emit(error.message)
+            return
+        self.value_entered.emit(value)
+
+
+class NomogramInputs(QWidget):
+    """Rows of inputs; the eosinophil count has its units, the radiomic score its origin.
+
+    Signals
+    -------
+    value_requested(str, object), unit_changed(): the labels of the eosinophil axis should follow ``unit_labels``.
+    """
+
+    value_requested = Signal(str, object)
+    unit_changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("nomogram_inputs")
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setColumnStretch(1, 1)
+        self._nomogram: Nomogram | None = None
+        self._values: dict[str, float | None] = {}
+        self._dlr: DlrSource | None = None
+        self._fields: dict[str, NumberField] = {}
+        self._choices: dict[str, QComboBox] = {}
+        self._unit = QComboBox()
+        self._white = NumberField()
+        self._white_cells: float | None = None
+        self._origin = ToneLabel("", "muted", "dlr_origin")
+        self._back: QPushButton | None = None
+        self._problem = ToneLabel("", "red", "nomogram_problem")
+
+    def set_nomogram(self, nomogram: Nomogram | None) -> None:
+        while (item := self._grid.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        self._nomogram = nomogram
+        self._fields, self._choices, self._back = {}, {}, None
+        if nomogram is None:
+            return
+        line = 0
+        for predictor in nomogram.predictors:
+            label = QLabel(predictor.label)
+            editor = self._choice(predictor) if predictor.binary else self._field(predictor)
+            label.setBuddy(editor)
+            self._grid.addWidget(label, line, 0)
+            if is_eosinophils(predictor.name):
+                self._grid.addWidget(self._with_units(editor, predictor.name), line, 1)
+            else:
+                self._grid.addWidget(editor, line, 1)
+            line += 1
+            if is_dlr(predictor.name):
+                self._origin = ToneLabel("", "muted", "dlr_origin")
+                self._back = button("Back to the CT's score", "dlr_back", "Take the score that the network read from the CT.",
+                                    lambda name=predictor.name: self._ask_back(name))  # fmt: skip
+                self._grid.addWidget(self._origin, line, 0, 1, 2)
+                self._grid.addWidget(self._back, line + 1, 1)
+                line += 2
+        self._problem = ToneLabel("", "red", "nomogram_problem")
+        self._problem.hide()
+        self._grid.addWidget(self._problem, line, 0, 1, 2)
+
+    def set_values(self, values: dict[str, float | None], dlr: DlrSource | None) -> None:
+        """Show the values in force; a problem with what was typed is forgotten."""
+        self._values, self._dlr = dict(values), dlr
+        if self._problem.isVisibleTo(self):
+            self._problem.hide()
+        for name, field in self._fields.items():
+            value = values.get(name)
+            field.set_value(self._in_unit(value) if is_eosinophils(name) and value is not None else value)
+        for name, choice in self._choices.items():
+            value = values.get(name)
+            index = 0 if value is None else 2 if value >= 0.5 else 1
+            if choice.currentIndex() != index:
+                with QSignalBlocker(choice):
+                    choice.setCurrentIndex(index)
+        self._show_origin()
+
+    def set_what_if(self, what_if: bool) -> None:
+        self._origin.setEnabled(not what_if)
+
+    @property
+    def unit(self) -> EosinophilUnit:
+        return EosinophilUnit(self._unit.currentText()) if self._unit.count() else EosinophilUnit.PER_UL
+
+    def unit_labels(self) -> dict[str, tuple[float, str]]:
+        """How the axes should be labelled; a percentage has no scale of its own, its axis stays in cells/µL."""
+        if self.unit is not EosinophilUnit.GIGA_PER_L or self._nomogram is None:
+            return {}
+        return {p.name: (0.001, self.unit.value) for p in self._nomogram.predictors if is_eosinophils(p.name)}
+
+    # Rows ---------------------------------------------------------------------------------------------------------
+
+    def _choice(self, predictor: Predictor) -> QComboBox:
+        box = QComboBox()
+        box.addItems(["unknown", "no", "yes"])
+        describe(box, f"input_{predictor.name}", f"{predictor.label}: unknown gives an interval, not a guess.", "arrow keys",
+                 predictor.label)  # fmt: skip
+        box.activated.connect(lambda index, n=predictor.name: self.value_requested.emit(n, (None, 0.0, 1.0)[index]))
+        self._choices[predictor.name] = box
+        return box
+
+    def _field(self, predictor: Predictor) -> NumberField:
+        field = NumberField()
+        low, high = predictor.training_range
+        source = (
+            "The deep-learning radiomic score of this CT, 0 to 1, from the network named below; type to overrule it."
+            if is_dlr(predictor.name)
+            else f"{predictor.label}{f' in {predictor.unit}' if predictor.unit else ''}."
+        )
+        describe(
+            field,
+            f"input_{predictor.name}",
+            f"{source} Training patients had {shown_number(low)} to {shown_number(high)}. Blank is unknown.",
+            "Enter",
+            predictor.label,
+        )
+        field.value_entered.connect(lambda value, n=predictor.name: self._ask_number(n, value))
+        field.rejected.connect(self._complain)
+        self._fields[predictor.name] = field
+        return field
+
+    def _with_units(self, editor: QWidget, name: str) -> QWidget:
+        part = QWidget()
+        layout = QHBoxLayout(part)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self._unit = QComboBox()
+        self._unit.addItems([u.value for u in EosinophilUnit])
+        describe(self._unit, "eosinophil_unit", "Unit of the eosinophil count; a percentage needs the white count.",
+                 "arrow keys", "Eosinophil unit")  # fmt: skip
+        self._white = NumberField()
+        self._white.setPlaceholderText("white cells 10⁹/L")
+        describe(self._white, "white_cells", "White cell count in 10⁹/L, to turn the percentage into cells/µL.", "Enter",
+                 "White cell count, 10⁹/L")  # fmt: skip
+        self._white.setVisible(False)
+        self._unit.currentIndexChanged.connect(lambda _index: self._on_unit())
+        self._white.value_entered.connect(self._on_white)
+        self._white.rejected.connect(self._complain)
+        layout.addWidget(editor, 2)
+        layout.addWidget(self._unit, 1)
+        layout.addWidget(self._white, 2)
+        return part
+
+    # Asking -------------------------------------------------------------------------------------------------------
+
+    def _ask_number(self, name: str, value: float | None) -> None:
+        if value is not None:
+            try:
+                value = self._checked(name, value)
+            except InputError as error:
+                self._complain(error.message)
+                return
+        self.value_requested.emit(name, value)
+
+    def _checked(self, name: str, value: float) -> float:
+        if is_eosinophils(name):
+            if value < 0:
+                raise InputError("An eosinophil count cannot be negative.")
+            per_ul = to_per_ul(value, self.unit, self._white_cells)
+            if per_ul > 50_000:
+                raise InputError(f"{shown_number(per_ul)} cells/µL cannot be: is the unit right?")
+            if self.unit is EosinophilUnit.PER_UL and 0 < value < 5 and value != int(value):
+                raise InputError(f"{shown_number(value)} cells/µL is implausibly low: is this in 10⁹/L?")
+            return per_ul
+        if is_dlr(name) and not 0 <= value <= 1:
+            raise InputError("The radiomic score lies between 0 and 1.")
+        if name == "age" and not 0 <= value <= 120:
+            raise InputError("An age lies between 0 and 120 years.")
+        return value
+
+    def _ask_back(self, name: str) -> None:
+        if self._dlr is not None:
+            self.value_requested.emit(name, self._dlr.score)
+
+    def _complain(self, message: str) -> None:
+        self._problem.setText(message)
+        self._problem.show()
+
+    def _in_unit(self, per_ul: float) -> float | None:
+        return from_per_ul(per_ul, self.unit, self._white_cells)
+
+    def _on_unit(self) -> None:
+        self._white.setVisible(self.unit is EosinophilUnit.PERCENT)
+        self.set_values(self._values, self._dlr)
+        self.unit_changed.emit()
+
+    def _on_white(self, value: float | None) -> None:
+        if value is not None and not 0.1 <= value <= 500:
+            self._complain("A white cell count lies between 0.1 and 500 × 10⁹/L: is the unit right?")
+            return
+        self._white_cells = value
+        self.set_values(self._values, self._dlr)
+
+    def _show_origin(self) -> None:
+        name = next((n for n in self._fields if is_dlr(n)), "")
+        if not name or self._back is None:
+            return
+        value = self._values.get(name)
+        overruled = self._dlr is not None and value != self._dlr.score
+        if self._dlr is None:
+            text = "No CT has been read for this score." if value is None else "Typed by the reader; not from a CT."
+        elif overruled:
+            text = f"OVERRULED by the reader. The CT gave {self._dlr.score:.2f} ({self._dlr.model})."
+        else:
+            text = f"From the CT by {self._dlr.model}. {self._dlr.trained_on}"
+        if text != self._origin.text():
+            self._origin.setText(text)
+            self._origin.set_tone("amber" if overruled else "muted")
+        self._back.setVisible(overruled)

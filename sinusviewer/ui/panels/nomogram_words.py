@@ -1,0 +1,193 @@
+"""What stands beside a nomogram: which input feeds which axis, cohort, hints, and the paragraph for the letter."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sinusviewer.domain.clinical import ClinicalData
+from sinusviewer.nomogram import CohortSummary, Nomogram, NomogramReading, Predictor
+from sinusviewer.ui.panels.nomogram_geometry import tick_text
+from sinusviewer.ui.panels.nomogram_paint import percent, risk_text
+from sinusviewer.ui.panels.units import shown_number
+
+_ALIASES = {
+    "ar": "allergic_rhinitis",
+    "eos": "eosinophils_per_ul",
+    "eosinophils": "eosinophils_per_ul",
+    "eosinophil_count": "eosinophils_per_ul",
+    "sex_female": "female",
+}
+_DLR_NAMES = frozenset({"dlr", "dlr_score"})
+
+
+def clinical_field(name: str) -> str:
+    """The clinical field that feeds a predictor; the predictor's own name where no alias is known."""
+    return _ALIASES.get(name, name)
+
+
+def is_dlr(name: str) -> bool:
+    return name in _DLR_NAMES
+
+
+def is_eosinophils(name: str) -> bool:
+    return clinical_field(name) == "eosinophils_per_ul"
+
+
+@dataclass(frozen=True, slots=True)
+class DlrSource:
+    """The radiomic score as the CT gave it, and which network read it."""
+
+    score: float
+    model: str
+    trained_on: str = ""
+
+
+def values_for(nomogram: Nomogram, clinical: ClinicalData, dlr: float | None) -> dict[str, float | None]:
+    """A patient's values by predictor; None where nothing is known."""
+    known = clinical.values()
+    return {p.name: dlr if is_dlr(p.name) else known.get(clinical_field(p.name)) for p in nomogram.predictors}
+
+
+def value_words(predictor: Predictor, value: float | None) -> str:
+    """E.g. "yes", "350 cells/µL", "unknown"."""
+    if value is None:
+        return "unknown"
+    if predictor.binary:
+        return "yes" if value == 1.0 else "no"
+    return f"{shown_number(value)} {predictor.unit}".strip()
+
+
+def cohort_lines(nomogram: Nomogram) -> tuple[tuple[str, str], ...]:
+    """Rows of (what, value): whom the nomogram was fitted on and how it does."""
+    rows = [("Fitted on", _cohort(nomogram.cohort)), *_performance("training", nomogram.cohort)]
+    if nomogram.fit.auc_optimism_corrected is not None:
+        rows.append(
+            ("AUC (corrected)", f"{nomogram.fit.auc_optimism_corrected:.3f}, corrected for optimism by bootstrap")
+        )
+    if nomogram.test_cohort is not None:
+        rows += [("Tested on", _cohort(nomogram.test_cohort)), *_performance("test", nomogram.test_cohort)]
+    if nomogram.cutoff is not None:
+        rows.append(("Cut-off", f"risk {tick_text(round(nomogram.cutoff, 3))}, set on the training patients"))
+    if nomogram.fit.separation:
+        rows.append(("Separation", f"{', '.join(nomogram.fit.separation)}: {nomogram.fit.method} fit"))
+    return tuple(rows)
+
+
+def _cohort(cohort: CohortSummary) -> str:
+    return f"{cohort.name}: {cohort.n} patients, {cohort.events} with the event"
+
+
+def _performance(where: str, cohort: CohortSummary) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    if cohort.auc is not None:
+        interval = f" (95 % CI {cohort.auc_ci95[0]:.3f} to {cohort.auc_ci95[1]:.3f})" if cohort.auc_ci95 else ""
+        rows.append((f"AUC ({where})", f"{cohort.auc:.3f}{interval}"))
+    parts = []
+    if cohort.calibration_slope is not None:
+        parts.append(f"slope {cohort.calibration_slope:.2f}")
+    if cohort.calibration_intercept is not None:
+        parts.append(f"intercept {cohort.calibration_intercept:.2f}")
+    if cohort.brier is not None:
+        parts.append(f"Brier {cohort.brier:.3f}")
+    if parts:
+        rows.append((f"Calibration ({where})", ", ".join(parts).replace("-", "−")))
+    return rows
+
+
+def risk_sentence(nomogram: Nomogram, reading: NomogramReading) -> str:
+    """The headline: "Risk of recurrence 42 %" or an interval and what is missing."""
+    outcome = nomogram.outcome.replace("_", " ")
+    if reading.risk is not None:
+        return f"Risk of {outcome} {percent(reading.risk)}"
+    return f"Risk of {outcome} {risk_text(reading)}"
+
+
+def points_sentence(nomogram: Nomogram, reading: NomogramReading) -> str:
+    """Total points, what is unknown, and where the risk stands to the cut-off."""
+    labels = {p.name: p.label for p in nomogram.predictors}
+    if reading.total_points is None:
+        low, high = reading.total_points_interval
+        text = f"{low:.0f} to {high:.0f} points; not known: {', '.join(labels[n] for n in reading.missing)}"
+    else:
+        text = f"{reading.total_points:.1f} points in all"
+    if nomogram.cutoff is None:
+        return f"{text}."
+    low, high = reading.risk_interval
+    place = "at or above" if low >= nomogram.cutoff else "below" if high < nomogram.cutoff else "on both sides of"
+    return f"{text}; {place} the cut-off {tick_text(round(nomogram.cutoff, 3))}."
+
+
+def outside_sentence(nomogram: Nomogram, reading: NomogramReading, values: Mapping[str, float | None]) -> str:
+    """Which values no patient of the training data had; empty where none."""
+    parts = []
+    for name in reading.outside_training:
+        predictor = nomogram.predictor(name)
+        low, high = predictor.training_range
+        parts.append(
+            f"{predictor.label} {value_words(predictor, values.get(name))} is outside the training data "
+            f"({shown_number(low)} to {shown_number(high)}): the risk is extrapolated."
+        )
+    return " ".join(parts)
+
+
+def what_if_sentence(patient: NomogramReading, what_if: NomogramReading) -> str:
+    if patient.risk is None or what_if.risk is None:
+        return f"Patient {risk_text(patient)}; what if {risk_text(what_if)}."
+    difference = f"{(what_if.risk - patient.risk) * 100:+.1f}".replace("-", "−")
+    return f"Patient {percent(patient.risk)}; what if {percent(what_if.risk)} ({difference} percentage points)."
+
+
+def decision_hint(evaluation: Mapping[str, Any] | None, cutoff: float | None) -> str:
+    """Where the nomogram does more good than treating all or none, from an ``evaluation.json``; empty without one."""
+    curves = (evaluation or {}).get("decision_curve", {})
+    for split in ("test", "train"):
+        curve = curves.get(split)
+        if not curve or not curve.get("nomogram"):
+            continue
+        rows = [
+            (t, m, max(a, n))
+            for t, m, a, n in zip(
+                curve["thresholds"], curve["nomogram"], curve["treat_all"], curve["treat_none"], strict=True
+            )
+            if m is not None and a is not None
+        ]
+        better = [t for t, model, other in rows if model > other]
+        if not better:
+            return f"Decision curve ({split}): no threshold at which this nomogram does more good than treating all or none."
+        text = (
+            f"Decision curve ({split}): between thresholds {min(better):.2f} and {max(better):.2f} "
+            "acting on this nomogram does more good than treating all or none"
+        )
+        if cutoff is not None and rows:
+            at = min(rows, key=lambda row: abs(row[0] - cutoff))
+            text += f"; at the cut-off, net benefit {at[1]:.2f} against {at[2]:.2f}"
+        return f"{text}."
+    return ""
+
+
+def letter_paragraph(
+    nomogram: Nomogram, reading: NomogramReading, values: Mapping[str, float | None], dlr: DlrSource | None
+) -> str:
+    """The paragraph for the surgeon's letter: inputs, result, whom it rests on, and what it is not."""
+    inputs = []
+    for predictor in nomogram.predictors:
+        text = f"{predictor.label} {value_words(predictor, values.get(predictor.name))}"
+        if is_dlr(predictor.name) and dlr is not None and values.get(predictor.name) is not None:
+            overruled = values[predictor.name] != dlr.score
+            text += (
+                f" (overruled by the reader; from the CT: {dlr.score:.2f})"
+                if overruled
+                else f" (from the CT, {dlr.model})"
+            )
+        inputs.append(text)
+    sentences = [
+        f"Nomogram for {nomogram.outcome.replace('_', ' ')}: {'; '.join(inputs)}.",
+        f"{risk_sentence(nomogram, reading)} ({points_sentence(nomogram, reading).rstrip('.')}).",
+    ]
+    if outside := outside_sentence(nomogram, reading, values):
+        sentences.append(outside)
+    sentences.append(f"Fitted on {_cohort(nomogram.cohort)}. {nomogram.trained_on.rstrip('.')}.")
+    if dlr is not None and dlr.trained_on and dlr.trained_on.rstrip(".") != nomogram.trained_on.rstrip("."):
+        sentences.append(f"Radiomic score: {dlr.trained_on.rstrip('.')}.")
+    sentences.append("Research use only. Not for diagnostic use.")
+    return " ".join(sentences)
