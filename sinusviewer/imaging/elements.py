@@ -1,0 +1,285 @@
+"""A walk over the elements of a DICOM data set that reads values only where asked, never recurses and never trusts a length.
+
+A header of a CT slice takes about a tenth of a millisecond this way; pydicom remains the reader of everything nested.
+"""
+
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from sinusviewer.errors import DicomReadError
+
+MAX_DEPTH = 64
+"""Sequences nested deeper than this are refused; real files stay below 10."""
+MAX_ELEMENTS = 200_000
+"""Elements walked over before the pixels; a large Enhanced CT has about 100,000."""
+MAX_VALUE = 1 << 16
+MAX_INFLATED_HEADER = 32 << 20
+UNDEFINED = 0xFFFFFFFF
+_CHUNK = 16384
+
+IMPLICIT_LITTLE = "1.2.840.10008.1.2"
+EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
+DEFLATED = "1.2.840.10008.1.2.1.99"
+EXPLICIT_BIG = "1.2.840.10008.1.2.2"
+
+_LONG_VRS = frozenset({b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"SQ", b"UC", b"UN", b"UR", b"UT", b"SV", b"UV"})
+_SHORT_VRS = frozenset(
+    {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS",
+     b"ST", b"TM", b"UI", b"UL", b"US"}
+)  # fmt: skip
+_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+
+
+class _Source(Protocol):
+    size: int
+
+    def read(self, position: int, count: int) -> bytes: ...
+
+
+class _FileSource:
+    """Reads a file in chunks, forwards, keeping only the present one."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file, self.size = file, size
+        self._base, self._chunk = 0, b""
+
+    def read(self, position: int, count: int) -> bytes:
+        start = position - self._base
+        if start < 0 or start + count > len(self._chunk):
+            self._file.seek(position)
+            self._base, self._chunk = position, self._file.read(max(count, _CHUNK))
+            start = 0
+        return self._chunk[start : start + count]
+
+
+class _BytesSource:
+    def __init__(self, content: bytes) -> None:
+        self._content, self.size = content, len(content)
+
+    def read(self, position: int, count: int) -> bytes:
+        return self._content[position : position + count]
+
+
+@dataclass(frozen=True, slots=True)
+class PixelLocation:
+    """Where the pixel data lie: offset into the (inflated) file, length in bytes or None where undefined."""
+
+    tag: int
+    vr: str
+    offset: int
+    length: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """The wanted top-level elements of a file as stored bytes.
+
+    Attributes
+    ----------
+    values
+        Tag (``group << 16 | element``) to bytes; values longer than 64 KiB are left out.
+    present
+        Wanted tags that are there, sequences and long values included.
+    transfer_syntax_uid
+        As declared, or as found where the declaration is missing or plainly wrong.
+    """
+
+    values: dict[int, bytes]
+    present: frozenset[int]
+    transfer_syntax_uid: str
+    big_endian: bool
+    explicit: bool
+    pixels: PixelLocation | None
+    size: int
+    truncated: bool
+    trusted_syntax: bool = True
+
+
+def looks_like_dicom(start: bytes) -> bool:
+    """Whether a file may be DICOM: by its "DICM" mark, or by a first element of group 0002 or 0008."""
+    if start[128:132] == b"DICM":
+        return True
+    if len(start) < 8:
+        return False
+    little, big = struct.unpack("<HH", start[:4]), struct.unpack(">HH", start[:4])
+    for (group, element), order in ((little, "<"), (big, ">")):
+        if group in (0x0002, 0x0008) and element < 0x2000:
+            if start[4:6] in _SHORT_VRS or start[4:6] in _LONG_VRS:
+                return True
+            if order == "<" and struct.unpack("<I", start[4:8])[0] < 1024:
+                return True
+    return False
+
+
+def read_elements(path: Path, wanted: frozenset[int]) -> Elements:
+    """Walk a file up to its pixel data.
+
+    Raises
+    ------
+    DicomReadError
+        If it is not DICOM, is nested too deeply or holds absurdly many elements.
+    OSError
+        If it cannot be opened.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        return _read(_FileSource(file, size), file, wanted)
+
+
+def _read(source: _Source, file: BinaryIO, wanted: frozenset[int]) -> Elements:
+    start = source.read(0, 132)
+    if not looks_like_dicom(start if len(start) >= 132 else source.read(0, source.size)):
+        raise DicomReadError("This is not a DICOM file.")
+    position = 132 if start[128:132] == b"DICM" else 0
+    values: dict[int, bytes] = {}
+    position = _read_meta(source, position, values)
+    declared = values.get(0x00020010, b"").rstrip(b"\0 ").decode("ascii", "replace")
+    if declared == DEFLATED:
+        content = inflate(file, position, MAX_INFLATED_HEADER)
+        inner = _BytesSource(content)
+        walk = _Walk(inner, explicit=True, big=False, wanted=wanted, values=values)
+        walk.run(0)
+        return walk.elements(DEFLATED)
+    explicit, big, trusted = _encoding(source.read(position, 10), declared)
+    walk = _Walk(source, explicit, big, wanted, values)
+    walk.run(position)
+    if not declared or not trusted:
+        # An encapsulated file keeps its declared codec; only the encoding of its elements was misdeclared.
+        compressed = declared.startswith("1.2.840.10008.1.2.4") or declared == "1.2.840.10008.1.2.5"
+        found = EXPLICIT_BIG if big else EXPLICIT_LITTLE if explicit else IMPLICIT_LITTLE
+        declared = declared if compressed else found
+    return walk.elements(declared, trusted)
+
+
+def _read_meta(source: _Source, position: int, values: dict[int, bytes]) -> int:
+    """File meta information (PS3.10 7.1): always explicit little endian. Returns where the data set begins."""
+    while True:
+        head = source.read(position, 12)
+        if len(head) < 8:
+            return position
+        group, element = struct.unpack("<HH", head[:4])
+        if group != 0x0002:
+            return position
+        if head[4:6] in _LONG_VRS:
+            if len(head) < 12:
+                return position
+            length, begin = struct.unpack("<I", head[8:12])[0], 12
+        elif head[4:6] in _SHORT_VRS:
+            length, begin = struct.unpack("<H", head[6:8])[0], 8
+        else:  # a meta header in implicit VR, against the standard
+            length, begin = struct.unpack("<I", head[4:8])[0], 8
+        if length > source.size - position:
+            raise DicomReadError("The file's meta header is damaged: an element is longer than the file.")
+        if length <= MAX_VALUE:
+            values[group << 16 | element] = source.read(position + begin, length)
+        position += begin + length
+
+
+def _encoding(head: bytes, declared: str) -> tuple[bool, bool, bool]:
+    """(explicit, big endian, as declared) from the first element itself; the declaration where that does not tell."""
+    declared_explicit, declared_big = declared != IMPLICIT_LITTLE, declared == EXPLICIT_BIG
+    if len(head) < 8:
+        return declared_explicit, declared_big, bool(declared)
+    explicit = head[4:6] in _SHORT_VRS or head[4:6] in _LONG_VRS
+    little_group, big_group = struct.unpack("<H", head[:2])[0], struct.unpack(">H", head[:2])[0]
+    # A first group is small (0008 as a rule), so the wrong byte order shows as a number of 256 and more.
+    big = big_group < little_group if big_group != little_group else declared_big
+    return explicit, big, bool(declared) and explicit == declared_explicit and big == declared_big
+
+
+def inflate(file: BinaryIO, position: int, limit: int) -> bytes:
+    """At most ``limit`` bytes of the deflated data set that begins at ``position`` (PS3.5 A.5)."""
+    file.seek(position)
+    inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    pieces: list[bytes] = []
+    total = 0
+    try:
+        while total < limit and not inflater.eof:
+            compressed = inflater.unconsumed_tail or file.read(1 << 20)
+            if not compressed:
+                break
+            piece = inflater.decompress(compressed, limit - total)
+            pieces.append(piece)
+            total += len(piece)
+    except zlib.error as error:
+        if not total:
+            raise DicomReadError("The deflated content of the file is damaged.") from error
+    return b"".join(pieces)
+
+
+class _Walk:
+    """One pass over a data set with an explicit stack instead of recursion."""
+
+    def __init__(
+        self, source: _Source, explicit: bool, big: bool, wanted: frozenset[int], values: dict[int, bytes]
+    ) -> None:
+        self._source, self._explicit, self._big, self._wanted = source, explicit, big, wanted
+        self._values, self._present = values, set[int]()
+        order = ">" if big else "<"
+        self._tag: Callable[[bytes], tuple[int, ...]] = struct.Struct(order + "HH").unpack
+        self._long: Callable[[bytes], tuple[int, ...]] = struct.Struct(order + "I").unpack
+        self._short: Callable[[bytes], tuple[int, ...]] = struct.Struct(order + "H").unpack
+        self._pixels: PixelLocation | None = None
+        self._truncated = False
+
+    def elements(self, transfer_syntax_uid: str, trusted: bool = True) -> Elements:
+        return Elements(
+            self._values, frozenset(self._present | self._values.keys()), transfer_syntax_uid, self._big,
+            self._explicit, self._pixels, self._source.size, self._truncated, trusted,
+        )  # fmt: skip
+
+    def run(self, position: int) -> None:
+        source, size, read = self._source, self._source.size, self._source.read
+        depth = 0  # open sequences and items of undefined length
+        for _ in range(MAX_ELEMENTS):
+            head = read(position, 12)
+            if len(head) < 8:
+                self._truncated = depth > 0 or len(head) > 0
+                return
+            group, element = self._tag(head[:4])
+            tag = group << 16 | element
+            vr, length, begin = self._header(head, tag)
+            if depth == 0 and tag in _PIXELS:
+                self._present.add(tag)
+                known = None if length == UNDEFINED else length
+                self._pixels = PixelLocation(tag, vr.decode("ascii", "replace"), position + begin, known)
+                return
+            if tag in (_ITEM_END, _SEQUENCE_END):
+                depth = max(0, depth - 1)
+                position += 8
+                continue
+            if length == UNDEFINED:
+                depth += 1
+                if depth > MAX_DEPTH:
+                    raise DicomReadError("The file's sequences are nested too deeply.")
+                if depth == 1:
+                    self._present.add(tag)
+                position += begin
+                continue
+            if length > size - position - begin:
+                self._truncated = True
+                return
+            if depth == 0 and tag in self._wanted:
+                self._present.add(tag)
+                if length <= MAX_VALUE:
+                    self._values[tag] = read(position + begin, length)
+            # An item of defined length inside an open sequence is stepped over whole, as an element is.
+            position += begin + length
+        raise DicomReadError("The file holds far too many elements before its pixels.")
+
+    def _header(self, head: bytes, tag: int) -> tuple[bytes, int, int]:
+        if not self._explicit or tag >> 16 == 0xFFFE:
+            return b"", self._long(head[4:8])[0], 8
+        vr = head[4:6]
+        if vr in _SHORT_VRS:
+            return vr, self._short(head[6:8])[0], 8
+        if vr in _LONG_VRS:
+            return vr, self._long(head[8:12])[0] if len(head) == 12 else UNDEFINED - 1, 12
+        if not (vr.isalpha() and vr.isupper()):  # implicit element in an explicit file, as some software writes
+            return b"", self._long(head[4:8])[0], 8
+        return vr, self._long(head[8:12])[0] if len(head) == 12 else UNDEFINED - 1, 12

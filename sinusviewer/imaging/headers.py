@@ -1,0 +1,292 @@
+"""The header of one image file: what scanning, sorting and decoding need, without pydicom's cost per file."""
+
+import math
+import struct
+import uuid
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from sinusviewer.domain.image import Identity
+from sinusviewer.errors import DicomReadError
+from sinusviewer.imaging.elements import Elements, PixelLocation, read_elements
+from sinusviewer.imaging.text import decode_text, person_name
+
+
+class Tag(IntEnum):
+    """Tags read from headers (PS3.6), ``group << 16 | element``."""
+
+    SPECIFIC_CHARACTER_SET = 0x00080005
+    IMAGE_TYPE = 0x00080008
+    SOP_CLASS_UID = 0x00080016
+    SOP_INSTANCE_UID = 0x00080018
+    STUDY_DATE = 0x00080020
+    ACCESSION_NUMBER = 0x00080050
+    MODALITY = 0x00080060
+    PRESENTATION_INTENT_TYPE = 0x00080068
+    MANUFACTURER = 0x00080070
+    INSTITUTION_NAME = 0x00080080
+    STUDY_DESCRIPTION = 0x00081030
+    SERIES_DESCRIPTION = 0x0008103E
+    PATIENT_NAME = 0x00100010
+    PATIENT_ID = 0x00100020
+    PATIENT_BIRTH_DATE = 0x00100030
+    PATIENT_SEX = 0x00100040
+    PATIENT_AGE = 0x00101010
+    SLICE_THICKNESS = 0x00180050
+    KVP = 0x00180060
+    DISTANCE_SOURCE_TO_DETECTOR = 0x00181110
+    GANTRY_TILT = 0x00181120
+    EXPOSURE_TIME = 0x00181150
+    TUBE_CURRENT = 0x00181151
+    EXPOSURE = 0x00181152
+    IMAGER_PIXEL_SPACING = 0x00181164
+    CONVOLUTION_KERNEL = 0x00181210
+    VIEW_POSITION = 0x00185101
+    SHUTTER_SHAPE = 0x00181600
+    SHUTTER_LEFT = 0x00181602
+    SHUTTER_RIGHT = 0x00181604
+    SHUTTER_UPPER = 0x00181606
+    SHUTTER_LOWER = 0x00181608
+    SHUTTER_CENTER = 0x00181610
+    SHUTTER_RADIUS = 0x00181612
+    SHUTTER_VERTICES = 0x00181620
+    STUDY_INSTANCE_UID = 0x0020000D
+    SERIES_INSTANCE_UID = 0x0020000E
+    ACQUISITION_NUMBER = 0x00200012
+    INSTANCE_NUMBER = 0x00200013
+    PATIENT_ORIENTATION = 0x00200020
+    IMAGE_POSITION_PATIENT = 0x00200032
+    IMAGE_ORIENTATION_PATIENT = 0x00200037
+    FRAME_OF_REFERENCE_UID = 0x00200052
+    SAMPLES_PER_PIXEL = 0x00280002
+    PHOTOMETRIC_INTERPRETATION = 0x00280004
+    PLANAR_CONFIGURATION = 0x00280006
+    NUMBER_OF_FRAMES = 0x00280008
+    ROWS = 0x00280010
+    COLUMNS = 0x00280011
+    PIXEL_SPACING = 0x00280030
+    PIXEL_ASPECT_RATIO = 0x00280034
+    BITS_ALLOCATED = 0x00280100
+    BITS_STORED = 0x00280101
+    HIGH_BIT = 0x00280102
+    PIXEL_REPRESENTATION = 0x00280103
+    PIXEL_PADDING_VALUE = 0x00280120
+    PIXEL_PADDING_RANGE_LIMIT = 0x00280121
+    PIXEL_SPACING_CALIBRATION_TYPE = 0x00280A02
+    WINDOW_CENTER = 0x00281050
+    WINDOW_WIDTH = 0x00281051
+    RESCALE_INTERCEPT = 0x00281052
+    RESCALE_SLOPE = 0x00281053
+    WINDOW_EXPLANATION = 0x00281055
+    VOI_LUT_FUNCTION = 0x00281056
+    LOSSY_IMAGE_COMPRESSION = 0x00282110
+    MODALITY_LUT_SEQUENCE = 0x00283000
+    VOI_LUT_SEQUENCE = 0x00283010
+    PRESENTATION_LUT_SHAPE = 0x20500020
+    PRESENTATION_LUT_SEQUENCE = 0x20500010
+    SHARED_FUNCTIONAL_GROUPS = 0x52009229
+    PER_FRAME_FUNCTIONAL_GROUPS = 0x52009230
+    DIRECTORY_RECORD_SEQUENCE = 0x00041220
+    MEDIA_STORAGE_SOP_CLASS_UID = 0x00020002
+
+
+_WANTED = frozenset(int(t) for t in Tag)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A file's header with typed access; damaged values read as missing."""
+
+    path: Path
+    elements: Elements
+    character_set_fallback: str = ""
+
+    def text(self, tag: Tag) -> str:
+        """One value of text in the file's character set, stripped."""
+        raw = self.elements.values.get(tag)
+        return decode_text(raw, self.character_sets, self.character_set_fallback).strip() if raw else ""
+
+    def code(self, tag: Tag) -> str:
+        """A UID or code string: ASCII by definition."""
+        raw = self.elements.values.get(tag)
+        return raw.decode("ascii", "replace").strip("\0 \t\r\n") if raw else ""
+
+    def codes(self, tag: Tag) -> tuple[str, ...]:
+        value = self.code(tag)
+        return tuple(part.strip("\0 ") for part in value.split("\\")) if value else ()
+
+    @property
+    def character_sets(self) -> tuple[str, ...]:
+        return self.codes(Tag.SPECIFIC_CHARACTER_SET)
+
+    def numbers(self, tag: Tag) -> tuple[float, ...]:
+        """All values of a decimal or integer string; empty if one of them is no finite number."""
+        try:
+            values = tuple(float(part) for part in self.codes(tag) if part)
+        except ValueError:
+            return ()
+        return values if all(math.isfinite(v) for v in values) else ()
+
+    def number(self, tag: Tag) -> float | None:
+        values = self.numbers(tag)
+        return values[0] if values else None
+
+    def integer(self, tag: Tag, default: int = 0) -> int:
+        """The first value of a binary US element (SS is left to ``signed``)."""
+        raw = self.elements.values.get(tag)
+        if raw is None or len(raw) < 2:
+            return default
+        return int(struct.unpack(">H" if self.elements.big_endian else "<H", raw[:2])[0])
+
+    def integer_string(self, tag: Tag, default: int = 0) -> int:
+        value = self.number(tag)
+        return int(value) if value is not None and abs(value) < 2**53 else default
+
+    # What is asked of every image.
+
+    @property
+    def sop_class_uid(self) -> str:
+        return self.code(Tag.SOP_CLASS_UID) or self.code(Tag.MEDIA_STORAGE_SOP_CLASS_UID)
+
+    @property
+    def sop_instance_uid(self) -> str:
+        return self.code(Tag.SOP_INSTANCE_UID)
+
+    @property
+    def study_key(self) -> str:
+        """The study instance UID; for files without one, something that never joins two patients."""
+        return self.code(Tag.STUDY_INSTANCE_UID) or made_up_uid(f"{self.text(Tag.PATIENT_ID)}|{self.path.parent}")
+
+    @property
+    def modality(self) -> str:
+        return self.code(Tag.MODALITY)
+
+    @property
+    def rows(self) -> int:
+        return self.integer(Tag.ROWS)
+
+    @property
+    def columns(self) -> int:
+        return self.integer(Tag.COLUMNS)
+
+    @property
+    def frames(self) -> int:
+        return max(1, self.integer_string(Tag.NUMBER_OF_FRAMES, 1))
+
+    @property
+    def samples(self) -> int:
+        return self.integer(Tag.SAMPLES_PER_PIXEL, 1)
+
+    @property
+    def bits_allocated(self) -> int:
+        return self.integer(Tag.BITS_ALLOCATED, 16)
+
+    @property
+    def bits_stored(self) -> int:
+        return self.integer(Tag.BITS_STORED, self.bits_allocated) or self.bits_allocated
+
+    @property
+    def high_bit(self) -> int:
+        return self.integer(Tag.HIGH_BIT, self.bits_stored - 1)
+
+    @property
+    def signed(self) -> bool:
+        return self.integer(Tag.PIXEL_REPRESENTATION) == 1
+
+    @property
+    def photometric(self) -> str:
+        return self.code(Tag.PHOTOMETRIC_INTERPRETATION)
+
+    @property
+    def image_type(self) -> tuple[str, ...]:
+        return tuple(part.upper() for part in self.codes(Tag.IMAGE_TYPE))
+
+    @property
+    def transfer_syntax_uid(self) -> str:
+        return self.elements.transfer_syntax_uid
+
+    @property
+    def pixels(self) -> PixelLocation | None:
+        return self.elements.pixels
+
+    @property
+    def position(self) -> tuple[float, float, float] | None:
+        values = self.numbers(Tag.IMAGE_POSITION_PATIENT)
+        return (values[0], values[1], values[2]) if len(values) == 3 else None
+
+    @property
+    def orientation(self) -> tuple[float, float, float, float, float, float] | None:
+        v = self.numbers(Tag.IMAGE_ORIENTATION_PATIENT)
+        return (v[0], v[1], v[2], v[3], v[4], v[5]) if len(v) == 6 and any(v[:3]) and any(v[3:]) else None
+
+    @property
+    def pixel_spacing(self) -> tuple[float, float] | None:
+        return self._spacing(Tag.PIXEL_SPACING)
+
+    @property
+    def detector_spacing(self) -> tuple[float, float] | None:
+        return self._spacing(Tag.IMAGER_PIXEL_SPACING)
+
+    def _spacing(self, tag: Tag) -> tuple[float, float] | None:
+        values = self.numbers(tag)
+        return (values[0], values[1]) if len(values) == 2 and 0 < min(values) and max(values) < 1000 else None
+
+    def has(self, tag: Tag) -> bool:
+        return int(tag) in self.elements.present
+
+
+def read_header(path: Path, character_set_fallback: str = "") -> Header:
+    """The header of a DICOM file, up to its pixels.
+
+    Raises
+    ------
+    DicomReadError
+        If the file is no DICOM, is damaged before its first image attribute, or cannot be opened.
+    """
+    try:
+        return Header(path, read_elements(path, _WANTED), character_set_fallback)
+    except OSError as error:
+        raise DicomReadError(f"The file cannot be opened ({error.strerror or type(error).__name__}).") from error
+
+
+def made_up_uid(source: str) -> str:
+    """A UID made from a text, the same each time (PS3.5 B.2: a UUID under 2.25)."""
+    return f"2.25.{uuid.uuid5(uuid.NAMESPACE_URL, source).int}"
+
+
+def identity_of(header: Header) -> Identity:
+    """Whose image this is."""
+    return Identity(
+        patient_name=person_name(header.text(Tag.PATIENT_NAME)),
+        patient_id=header.text(Tag.PATIENT_ID),
+        birth_date=header.code(Tag.PATIENT_BIRTH_DATE),
+        sex=header.code(Tag.PATIENT_SEX),
+        age=header.code(Tag.PATIENT_AGE),
+        study_date=header.code(Tag.STUDY_DATE),
+        study_description=header.text(Tag.STUDY_DESCRIPTION),
+        series_description=header.text(Tag.SERIES_DESCRIPTION),
+        modality=header.modality,
+        study_instance_uid=header.study_key,
+        series_instance_uid=header.code(Tag.SERIES_INSTANCE_UID),
+        frame_of_reference_uid=header.code(Tag.FRAME_OF_REFERENCE_UID),
+        accession_number=header.text(Tag.ACCESSION_NUMBER),
+        institution=header.text(Tag.INSTITUTION_NAME),
+        manufacturer=header.text(Tag.MANUFACTURER),
+    )
+
+
+_EXPOSURE: dict[Tag, str] = {
+    Tag.KVP: "kvp",
+    Tag.EXPOSURE: "mas",
+    Tag.EXPOSURE_TIME: "exposure_ms",
+    Tag.TUBE_CURRENT: "tube_current_ma",
+    Tag.DISTANCE_SOURCE_TO_DETECTOR: "sdd_mm",
+    Tag.SLICE_THICKNESS: "slice_thickness_mm",
+    Tag.GANTRY_TILT: "gantry_tilt_deg",
+}
+
+
+def exposure_of(header: Header) -> dict[str, float]:
+    """How it was taken: kvp, mas, exposure_ms, tube_current_ma, sdd_mm, slice_thickness_mm; absent where not recorded."""
+    return {name: value for tag, name in _EXPOSURE.items() if (value := header.number(tag)) is not None}

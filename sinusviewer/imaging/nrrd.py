@@ -1,0 +1,122 @@
+"""NRRD (Nearly Raw Raster Data), one attached file, encodings raw and gzip (teem.sourceforge.net/nrrd/format.html)."""
+
+import gzip
+import io
+import re
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from sinusviewer.errors import InputError
+from sinusviewer.imaging.nifti import MAX_VOXELS, RawVolumeHeader, read_array
+
+_MAX_HEADER_LINES = 1000
+
+_TYPES: dict[str, str] = {
+    "signed char": "i1", "int8": "i1", "int8_t": "i1", "uchar": "u1", "unsigned char": "u1", "uint8": "u1", "uint8_t": "u1",
+    "short": "i2", "short int": "i2", "signed short": "i2", "signed short int": "i2", "int16": "i2", "int16_t": "i2",
+    "ushort": "u2", "unsigned short": "u2", "unsigned short int": "u2", "uint16": "u2", "uint16_t": "u2",
+    "int": "i4", "signed int": "i4", "int32": "i4", "int32_t": "i4", "uint": "u4", "unsigned int": "u4", "uint32": "u4",
+    "uint32_t": "u4", "float": "f4", "double": "f8",
+}  # fmt: skip
+
+# Sign of each world axis on the way to LPS.
+_SPACES: dict[str, tuple[int, int, int]] = {
+    "left-posterior-superior": (1, 1, 1), "lps": (1, 1, 1), "right-anterior-superior": (-1, -1, 1), "ras": (-1, -1, 1),
+    "left-anterior-superior": (1, -1, 1), "las": (1, -1, 1),
+}  # fmt: skip
+
+
+def read_nrrd_header(path: Path) -> RawVolumeHeader:
+    """Read and check the header.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, detached, not three-dimensional or of an unknown encoding.
+    """
+    with path.open("rb") as file:
+        return _parse(file)[0]
+
+
+def _parse(file: BinaryIO) -> tuple[RawVolumeHeader, str]:
+    fields = _fields(file)
+    if "data file" in fields or "datafile" in fields:
+        raise InputError("NRRD files whose data lie in a second file are not opened.")
+    encoding = fields.get("encoding", "").lower()
+    if encoding not in ("raw", "gzip", "gz"):
+        raise InputError(f"NRRD data encoded as {encoding or 'nothing'} are not opened.")
+    try:
+        sizes = tuple(int(v) for v in fields["sizes"].split())
+        dtype = np.dtype(
+            ("<" if fields.get("endian", "little").lower() == "little" else ">") + _TYPES[fields["type"].lower()]
+        )
+    except (KeyError, ValueError) as error:
+        raise InputError("The NRRD file's header is damaged.") from error
+    if len(sizes) not in (2, 3) or min(sizes) < 1:
+        raise InputError("Only two- and three-dimensional NRRD files are opened.")
+    shape = (sizes[0], sizes[1], sizes[2] if len(sizes) == 3 else 1)
+    if shape[0] * shape[1] * shape[2] > MAX_VOXELS:
+        raise InputError("The NRRD file claims an impossible size.")
+    return RawVolumeHeader(shape, dtype, file.tell(), 1.0, 0.0, _affine(fields)), encoding
+
+
+def _fields(file: BinaryIO) -> dict[str, str]:
+    if not file.readline(64).startswith(b"NRRD000"):
+        raise InputError("This is not an NRRD file.")
+    fields: dict[str, str] = {}
+    for _ in range(_MAX_HEADER_LINES):
+        line = file.readline(65536).decode("utf-8", "replace").strip()
+        if not line:
+            return fields
+        if not line.startswith("#") and ":=" not in line and ":" in line:
+            name, value = line.split(":", 1)
+            fields[name.strip().lower()] = value.strip()
+    raise InputError("The NRRD file's header does not end.")
+
+
+def _vectors(text: str) -> list[list[float]]:
+    return [[float(v) for v in group.split(",")] for group in re.findall(r"\(([^)]*)\)", text)]
+
+
+def _affine(fields: dict[str, str]) -> npt.NDArray[np.float64]:
+    affine = np.eye(4)
+    try:
+        directions = _vectors(fields.get("space directions", ""))
+        if directions:
+            for axis, direction in enumerate(directions[:3]):
+                affine[:3, axis] = direction
+            if "space origin" in fields:
+                affine[:3, 3] = _vectors(fields["space origin"])[0]
+        elif "spacings" in fields:
+            spacings = [float(v) for v in fields["spacings"].split()]
+            affine[:3, :3] = np.diag([v if np.isfinite(v) and v else 1.0 for v in (spacings + [1.0])[:3]])
+    except (ValueError, IndexError) as error:
+        raise InputError("The NRRD file's orientation is damaged.") from error
+    if not np.all(np.isfinite(affine)) or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise InputError("The NRRD file's orientation is damaged.")
+    return np.diag([*_SPACES.get(fields.get("space", "").lower(), (1, 1, 1)), 1.0]) @ affine
+
+
+def read_nrrd(path: Path) -> tuple[npt.NDArray[np.generic], RawVolumeHeader]:
+    """Stored voxels ``[z, y, x]`` and header.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged or shorter than its header says.
+    """
+    with path.open("rb") as file:
+        header, encoding = _parse(file)
+        x, y, z = header.shape_xyz
+        wanted = x * y * z * header.dtype.itemsize
+        source: BinaryIO = file
+        if encoding != "raw":
+            source = io.BufferedReader(gzip.GzipFile(fileobj=file))  # type: ignore[arg-type]
+        try:
+            return read_array(source, (z, y, x), header.dtype, wanted), header
+        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+            raise InputError("The compressed NRRD file is damaged.") from error
