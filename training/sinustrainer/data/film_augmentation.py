@@ -130,7 +130,8 @@ def apply_grey(unit: FilmImage, drawn: DrawnAugmentation) -> FilmImage:
         image = np.power(np.clip(image, 0, 1), drawn.gamma)
     image = (image - 0.5) * drawn.gain + 0.5 + drawn.offset
     if drawn.noise > 0:
-        image = image + np.random.default_rng(drawn.noise_seed).normal(0, drawn.noise, image.shape)
+        grain = np.random.default_rng(drawn.noise_seed).normal(0, drawn.noise, image.shape)
+        image = image + grain.astype(np.float32)
     if drawn.invert:
         image = 1 - image
     image = np.clip(image, 0, 1).astype(np.float32)

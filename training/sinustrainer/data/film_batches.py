@@ -1,7 +1,7 @@
 """Batches of films for the two Waters detectors. A batch is a function of the step alone, so a resumed run sees the same."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ from sinusviewer.imaging.preprocess import (
     to_unit,
 )
 
-Batch = dict[str, npt.NDArray[np.float32] | npt.NDArray[np.int64]]
+Batch = dict[str, npt.NDArray[Any]]
 Stage = Literal["patch", "antra"]
 MOST_BOXES = 2
 
@@ -139,4 +139,5 @@ def render(
     to_image = to_image @ canvas_motion(drawn, placement.size)
     values, valid = sample(film.source, to_image[:2], placement.size)
     unit = to_unit(values, valid, film.source.inverted, settings)
-    return apply_grey(unit, drawn), np.linalg.inv(to_image)
+    to_canvas = np.linalg.inv(to_image).astype(np.float64)
+    return apply_grey(unit, drawn), to_canvas

@@ -102,7 +102,9 @@ def _reduced(source: FilmSource, factor: int) -> FilmSource:
     rows, columns = (n // factor * factor for n in source.values.shape)
     shape = (rows // factor, factor, columns // factor, factor)
     values = source.values[:rows, :columns].reshape(shape).mean(axis=(1, 3))
-    valid = None if source.valid is None else source.valid[:rows, :columns].reshape(shape).all(axis=(1, 3))
+    valid = None
+    if source.valid is not None:
+        valid = np.asarray(source.valid[:rows, :columns].reshape(shape).all(axis=(1, 3)), dtype=np.bool_)
     return FilmSource(values.astype(np.float32), valid, source.inverted)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +47,7 @@ def batches(source: BatchSource, start: int, stop: int, workers: int = 0) -> Ite
         batch_size=None,
         shuffle=False,
         num_workers=workers,
-        collate_fn=_as_tensors,
+        collate_fn=cast("Callable[[list[Any]], Any]", _as_tensors),  # without batch_size it is called with one item
         multiprocessing_context="spawn",
         prefetch_factor=3,
         worker_init_fn=_one_thread,

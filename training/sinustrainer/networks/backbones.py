@@ -5,6 +5,7 @@ network through timm's ``pretrained=True`` where a network connection or a local
 """
 
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -29,12 +30,17 @@ class Backbone(nn.Module):
         ``"none"``, ``"lite0_package"``, ``"timm"`` (download) or the path of a state dict for the whole timm network.
     channels
         Input channels; pretrained first layers are averaged over colour.
+    frozen
+        EfficientNet families: that many leading stages (after the stem) keep their pretrained weights and statistics. The
+        early stages cost most of a step on a CPU and are the most general.
     """
 
-    def __init__(self, name: str, strides: tuple[int, ...], weights: str = "none", channels: int = 1) -> None:
+    def __init__(
+        self, name: str, strides: tuple[int, ...], weights: str = "none", channels: int = 1, frozen: int = 0
+    ) -> None:
         super().__init__()
-        options = {"bn_eps": 1e-3} if name == LITE0 else {}
-        whole = timm.create_model(name, features_only=True, pretrained=weights == "timm", **options)
+        options: dict[str, Any] = {"bn_eps": 1e-3} if name == LITE0 else {}
+        whole: Any = timm.create_model(name, features_only=True, pretrained=weights == "timm", **options)
         if weights not in ("none", "timm"):
             _load_by_order(whole, _weights_file(weights))
         available = list(whole.feature_info.reduction())
@@ -47,8 +53,22 @@ class Backbone(nn.Module):
         if hasattr(whole, "blocks"):  # EfficientNet families run every stage unless told otherwise
             last = whole.feature_info[self.picked[-1]]["stage"]
             whole.blocks = whole.blocks[:last]
-        self.body = whole
+        self.body: nn.Module = whole
         _grey_stem(self.body, channels)
+        self.frozen: tuple[nn.Module, ...] = ()
+        if frozen:
+            if not hasattr(whole, "blocks") or not hasattr(whole, "conv_stem"):
+                raise InputError(f"The backbone “{name}” has no stages to freeze.", "Set frozen = 0.")
+            self.frozen = (whole.conv_stem, whole.bn1, *whole.blocks[:frozen])
+            for part in self.frozen:
+                part.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """Switch the mode; frozen stages stay in evaluation mode."""
+        super().train(mode)
+        for part in self.frozen:
+            part.eval()
+        return self
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """0-1 in; ImageNet-like scaling happens here, so that it is part of the exported graph."""

@@ -52,6 +52,8 @@ class DetectionOptions(BaseModel):
     variant: Literal["antra", "sinusitis"] = "antra"
     backbone: str = "efficientnet_lite0"
     weights: str = "lite0_package"
+    frozen: int = 0
+    """Leading stages of the backbone that keep their pretrained weights."""
     strides: tuple[int, int] = (8, 16)
     width: int = 128
     dropout: float = 0.0
@@ -121,10 +123,11 @@ class DetectionTask:
         )
         self.cases = {"training": len(kept), "held_out": len(away)}
         self.batches_per_epoch = len(kept) / recipe.loop.batch
+        self.channels_last = True
         self.monitor = "iou" if self.patch else "auc"
         self.weights = YoloLossWeights(**options.loss.model_dump())
         self.network: nn.Module = YoloV2(
-            Backbone(options.backbone, options.strides, options.weights),
+            Backbone(options.backbone, options.strides, options.weights, frozen=options.frozen),
             self._anchors(),
             classes=len(self.labels),
             width=options.width,
@@ -134,7 +137,8 @@ class DetectionTask:
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         if not isinstance(network, YoloV2):
             raise TypeError(f"a detector is trained with YoloV2, not {type(network).__name__}")
-        return yolo_loss(network, network(batch["image"]), batch["boxes"], batch["labels"], self.weights)
+        image = batch["image"].contiguous(memory_format=torch.channels_last)
+        return yolo_loss(network, network(image), batch["boxes"], batch["labels"], self.weights)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         if len(self.held_out.films) == 0:
@@ -174,9 +178,9 @@ class DetectionTask:
         )
 
     def optimiser_groups(self, rate: float, backbone_factor: float) -> list[dict[str, Any]]:
-        pretrained = list(getattr(self.network, "backbone").parameters())  # noqa: B009 - nn.Module types hide it
+        pretrained = [p for p in getattr(self.network, "backbone").parameters() if p.requires_grad]  # noqa: B009
         known = {id(p) for p in pretrained}
-        rest = [p for p in self.network.parameters() if id(p) not in known]
+        rest = [p for p in self.network.parameters() if p.requires_grad and id(p) not in known]
         return [{"params": pretrained, "lr": rate * backbone_factor}, {"params": rest, "lr": rate}]
 
     def _labels(self) -> tuple[str, ...]:

@@ -33,12 +33,17 @@ class TrainingTask(Protocol):
     """Model and loss as one callable, with its data. Built from a recipe and a data folder."""
 
     network: nn.Module
-    source: BatchSource
+
+    @property
+    def source(self) -> BatchSource: ...
+
     monitor: str
     """Name of the validation figure that says which checkpoint is better (higher is)."""
     cases: dict[str, int]
     """How many cases train and how many are held out, for the card."""
     batches_per_epoch: float
+    channels_last: bool
+    """Whether the network is one of 2-D images."""
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Terms of the loss; their sum is minimised."""
