@@ -14,16 +14,16 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    theme: str = Field("dark", pattern="^(dark|light)$")
-    scale_percent: int = Field(100, ge=100, le=200)
+    theme: str = Field(default="dark", pattern="^(dark|light)$")
+    scale_percent: int = Field(default=100, ge=100, le=200)
     reader: str = ""
     window_geometry: str = ""
     window_state: str = ""
     left_panel_open: bool = True
     right_panel_open: bool = True
-    mask_opacity: float = Field(0.35, ge=0, le=1)
-    heatmap_opacity: float = Field(0.45, ge=0, le=1)
-    cine_frames_per_second: int = Field(12, ge=1, le=60)
+    mask_opacity: float = Field(default=0.35, ge=0, le=1)
+    heatmap_opacity: float = Field(default=0.45, ge=0, le=1)
+    cine_frames_per_second: int = Field(default=12, ge=1, le=60)
     read_on_open: bool = False
     shortcuts: dict[str, str] = Field(default_factory=dict)
     recent_paths: tuple[str, ...] = ()

@@ -1,0 +1,95 @@
+"""Starts the window: wires session, runner, actions and widgets together."""
+
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from PySide6.QtWidgets import QApplication
+
+from sinusviewer import logs
+from sinusviewer.actions import Actions, Engines
+from sinusviewer.domain.clinical import ClinicalData
+from sinusviewer.domain.image import Volume
+from sinusviewer.domain.reading import SeriesReading
+from sinusviewer.domain.study import ScanResult, Series
+from sinusviewer.jobs.runner import CancelToken, JobRunner, Progress
+from sinusviewer.session import Image, Session
+from sinusviewer.settings import load_settings, save_settings
+from sinusviewer.ui.bridge import JobBridge
+from sinusviewer.ui.main_window import MainWindow
+from sinusviewer.ui.theme import apply_theme
+
+
+def engines() -> Engines:
+    """The real background work; imported when first needed, so that the window is up at once."""
+
+    def scan(paths: Sequence[Path], progress: Progress, token: CancelToken) -> ScanResult:
+        from sinusviewer.imaging import scan as scanning
+
+        return scanning.scan(paths, progress, token)
+
+    def load(series: Series, progress: Progress, token: CancelToken) -> Image:
+        from sinusviewer.imaging import load as loading
+
+        return loading.load_series(series, progress, token)
+
+    def read(
+        image: Image, clinical: ClinicalData, reason: str, progress: Progress, token: CancelToken
+    ) -> tuple[SeriesReading, ...]:
+        from sinusviewer.analysis.read import read_series
+
+        subjects = (image,) if isinstance(image, Volume) else image
+        return tuple(
+            read_series(subject, clinical=clinical, progress=progress, token=token, override_reason=reason)
+            for subject in subjects
+        )
+
+    return Engines(scan, load, read)
+
+
+class Program:
+    """The running program: one session, one runner, one window."""
+
+    def __init__(self, work: Engines | None = None) -> None:
+        self.settings = load_settings()
+        self.session = Session()
+        self.bridge = JobBridge()
+        self.runner = JobRunner(self.bridge.post)
+        self.actions = Actions(self.session, self.runner, work or engines())
+        self.bridge.listen(self.actions.handle)
+        self.window = MainWindow(self.session, self.actions, self.settings, save_settings)
+        self.window.restore_place()
+
+    def close(self) -> bool:
+        """Cancel everything and end the threads; True if all ended in time."""
+        self.window.close()
+        return self.runner.close()
+
+
+def main(paths: list[str]) -> int:
+    """Open the window with what was given; returns the exit status."""
+    logs.configure()
+    application = QApplication.instance() or QApplication(sys.argv[:1])
+    if not isinstance(application, QApplication):
+        return 2
+    application.setApplicationName("SinusViewer")
+    settings = load_settings()
+    apply_theme(application, settings.theme, settings.scale_percent)
+    program = Program()
+
+    def on_error(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            application.quit()
+            return
+        details = "".join(traceback.format_exception(kind, error, where))
+        program.session.say("Something went wrong in the window.", "error", "Your findings are safe; copy the details for support.", details)
+
+    sys.excepthook = on_error
+    program.window.show()
+    if paths:
+        program.window.open_paths([Path(p) for p in paths])
+    status = application.exec()
+    program.close()
+    return status

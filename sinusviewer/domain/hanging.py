@@ -1,0 +1,65 @@
+"""Hanging: which views a study opens with, by what its images are. Pure rules over the nouns."""
+
+from collections.abc import Sequence
+
+from sinusviewer.domain.display import LayoutKind, Plane, ViewState
+from sinusviewer.domain.image import BONE, SOFT_TISSUE, Radiograph, Volume, Window
+from sinusviewer.domain.planes import volume_stack
+from sinusviewer.domain.study import Series, SeriesKind
+
+CT_PRESETS: tuple[Window, ...] = (
+    BONE,
+    SOFT_TISSUE,
+    Window(40, 80, name="Brain"),
+    Window(-100, 1200, name="Sinus air"),
+    Window(-600, 1500, name="Lung"),
+    Window(200, 600, name="Contrast"),
+)
+_RANK = {
+    SeriesKind.VOLUME: 0,
+    SeriesKind.RADIOGRAPH: 1,
+    SeriesKind.STACK: 2,
+    SeriesKind.VIEW_ONLY: 3,
+    SeriesKind.LOCALIZER: 4,
+}
+
+
+def first_series(series: Sequence[Series]) -> Series | None:
+    """The series to look at first: the largest volume, else the radiograph, never a localizer while there is another."""
+    ranked = sorted(series, key=lambda s: (_RANK[s.kind], -sum(i.frames for i in s.instances)))
+    return ranked[0] if ranked else None
+
+
+def hang_film(key: str, film: Radiograph, index: int = 0) -> ViewState:
+    """One film, patient's right on the screen's left: what is stored mirrored or upside down is turned."""
+    mirrored = film.patient_right_is_image_left is False
+    # Turning upside down by half a turn also swaps left and right, so the flip is taken back.
+    turns = 2 if film.upside_down and film.patient_right_is_image_left is not None else 0
+    return ViewState(key, Plane.FILM, index, flipped=mirrored != (turns == 2), quarter_turns=turns)
+
+
+def hang_volume(key: str, volume: Volume, layout: LayoutKind) -> dict[str, ViewState]:
+    """The views of a CT: where left and right are known, the planes; all through the middle of the volume."""
+    window, second = (BONE, SOFT_TISSUE) if volume.identity.modality == "CT" else (None, None)
+
+    def view(plane: Plane, shown: Window | None) -> ViewState:
+        return ViewState(key, plane, volume_stack(volume, plane).count // 2, shown)
+
+    coronal, axial, sagittal = Plane.CORONAL, Plane.AXIAL, Plane.SAGITTAL
+    match layout:
+        case LayoutKind.ONE:
+            return {"A": view(coronal, window)}
+        case LayoutKind.TWO:
+            return {"A": view(coronal, window), "B": view(coronal, second)}
+        case LayoutKind.MPR:
+            return {"A": view(coronal, window), "B": view(axial, window), "C": view(sagittal, window)}
+    return {
+        "A": view(coronal, window), "B": view(coronal, second), "C": view(axial, window), "D": view(sagittal, window),
+    }  # fmt: skip
+
+
+def layout_for(volume: Volume | None, count_of_films: int) -> LayoutKind:
+    """Waters' view: one large view. Sinus CT: bone and soft tissue side by side, with axial and sagittal."""
+    if volume is None:
+        return LayoutKind.TWO if count_of_films == 2 else LayoutKind.ONE
+    return LayoutKind.SINUS_CT if min(volume.voxels.shape) >= 8 else LayoutKind.ONE

@@ -1,0 +1,398 @@
+"""The main window: lays the parts out, draws the session's changes, hands requests to the actions."""
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QPoint, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QMainWindow,
+    QMenu,
+    QSplitter,
+    QStackedWidget,
+    QTabWidget,
+    QToolBar,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sinusviewer.action_table import BY_ID, MENUS, shortcuts
+from sinusviewer.actions import Actions, study_title
+from sinusviewer.domain.display import Tool
+from sinusviewer.paths import resources_dir
+from sinusviewer.session import Session
+from sinusviewer.settings import Settings
+from sinusviewer.ui import dialogs, pictures, verbs
+from sinusviewer.ui.job_bar import JobBar
+from sinusviewer.ui.notice_bar import NoticeBar
+from sinusviewer.ui.start_page import StartPage
+from sinusviewer.ui.studies_panel import StudiesPanel
+from sinusviewer.ui.theme import apply_theme
+from sinusviewer.ui.view_area import ViewArea
+
+TITLE = "SinusViewer · Research use only. Not for diagnostic use."
+_TOOLBAR = (
+    "open_files", "open_folder", "", "tool_pointer", "tool_window", "tool_zoom", "tool_pan", "tool_magnifier", "",
+    "tool_length", "tool_angle", "tool_ellipse", "tool_rectangle", "tool_probe", "tool_box", "",
+    "layout_one", "layout_two", "layout_mpr", "layout_sinus_ct", "link", "", "invert", "flip", "rotate", "fit", "reset",
+    "mirror_compare", "play", "key_image", "", "masks", "heatmap", "hide_ai", "", "undo", "redo", "", "read",
+)  # fmt: skip
+
+
+class MainWindow(QMainWindow):
+    """Everything in one window. ``panels`` are put into tabs on the right by `add_panel`."""
+
+    def __init__(self, session: Session, actions: Actions, settings: Settings, save: Callable[[Settings], None]) -> None:
+        super().__init__()
+        self.setObjectName("main_window")
+        self.session, self.actions_, self.settings, self._save = session, actions, settings, save
+        self.setAcceptDrops(True)
+        self.setMinimumSize(900, 560)
+        self.resize(1440, 900)
+        self.view_area = ViewArea(session, actions)
+        self.start_page = StartPage()
+        self.studies_panel = StudiesPanel()
+        self.notice_bar = NoticeBar()
+        self.job_bar = JobBar()
+        self.tabs = QTabWidget()
+        self.tabs.setObjectName("result_tabs")
+        self.tabs.setDocumentMode(True)
+        self.tabs.setMinimumWidth(250)
+        self.verbs = verbs.build_actions(self, verbs.verbs_of(self), shortcuts(settings.shortcuts))
+        self._play = QTimer(self)
+        self._play.timeout.connect(self._next_frame)
+        self._lay_out()
+        self._build_menus()
+        self._connect()
+        self.refresh()
+
+    # -- construction ------------------------------------------------------------------------------------------------
+    def _lay_out(self) -> None:
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.start_page)
+        self._pages.addWidget(self.view_area)
+        column.addWidget(self.notice_bar)
+        column.addWidget(self._pages, 1)
+        self.middle = column
+        self._splitter = QSplitter(Qt.Orientation.Horizontal)
+        self._splitter.setObjectName("main_splitter")
+        self._splitter.setHandleWidth(3)
+        for widget in (self.studies_panel, middle, self.tabs):
+            self._splitter.addWidget(widget)
+        self._splitter.setStretchFactor(1, 1)
+        self._splitter.setCollapsible(1, False)
+        self._splitter.setSizes([220, 900, 330])
+        central = QWidget()
+        central.setObjectName("central")
+        outer = QVBoxLayout(central)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(self._splitter, 1)
+        outer.addWidget(self.job_bar)
+        self.setCentralWidget(central)
+
+    def _build_menus(self) -> None:
+        for name in MENUS:
+            menu = self.menuBar().addMenu(name)
+            menu.setObjectName(f"menu_{name.casefold()}")
+            menu.setToolTipsVisible(True)
+            for entry in verbs.menu_entries(name):
+                menu.addAction(self.verbs[entry])
+            if name == "View":
+                scale = menu.addMenu("Size of type")
+                for percent in (100, 125, 150, 175, 200):
+                    scale.addAction(f"{percent} %").triggered.connect(
+                        lambda _checked=False, percent=percent: self.set_scale(percent)
+                    )
+        self.toolbar = QToolBar("Tools")
+        self.toolbar.setObjectName("toolbar")
+        self.toolbar.setMovable(False)
+        self.toolbar.setIconSize(verbs.ICON_SIZE)
+        for entry in _TOOLBAR:
+            if entry:
+                self.toolbar.addAction(self.verbs[entry])
+            else:
+                self.toolbar.addSeparator()
+        read = self.toolbar.widgetForAction(self.verbs["read"])
+        if read is not None:
+            read.setProperty("toolButtonStyle", Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.addToolBar(self.toolbar)
+        for action in self.verbs.values():
+            self.addAction(action)
+
+    def _connect(self) -> None:
+        session = self.session
+        self._connections: list[tuple[Any, Callable[..., None]]] = [
+            (session.studies_changed, self._show_studies),
+            (session.study_changed, self.refresh),
+            (session.image_changed, self.refresh),
+            (session.layout_changed, self.refresh),
+            (session.display_changed, self.refresh),
+            (session.view_changed, self.refresh),
+            (session.active_view_changed, self.refresh),
+            (session.marks_changed, self.refresh),
+            (session.readings_changed, self.refresh),
+            (session.jobs_changed, self._show_jobs),
+            (session.messages_changed, self._show_message),
+        ]
+        for signal, slot in self._connections:
+            signal.connect(slot)
+        self.job_bar.cancel_requested.connect(self.actions_.cancel)
+        self.job_bar.messages_requested.connect(self.show_messages)
+        self.view_area.hovered.connect(self.job_bar.set_where)
+        self.view_area.menu_requested.connect(self._show_view_menu)
+        self.studies_panel.study_requested.connect(self.actions_.show_study)
+        self.studies_panel.series_requested.connect(self.actions_.show_series)
+        self.start_page.open_files_requested.connect(self.open_files)
+        self.start_page.open_folder_requested.connect(self.open_folder)
+        self.start_page.open_sample_requested.connect(self.open_sample)
+        self.start_page.path_requested.connect(lambda path: self.open_paths([Path(path)]))
+        self.notice_bar.side_confirmed.connect(
+            lambda left: self.actions_.confirm_side(self.session.active_view, patient_right_is_image_left=left)
+        )
+
+    def add_panel(self, panel: QWidget, title: str, tooltip: str = "") -> None:
+        """Put a panel into a tab on the right."""
+        index = self.tabs.addTab(panel, title)
+        self.tabs.setTabToolTip(index, tooltip or title)
+
+    # -- drawing the session -----------------------------------------------------------------------------------------
+    def refresh(self, *_: object) -> None:
+        """Title, page, notices and the check marks of the actions."""
+        session = self.session
+        title = study_title(session.study)
+        self.setWindowTitle(f"{title} · {TITLE}" if title else TITLE)
+        anything = any(state.series_key for state in session.views.values())
+        self._pages.setCurrentIndex(1 if anything else 0)
+        self.start_page.set_recent(self.settings.recent_paths, sample_available=sample_study() is not None)
+        self.notice_bar.set_film(session.film(session.active_view))
+        self.studies_panel.set_current(session.study_uid, session.views[session.active_view].series_key)
+        self._check_actions()
+
+    def _check_actions(self) -> None:
+        session, display = self.session, self.session.display
+        state = session.views[session.active_view]
+        on = {
+            "link": display.linked, "corners": display.show_corners, "boxes": display.show_boxes, "masks": display.show_masks,
+            "outlines": display.masks_outlined, "heatmap": display.show_heatmap, "mirror_compare": state.mirror_compare,
+            "play": self._play.isActive(), "studies_panel": not self.studies_panel.isHidden(),
+            "results_panel": not self.tabs.isHidden(), "full_screen": self.isFullScreen(), "theme": self.settings.theme == "light",
+            f"tool_{display.tool.value}": True, f"layout_{display.layout.value}": True,
+        }  # fmt: skip
+        for name, action in self.verbs.items():
+            if BY_ID[name].checkable:
+                action.setChecked(on.get(name, False))
+        self.verbs["undo"].setText(f"Undo {session.undo_label.lower()}".strip())
+        self.verbs["redo"].setText(f"Redo {session.redo_label.lower()}".strip())
+        self.verbs["undo"].setEnabled(bool(session.undo_label))
+        self.verbs["redo"].setEnabled(bool(session.redo_label))
+        image = session.images.get(state.series_key)
+        self.verbs["read"].setEnabled(image is not None)
+        film = session.film(session.active_view)
+        self.verbs["tool_box"].setEnabled(film is not None)
+
+    def _show_studies(self) -> None:
+        self.studies_panel.set_studies(tuple(self.session.studies.values()))
+        self.refresh()
+
+    def _show_jobs(self) -> None:
+        self.job_bar.set_jobs(tuple(self.session.jobs.values()))
+
+    def _show_message(self) -> None:
+        self.job_bar.set_message(self.session.messages[-1] if self.session.messages else None)
+
+    def _show_view_menu(self, view: str, at: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.session.set_active_view(view)
+        failure = self.session.failures.get(self.session.views[view].series_key)
+        if failure is not None:
+            menu.addAction("Copy details").triggered.connect(lambda: QApplication.clipboard().setText(failure.details))
+        for name in ("key_image", "invert", "flip", "rotate", "fit", "reset", "mirror_compare", "export_picture"):
+            menu.addAction(self.verbs[name])
+        menu.popup(at)
+
+    # -- verbs of the window itself ----------------------------------------------------------------------------------
+    def open_paths(self, paths: list[Path]) -> None:
+        if paths:
+            self.settings = self.settings.with_recent(str(paths[0]))
+            self._save(self.settings)
+            self.actions_.open_paths(paths)
+
+    def open_files(self) -> None:
+        names, _ = QFileDialog.getOpenFileNames(self, "Open files", self.settings.last_folder)
+        self._opened(names)
+
+    def open_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Open folder", self.settings.last_folder)
+        self._opened([name] if name else [])
+
+    def _opened(self, names: list[str]) -> None:
+        if names:
+            self.settings = self.settings.model_copy(update={"last_folder": str(Path(names[0]).parent)})
+            self.open_paths([Path(name) for name in names])
+
+    def open_sample(self) -> None:
+        sample = sample_study()
+        if sample is not None:
+            self.actions_.open_paths([sample])
+
+    def compare_study(self) -> None:
+        current = self.session.study
+        others = [s for s in self.session.studies.values() if current and s is not current
+                  and s.identity.patient_id == current.identity.patient_id]  # fmt: skip
+        if others:
+            self.actions_.compare_study(others[0].study_instance_uid)
+        else:
+            self.session.say("No other study of this patient is open.", "warning", "Open it first; it then shows beside this one.")
+
+    def export_picture(self) -> None:
+        pictures.export_view(self, self.view_area.viewports[self.session.active_view])
+
+    def export_key_images(self) -> None:
+        pictures.export_key_images(self)
+
+    def undo(self) -> None:
+        step = self.session.undo()
+        if step is not None:
+            self.session.say(f"Undone: {step.label.lower()}.")
+
+    def redo(self) -> None:
+        step = self.session.redo()
+        if step is not None:
+            self.session.say(f"Done again: {step.label.lower()}.")
+
+    def read(self) -> None:
+        self.actions_.read()
+
+    def cancel(self) -> None:
+        """Esc: first what is being drawn, then the work under way, then back to the pointer."""
+        if self.view_area.viewports[self.session.active_view].cancel_drag():
+            return
+        if self._play.isActive():
+            self.toggle_play()
+        elif not self.actions_.cancel_all():
+            self.session.set_display(tool=Tool.POINTER)
+
+    def toggle_left(self) -> None:
+        self.studies_panel.setVisible(self.studies_panel.isHidden())
+        self._check_actions()
+
+    def toggle_right(self) -> None:
+        self.tabs.setVisible(self.tabs.isHidden())
+        self._check_actions()
+
+    def toggle_full_screen(self) -> None:
+        self.showNormal() if self.isFullScreen() else self.showFullScreen()
+        self._check_actions()
+
+    def toggle_theme(self) -> None:
+        self._change_settings(theme="light" if self.settings.theme == "dark" else "dark")
+
+    def set_scale(self, percent: int) -> None:
+        self._change_settings(scale_percent=percent)
+
+    def _change_settings(self, **changes: Any) -> None:
+        self.settings = self.settings.model_copy(update=changes)
+        self._save(self.settings)
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            apply_theme(application, self.settings.theme, self.settings.scale_percent)
+        verbs.refresh_icons(self.verbs)
+        self.refresh()
+
+    def set_shortcuts(self, changed: dict[str, str]) -> None:
+        """Take a reader's own keys into use."""
+        self._change_settings(shortcuts=changed)
+        verbs.set_keys(self.verbs, shortcuts(changed))
+
+    def toggle_play(self) -> None:
+        if self._play.isActive():
+            self._play.stop()
+        else:
+            self._play.start(1000 // self.settings.cine_frames_per_second)
+        self._check_actions()
+
+    def _next_frame(self) -> None:
+        view = self.session.active_view
+        state = self.session.views[view]
+        stack = self.session.stack(state.series_key, state.plane)
+        if stack is None or stack.count < 2:
+            self.toggle_play()
+        else:
+            self.session.go_to_slice(view, (state.slice_index + 1) % stack.count)
+
+    def show_shortcuts(self) -> None:
+        dialogs.show_shortcuts(self)
+
+    def show_messages(self) -> None:
+        dialogs.show_messages(self, self.session.messages)
+
+    def show_about(self) -> None:
+        dialogs.show_about(self)
+
+    # -- events of the window ----------------------------------------------------------------------------------------
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.open_paths([Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()])
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self._is_hide_key(event):
+            self.session.set_display(ai_hidden=True)
+        else:
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if self._is_hide_key(event):
+            self.session.set_display(ai_hidden=False)
+        else:
+            super().keyReleaseEvent(event)
+
+    def _is_hide_key(self, event: QKeyEvent) -> bool:
+        wanted = shortcuts(self.settings.shortcuts)["hide_ai"]
+        return not event.isAutoRepeat() and len(wanted) == 1 and event.key() == ord(wanted.upper())
+
+    def restore_place(self) -> None:
+        """Put the window where it was left."""
+        if self.settings.window_geometry:
+            self.restoreGeometry(QByteArray(base64.b64decode(self.settings.window_geometry)))
+        if self.settings.window_state:
+            self._splitter.restoreState(QByteArray(base64.b64decode(self.settings.window_state)))
+        self.studies_panel.setVisible(self.settings.left_panel_open)
+        self.tabs.setVisible(self.settings.right_panel_open)
+        self._check_actions()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._play.stop()
+        self.actions_.cancel_all()
+        self.settings = self.settings.model_copy(
+            update={
+                "window_geometry": base64.b64encode(self.saveGeometry().data()).decode(),
+                "window_state": base64.b64encode(self._splitter.saveState().data()).decode(),
+                "left_panel_open": not self.studies_panel.isHidden(),
+                "right_panel_open": not self.tabs.isHidden(),
+            }
+        )
+        self._save(self.settings)
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+        self._connections.clear()
+        self.view_area.release()
+        super().closeEvent(event)
+
+
+def sample_study() -> Path | None:
+    """The simulated study that comes with the program, if it is installed."""
+    folder = resources_dir() / "sample"
+    return folder if folder.is_dir() and any(folder.iterdir()) else None

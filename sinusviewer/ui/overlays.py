@@ -1,0 +1,188 @@
+"""Painting over the picture: boxes, masks, heat, measurements. Everything is given in image coordinates."""
+
+import numpy as np
+import numpy.typing as npt
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QImage, QPainter, QPen, QPolygonF
+
+from sinusviewer.domain.anatomy import AnySide, ImageSide, Side, Structure
+from sinusviewer.domain.finding import Author, Detection, FindingStatus
+from sinusviewer.ui.image_layer import qt_transform
+from sinusviewer.ui.panels.tones import DARK, structure_color
+from sinusviewer.ui.view_geometry import Matrix, to_screen
+
+TONES = DARK
+"""Pictures lie on black in either theme, so marks on them use the dark tones."""
+SIDE_LETTERS: dict[AnySide, str] = {
+    Side.RIGHT: "R",
+    Side.LEFT: "L",
+    ImageSide.IMAGE_RIGHT: "image right",
+    ImageSide.IMAGE_LEFT: "image left",
+}
+
+
+def inferno_table(steps: int = 256) -> npt.NDArray[np.uint8]:
+    """``[steps, 3]`` of a perceptually even map (anchor colours of matplotlib's inferno, CC0)."""
+    anchors = np.array(
+        [(0, 0, 4), (31, 12, 72), (85, 15, 109), (136, 34, 106), (186, 54, 85), (227, 89, 51), (249, 140, 10),
+         (249, 201, 50), (252, 255, 164)], dtype=np.float64,
+    )  # fmt: skip
+    at = np.linspace(0, len(anchors) - 1, steps)
+    return np.stack([np.interp(at, np.arange(len(anchors)), anchors[:, c]) for c in range(3)], axis=1).astype(np.uint8)
+
+
+_INFERNO = inferno_table()
+
+
+def _premultiplied(rgb: npt.NDArray[np.uint8], alpha: npt.NDArray[np.float64]) -> npt.NDArray[np.uint32]:
+    """ARGB32_Premultiplied words."""
+    a = np.round(np.clip(alpha, 0, 1) * 255).astype(np.uint32)
+    r, g, b = (np.round(rgb[:, c].astype(np.float64) * a / 255).astype(np.uint32) for c in range(3))
+    words: npt.NDArray[np.uint32] = (a << 24) | (r << 16) | (g << 8) | b
+    return words
+
+
+def mask_table(opacity: float) -> npt.NDArray[np.uint32]:
+    """Colour of each of the 256 label codes; background is clear."""
+    rgb = np.zeros((256, 3), np.uint8)
+    alpha = np.zeros(256)
+    for structure in Structure:
+        if structure is not Structure.BACKGROUND:
+            color = structure_color(structure)
+            rgb[structure] = (color.red(), color.green(), color.blue())
+            alpha[structure] = opacity
+    return _premultiplied(rgb, alpha)
+
+
+def heat_table(opacity: float) -> npt.NDArray[np.uint32]:
+    """Colour of heat 0-255; weak heat fades out instead of dulling the picture."""
+    level = np.linspace(0, 1, 256)
+    return _premultiplied(_INFERNO, opacity * np.clip(level * 1.6, 0, 1))
+
+
+class Tint:
+    """A picture made of a table of ARGB words, kept while its source stays the same."""
+
+    def __init__(self) -> None:
+        self._key: tuple[object, ...] = ()
+        self._image: QImage | None = None
+        self._words: npt.NDArray[np.uint32] | None = None
+
+    def image(self, codes: npt.NDArray[np.uint8], table: npt.NDArray[np.uint32], key: tuple[object, ...]) -> QImage:
+        if self._image is None or key != self._key:
+            self._words = table[codes]
+            rows, columns = codes.shape
+            self._image = QImage(self._words.data, columns, rows, columns * 4, QImage.Format.Format_ARGB32_Premultiplied)
+            self._key = key
+        return self._image
+
+
+def outline(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Only the voxels of each label that touch another one."""
+    inner = np.ones(labels.shape, bool)
+    inner[1:] &= labels[1:] == labels[:-1]
+    inner[:-1] &= labels[:-1] == labels[1:]
+    inner[:, 1:] &= labels[:, 1:] == labels[:, :-1]
+    inner[:, :-1] &= labels[:, :-1] == labels[:, 1:]
+    return np.where(inner, 0, labels).astype(np.uint8)
+
+
+def draw_tint(painter: QPainter, matrix: Matrix, image: QImage, shape: tuple[int, int], *, smooth: bool) -> None:
+    """Stretch a tint over the whole image of ``(rows, columns)``."""
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
+    painter.setTransform(qt_transform(matrix), True)
+    painter.drawImage(QRectF(0, 0, shape[1], shape[0]), image)
+    painter.restore()
+
+
+def quad(matrix: Matrix, xyxy: tuple[float, float, float, float]) -> QPolygonF:
+    """A box's corners on screen, in order."""
+    x0, y0, x1, y1 = xyxy
+    return QPolygonF([QPointF(*to_screen(matrix, p)) for p in ((x0, y0), (x1, y0), (x1, y1), (x0, y1))])
+
+
+def label(painter: QPainter, at: QPointF, text: str, color: QColor, *, above: bool = True) -> QRectF:
+    """Text on a dark plate, so that it is readable on bone and on air."""
+    metrics = QFontMetricsF(painter.font())
+    lines = text.split("\n")
+    width = max(metrics.horizontalAdvance(line) for line in lines) + 8
+    height = metrics.height() * len(lines) + 4
+    area = painter.viewport()
+    x = min(max(at.x(), 2.0), max(area.width() / painter.device().devicePixelRatioF() - width - 2, 2.0))
+    y = at.y() - height - 2 if above else at.y() + 2
+    if y < 2:
+        y = at.y() + 4
+    plate = QRectF(x, y, width, height)
+    painter.fillRect(plate, QColor(10, 12, 15, 190))
+    painter.setPen(color)
+    painter.drawText(plate.adjusted(4, 2, -4, -2), Qt.AlignmentFlag.AlignLeft, text)
+    return plate
+
+
+def side_color(side: AnySide) -> QColor:
+    return QColor(TONES.of_side(side))
+
+
+def draw_detection(
+    painter: QPainter, matrix: Matrix, detection: Detection, *, selected: bool, faint: bool = False
+) -> None:
+    """A box: AI dashed, a reader's solid, an edited one solid over its faint dashed original; letter and score at it."""
+    color = side_color(detection.side)
+    if detection.status is FindingStatus.REJECTED or faint:
+        color.setAlphaF(0.35)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    if detection.original_xyxy is not None and detection.status is FindingStatus.EDITED:
+        ghost = QColor(color)
+        ghost.setAlphaF(0.45)
+        painter.setPen(QPen(ghost, 1.2, Qt.PenStyle.DashLine))
+        painter.drawPolygon(quad(matrix, detection.original_xyxy))
+    dashed = detection.author is Author.AI and detection.status in (FindingStatus.PROPOSED, FindingStatus.REJECTED)
+    shadow = QPen(QColor(0, 0, 0, 130), 4.0)
+    corners = quad(matrix, detection.xyxy)
+    painter.setPen(shadow)
+    painter.drawPolygon(corners)
+    pen = QPen(color, 2.6 if selected else 2.0, Qt.PenStyle.CustomDashLine if dashed else Qt.PenStyle.SolidLine)
+    if dashed:
+        pen.setDashPattern([5, 3])
+    painter.setPen(pen)
+    painter.drawPolygon(corners)
+    if selected:
+        painter.setBrush(QBrush(color))
+        painter.setPen(QPen(QColor(0, 0, 0, 160), 1))
+        for corner in corners.toList():
+            painter.drawRect(QRectF(corner.x() - 4, corner.y() - 4, 8, 8))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+    bounds = corners.boundingRect()
+    label(painter, bounds.topLeft(), detection_text(detection), color)
+
+
+def detection_text(detection: Detection) -> str:
+    """Letter, who made it, and the score where there is one."""
+    words = [SIDE_LETTERS[detection.side]]
+    if detection.author is Author.READER:
+        words.append("reader")
+    else:
+        words.append(f"AI {detection.score:.2f}")
+        if detection.status is not FindingStatus.PROPOSED:
+            words.append(str(detection.status.value))
+    return " · ".join(words)
+
+
+def draw_face_box(painter: QPainter, matrix: Matrix, xyxy: tuple[float, float, float, float]) -> None:
+    """The patch that the network looked at: corner brackets, quieter than a finding."""
+    corners = quad(matrix, xyxy)
+    painter.setPen(QPen(QColor(0, 0, 0, 110), 3))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for pen in (QPen(QColor(0, 0, 0, 120), 3), QPen(QColor(TONES.muted), 1.2, Qt.PenStyle.DotLine)):
+        painter.setPen(pen)
+        painter.drawPolygon(corners)
+    area = corners.boundingRect()
+    painter.setFont(small(painter.font()))
+    label(painter, QPointF(area.left(), area.bottom()), "area read", QColor(TONES.muted), above=False)
+
+
+def small(font: QFont) -> QFont:
+    result = QFont(font)
+    result.setPointSizeF(max(font.pointSizeF() * 0.9, 6.0))
+    return result

@@ -1,0 +1,214 @@
+"""What one view draws, resolved from the session by a pure function; the view itself holds no state of the program."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from sinusviewer.domain.display import DisplayState, Plane, ViewState
+from sinusviewer.domain.finding import Heatmap
+from sinusviewer.domain.image import Identity, Radiograph, SpacingKind, Volume, Window
+from sinusviewer.domain.planes import PlaneStack, hung_array
+from sinusviewer.domain.reading import SeriesReading
+from sinusviewer.session import ImageMarks, Message, Session
+from sinusviewer.ui.view_geometry import film_directions
+
+Directions = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ViewContent:
+    """All that a view paints.
+
+    Attributes
+    ----------
+    directions
+        LPS of one column to the right and one row down; None gives no orientation letters.
+    labels, heat
+        ``[slice, row, column]`` in the same hanging as the image, or None.
+    cursor
+        Crosshair ``(column, row)`` in pixel centres, or None.
+    status
+        What is said instead of, or over, a picture: ``empty``, ``loading``, ``failed`` or ``""``.
+    """
+
+    view: str
+    state: ViewState
+    display: DisplayState
+    stack: PlaneStack | None = None
+    film: Radiograph | None = None
+    identity: Identity = field(default_factory=Identity)
+    series_text: str = ""
+    directions: Directions | None = None
+    spacing_kind: SpacingKind = SpacingKind.NONE
+    window: Window = field(default_factory=lambda: Window(128, 256))
+    inverted: bool = False
+    marks: ImageMarks = field(default_factory=ImageMarks)
+    reading: SeriesReading | None = None
+    threshold: float | None = None
+    labels: npt.NDArray[np.uint8] | None = None
+    heat: npt.NDArray[np.float32] | None = None
+    heatmap: Heatmap | None = None
+    cursor: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
+    is_key_image: bool = False
+    selected: str = ""
+    status: str = "empty"
+    message: Message | None = None
+
+    @property
+    def pixels(self) -> npt.NDArray[np.generic] | None:
+        """The slice on screen."""
+        if self.stack is None or not self.stack.count:
+            return None
+        return self.stack.slices[min(max(self.state.slice_index, 0), self.stack.count - 1)]
+
+    @property
+    def shows_ai(self) -> bool:
+        """Whether anything on this view comes from a network."""
+        reading = self.reading
+        if reading is None or self.display.ai_hidden:
+            return False
+        return reading.waters is not None or self.labels is not None or self.heat is not None
+
+
+class ContentResolver:
+    """Resolves views; keeps label maps and heat maps turned into a plane, which are views and cost nothing to keep."""
+
+    def __init__(self) -> None:
+        self._turned: dict[tuple[int, Plane], npt.NDArray[np.generic]] = {}
+        self._owners: dict[tuple[int, Plane], object] = {}
+
+    def forget(self) -> None:
+        self._turned.clear()
+        self._owners.clear()
+
+    def _in_plane(self, owner: object, array: npt.NDArray[np.generic], volume: Volume, plane: Plane) -> npt.NDArray[np.generic]:
+        key = (id(owner), plane)
+        if key not in self._turned:
+            self._turned[key] = hung_array(array, volume.affine, plane)[0]
+            self._owners[key] = owner  # kept, so that the id is not given to another array
+        return self._turned[key]
+
+    def content(self, session: Session, view: str) -> ViewContent:
+        """Everything that ``view`` shows now."""
+        state, display = session.views[view], session.display
+        series = session.series(state.series_key)
+        if not state.series_key:
+            return ViewContent(view, state, display)
+        identity = series.identity if series else Identity()
+        failure = session.failures.get(state.series_key)
+        stack = session.stack(state.series_key, state.plane)
+        if stack is None or (failure is not None and stack is None):
+            status = "failed" if failure else "loading"
+            return ViewContent(view, state, display, identity=identity, status=status, message=failure)
+        film, volume = session.film(view), session.volume(view)
+        image_key = session.image_key(view)
+        reading = session.readings.get(image_key)
+        labels, heatmap, heat = None, None, None
+        if volume is not None and reading is not None:
+            if reading.segmentation is not None and display.show_masks:
+                labels = self._in_plane(reading.segmentation, reading.segmentation.labels, volume, stack.plane)
+            heatmap = self._heatmap(reading, state) if display.show_heatmap else None
+            if heatmap is not None and heatmap.values.ndim == 3:
+                heat = self._in_plane(heatmap, heatmap.values, volume, stack.plane)
+        if film is not None and reading is not None and display.show_heatmap and reading.heatmaps:
+            heatmap = reading.heatmaps[0]
+            heat = heatmap.values[np.newaxis] if heatmap.values.ndim == 2 else heatmap.values
+        image = film or volume
+        cursor = self._cursor(session, view, stack) if volume is not None and display.show_crosshair else None
+        return ViewContent(
+            view, state, display, stack, film, image.identity if image else identity,
+            series_text(series.description if series else "", stack.plane),
+            directions(film, stack), film.spacing_kind if film else SpacingKind.CALIBRATED,
+            state.window or default_window(film, volume), state.inverted != bool(film and film.inverted),
+            session.marks.get(image_key, ImageMarks()), reading, display.thresholds.get("waters"),
+            labels, heat, heatmap, cursor, notes(film, volume, state), self._is_key_image(session, view), session.selected,
+            "",
+        )  # fmt: skip
+
+    @staticmethod
+    def _heatmap(reading: SeriesReading, state: ViewState) -> Heatmap | None:
+        """The map made on the window that the view shows, else the first."""
+        if not reading.heatmaps:
+            return None
+        name = state.window.name.casefold() if state.window else ""
+        words = {"bone": "bone", "soft tissue": "soft"}.get(name, name)
+        matching = [h for h in reading.heatmaps if words and words in h.window.casefold()]
+        return (matching or list(reading.heatmaps))[0]
+
+    @staticmethod
+    def _cursor(session: Session, view: str, stack: PlaneStack) -> tuple[float, float] | None:
+        if len(session.shown_views) < 2:
+            return None
+        place = session.cursor_lps(view)
+        at = stack.index_of(place) if place is not None else None
+        return None if at is None else (at[0], at[1])
+
+    @staticmethod
+    def _is_key_image(session: Session, view: str) -> bool:
+        state = session.views[view]
+        stack = session.stack(state.series_key, state.plane)
+        plane = stack.plane if stack else state.plane
+        return any(
+            k.series_key == state.series_key and k.plane is plane and k.slice_index == state.slice_index
+            for k in session.key_images
+        )
+
+
+def directions(film: Radiograph | None, stack: PlaneStack) -> Directions | None:
+    """Where columns and rows run in the patient, from the header or the affine; None where nothing proves it."""
+    if film is not None:
+        found = film_directions(film)
+        if found is None or film.spacing is None:
+            return found
+        return found
+    if stack.affine is None:
+        return None
+    return stack.affine[:3, 0], stack.affine[:3, 1]
+
+
+def series_text(description: str, plane: Plane) -> str:
+    words = {Plane.AXIAL: "Axial", Plane.CORONAL: "Coronal", Plane.SAGITTAL: "Sagittal"}.get(plane, "")
+    return " · ".join(part for part in (description, words) if part)
+
+
+def default_window(film: Radiograph | None, volume: Volume | None) -> Window:
+    """The file's own window, else one from the values that are not padding."""
+    own = (film.windows if film else ()) or (volume.windows if volume else ())
+    if own:
+        return own[0]
+    if film is not None:
+        return auto_window(film)
+    return Window(40, 350, name="Soft tissue")
+
+
+def auto_window(film: Radiograph) -> Window:
+    """From the 0.5th to the 99.5th percentile of the pixels that are not padding."""
+    if film.is_color:
+        return Window(128, 256)
+    values = film.pixels if film.padding is None else film.pixels[~film.padding]
+    step = max(values.size // 200_000, 1)
+    sample = values.ravel()[::step]
+    if not sample.size:
+        return Window(128, 256)
+    low, high = (float(v) for v in np.percentile(sample.astype(np.float32), (0.5, 99.5)))
+    return Window((low + high) / 2, max(high - low, 1.0), name="Auto")
+
+
+def notes(film: Radiograph | None, volume: Volume | None, state: ViewState) -> tuple[str, ...]:
+    """What must be said on the picture itself."""
+    result = []
+    if film is not None:
+        if film.patient_right_is_image_left is False:
+            result.append("Stored mirrored; shown turned" if state.flipped else "Stored mirrored; shown as stored")
+        if film.patient_right_is_image_left is None:
+            result.append("Side unverified: no left or right is known")
+        if not film.for_models:
+            result.append("View only")
+    if volume is not None:
+        if not volume.oriented:
+            result.append("No patient orientation: no left or right is known")
+        if not volume.measurable:
+            result.append("Geometry faults: volumes withheld")
+    return tuple(result)

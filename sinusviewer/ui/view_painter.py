@@ -1,0 +1,296 @@
+"""Paints one view's content: picture, overlays, marks, corners. Called from ``Viewport.paintEvent`` only."""
+
+import math
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QLinearGradient, QPainter, QPen
+
+from sinusviewer.domain.display import Measurement, Tool
+from sinusviewer.domain.finding import Detection
+from sinusviewer.domain.image import SpacingKind, Volume
+from sinusviewer.domain.planes import PlaneStack
+from sinusviewer.ui.image_layer import ImageLayer
+from sinusviewer.ui.measuring import length_unit, measurement_text
+from sinusviewer.ui.overlays import (
+    TONES,
+    Tint,
+    draw_detection,
+    draw_face_box,
+    draw_tint,
+    heat_table,
+    inferno_table,
+    label,
+    mask_table,
+    outline,
+    quad,
+    small,
+)
+from sinusviewer.ui.panels.wording import RESEARCH_ONLY
+from sinusviewer.ui.view_content import ViewContent
+from sinusviewer.ui.view_geometry import Matrix, edge_letters, pixel_aspect, scale_bar, to_screen
+
+_MARK = QColor("#e8d44d")
+_INK = QColor(TONES.text)
+_AMBER = QColor(TONES.amber)
+
+
+class ViewPainter:
+    """Keeps the pictures of one view between two repaints."""
+
+    def __init__(self) -> None:
+        self._image = ImageLayer()
+        self._masks, self._heat = Tint(), Tint()
+        self._stack: PlaneStack | None = None
+
+    def paint(
+        self, painter: QPainter, content: ViewContent, matrix: Matrix, size: tuple[float, float], draft: Measurement | None
+    ) -> None:
+        """Everything over a black ground."""
+        pixels = content.pixels
+        if pixels is None:
+            self._paint_status(painter, content, size)
+            return
+        if content.stack is not self._stack:
+            self._image.forget()
+            self._stack = content.stack
+        self._image.set_pixels(pixels)
+        zoom = math.sqrt(abs(float(np.linalg.det(matrix[:2, :2]))))
+        self._image.draw(painter, matrix, size, content.window, inverted=content.inverted, smooth=zoom < 8)
+        shape = (pixels.shape[0], pixels.shape[1])
+        if not content.display.ai_hidden:
+            self._paint_networks(painter, content, matrix, shape)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if content.cursor is not None:
+            _paint_crosshair(painter, content.cursor, matrix, size)
+        if content.display.show_boxes and not content.display.ai_hidden:
+            self._paint_boxes(painter, content, matrix)
+        for mark in (*content.marks.measurements, *((draft,) if draft else ())):
+            if draft is mark or (mark.plane is content.state.plane and mark.slice_index == content.state.slice_index):
+                paint_measurement(painter, content, mark, matrix, selected=mark.identifier == content.selected != "")
+        paint_frame(painter, content, matrix, size)
+
+    def _paint_networks(self, painter: QPainter, content: ViewContent, matrix: Matrix, shape: tuple[int, int]) -> None:
+        state, display = content.state, content.display
+        if content.heat is not None and content.stack is not None:
+            index = min(state.slice_index * len(content.heat) // max(content.stack.count, 1), len(content.heat) - 1)
+            codes = np.ascontiguousarray(np.round(np.clip(content.heat[index], 0, 1) * 255).astype(np.uint8))
+            image = self._heat.image(codes, heat_table(display.heatmap_opacity), (id(content.heat), index, display.heatmap_opacity))
+            draw_tint(painter, matrix, image, shape, smooth=True)
+        if content.labels is not None and state.slice_index < len(content.labels):
+            key = (id(content.labels), state.slice_index, display.mask_opacity, display.masks_outlined)
+            labels = np.ascontiguousarray(content.labels[state.slice_index])
+            codes = outline(labels) if display.masks_outlined else labels
+            opacity = 0.95 if display.masks_outlined else display.mask_opacity
+            draw_tint(painter, matrix, self._masks.image(codes, mask_table(opacity), key), shape, smooth=False)
+
+    @staticmethod
+    def _paint_boxes(painter: QPainter, content: ViewContent, matrix: Matrix) -> None:
+        waters = content.reading.waters if content.reading else None
+        if waters is not None and any(waters.face_box):
+            draw_face_box(painter, matrix, waters.face_box)
+        for detection in shown_detections(content):
+            draw_detection(painter, matrix, detection, selected=detection.identifier == content.selected != "")
+
+    @staticmethod
+    def _paint_status(painter: QPainter, content: ViewContent, size: tuple[float, float]) -> None:
+        area = QRectF(24, 0, size[0] - 48, size[1])
+        flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+        if content.status == "loading":
+            painter.setPen(QColor(TONES.muted))
+            painter.drawText(area, flags, "Loading …")
+        elif content.status == "failed" and content.message is not None:
+            painter.setPen(QColor(TONES.red))
+            text = "\n\n".join(part for part in (content.message.text, content.message.hint) if part)
+            painter.drawText(area, flags, text + "\n\nRight-click: copy details")
+        else:
+            painter.setPen(QColor(TONES.line))
+            painter.drawText(area, flags, "Drop a series here")
+
+
+def shown_detections(content: ViewContent) -> tuple[Detection, ...]:
+    """Boxes at the threshold in force; what a reader has touched always shows, rejected ones faintly."""
+    waters = content.reading.waters if content.reading else None
+    threshold = content.threshold if content.threshold is not None else (waters.threshold if waters else 0.0)
+    return tuple(
+        d for d in content.marks.detections
+        if d.author.value == "reader" or d.status.value != "proposed" or d.score >= threshold
+    )  # fmt: skip
+
+
+def value_unit(content: ViewContent) -> str:
+    return "HU" if content.stack is not None and content.identity.modality == "CT" and content.film is None else ""
+
+
+def paint_measurement(
+    painter: QPainter, content: ViewContent, mark: Measurement, matrix: Matrix, *, selected: bool
+) -> None:
+    """A person's mark: solid lines, its value beside it."""
+    pixels = content.pixels
+    if pixels is None or content.stack is None:
+        return
+    points = [QPointF(*to_screen(matrix, p)) for p in mark.points]
+    spacing = content.film.spacing if content.film else content.stack.spacing
+    for pen in (QPen(QColor(0, 0, 0, 140), 3.6), QPen(_MARK, 2.4 if selected else 1.6)):
+        painter.setPen(pen)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        if mark.kind in (Tool.LENGTH, Tool.ANGLE):
+            for a, b in zip(points, points[1:], strict=False):
+                painter.drawLine(a, b)
+        elif mark.kind is Tool.PROBE:
+            painter.drawLine(points[0] - QPointF(7, 0), points[0] + QPointF(7, 0))
+            painter.drawLine(points[0] - QPointF(0, 7), points[0] + QPointF(0, 7))
+        elif len(points) == 2:
+            box = quad(matrix, (*mark.points[0], *mark.points[1]))
+            if mark.kind is Tool.ELLIPSE:
+                painter.drawEllipse(box.boundingRect())
+            else:
+                painter.drawPolygon(box)
+    if selected:
+        for point in points:
+            painter.fillRect(QRectF(point.x() - 3.5, point.y() - 3.5, 7, 7), _MARK)
+    padding = content.film.padding if content.film else None
+    text = measurement_text(mark, pixels, spacing, content.spacing_kind, value_unit(content), padding)
+    if text:
+        label(painter, points[-1] + QPointF(8, 0), text, _MARK)
+
+
+def _paint_crosshair(painter: QPainter, cursor: tuple[float, float], matrix: Matrix, size: tuple[float, float]) -> None:
+    at = to_screen(matrix, (cursor[0] + 0.5, cursor[1] + 0.5))
+    painter.setPen(QPen(QColor(79, 195, 201, 150), 1))
+    gap = 14.0
+    for a, b in (
+        ((0, at[1]), (at[0] - gap, at[1])), ((at[0] + gap, at[1]), (size[0], at[1])),
+        ((at[0], 0), (at[0], at[1] - gap)), ((at[0], at[1] + gap), (at[0], size[1])),
+    ):  # fmt: skip
+        painter.drawLine(QPointF(*a), QPointF(*b))
+
+
+def _text(painter: QPainter, area: QRectF, flags: Qt.AlignmentFlag, text: str, color: QColor) -> None:
+    painter.setPen(QColor(0, 0, 0, 200))
+    painter.drawText(area.translated(1, 1), flags, text)
+    painter.setPen(color)
+    painter.drawText(area, flags, text)
+
+
+def paint_frame(painter: QPainter, content: ViewContent, matrix: Matrix, size: tuple[float, float]) -> None:
+    """Corners, letters, scale bar, colour bar and what must be said on every view with AI."""
+    width, height = size
+    font = painter.font()
+    left, right, top, bottom = (
+        Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight, Qt.AlignmentFlag.AlignTop, Qt.AlignmentFlag.AlignBottom,
+    )  # fmt: skip
+    area = QRectF(8, 6, width - 16, height - 12)
+    painter.setFont(font if width >= 420 else small(font))
+    letters = edge_letters(matrix, content.directions)
+    big = QFont(font)
+    big.setBold(True)
+    big.setPointSizeF(font.pointSizeF() * 1.35)
+    line = QFontMetricsF(painter.font()).height()
+    if content.display.show_corners:
+        # Identity never goes: two patients may be on screen at once. It is elided before it may run into its neighbour.
+        metrics = QFontMetricsF(painter.font())
+        room = width * 0.5 - 24
+        texts = [metrics.elidedText(t, Qt.TextElideMode.ElideRight, room) for t in identity_lines(content)]
+        _text(painter, area, left | top, "\n".join(texts), _INK)
+        texts = [metrics.elidedText(t, Qt.TextElideMode.ElideRight, room) for t in series_lines(content)]
+        _text(painter, area, right | top, "\n".join(texts), _INK)
+        _text(painter, area, left | bottom, "\n".join(window_lines(content, matrix)), _INK)
+        _paint_scale_bar(painter, content, matrix, size, line)
+    else:
+        _text(painter, area, left | top, "\n".join(identity_lines(content)[:1]), _INK)
+    below = line * (3.4 if content.display.show_corners else 1.4)
+    for number, note in enumerate(content.notes):
+        _text(painter, area.adjusted(0, below + 6 + number * line, 0, 0), left | top, note, _AMBER)
+    if content.is_key_image:
+        _text(painter, area.adjusted(0, below + 6, 0, 0), right | top, "★ key image", QColor(TONES.accent))
+    if content.shows_ai:
+        words = RESEARCH_ONLY if width > 460 else "Research use only"
+        _text(painter, area, Qt.AlignmentFlag.AlignHCenter | bottom, words, _AMBER)
+    painter.setFont(big)
+    inset = QRectF(8, 8, width - 16, height - 16)
+    vertical, horizontal = Qt.AlignmentFlag.AlignVCenter, Qt.AlignmentFlag.AlignHCenter
+    _text(painter, inset, left | vertical, letters.left, _INK)
+    _text(painter, inset, right | vertical, letters.right, _INK)
+    _text(painter, inset, top | horizontal, letters.top, _INK)
+    lifted = inset.adjusted(0, 0, 0, -line * 1.2 if content.shows_ai else 0)
+    _text(painter, lifted, bottom | horizontal, letters.bottom, _INK)
+    painter.setFont(font)
+    if content.heat is not None and content.heatmap is not None and not content.display.ai_hidden:
+        _paint_color_bar(painter, content, size)
+
+
+def identity_lines(content: ViewContent) -> list[str]:
+    who = content.identity
+    name = ", ".join(p for p in who.patient_name.replace("^", " ").split("=")[0].split("  ") if p).strip() or "No name"
+    born = " ".join(p for p in (who.sex, who.age, date_text(who.birth_date)) if p)
+    return [name, " · ".join(p for p in (who.patient_id, born) if p), date_text(who.study_date)]
+
+
+def date_text(dicom_date: str) -> str:
+    """20240229 as 2024-02-29; anything else as it is."""
+    return f"{dicom_date[:4]}-{dicom_date[4:6]}-{dicom_date[6:]}" if len(dicom_date) == 8 and dicom_date.isdigit() else dicom_date
+
+
+def series_lines(content: ViewContent) -> list[str]:
+    count = content.stack.count if content.stack else 0
+    lines = [content.series_text or content.identity.series_description or content.identity.modality]
+    if count > 1:
+        lines.append(f"{content.state.slice_index + 1} / {count}")
+    if isinstance(content.film, Volume):
+        return lines
+    return lines
+
+
+def window_lines(content: ViewContent, matrix: Matrix) -> list[str]:
+    window = content.window
+    zoom = math.hypot(matrix[0, 0], matrix[1, 0])
+    name = f"{window.name}  " if window.name else ""
+    inverted = "  inverted" if content.state.inverted else ""
+    return [f"{name}W {window.width:.0f}  L {window.center:.0f}{inverted}", f"{zoom * 100:.0f} %"]
+
+
+def _paint_scale_bar(
+    painter: QPainter, content: ViewContent, matrix: Matrix, size: tuple[float, float], line: float
+) -> None:
+    spacing = (content.film.spacing if content.film else content.stack.spacing) if content.stack else None
+    kind = content.spacing_kind
+    unit = length_unit(spacing, kind)
+    column = spacing[1] if spacing and kind is not SpacingKind.NONE else 1.0
+    zoom = math.hypot(matrix[0, 0], matrix[1, 0])
+    length, pixels = scale_bar(zoom / column, min(size[0] * 0.22, 160))
+    if pixels <= 0:
+        return
+    right, y = size[0] - 10.0, size[1] - 10.0
+    for pen in (QPen(QColor(0, 0, 0, 190), 4), QPen(_INK, 2)):
+        painter.setPen(pen)
+        painter.drawLine(QPointF(right - pixels, y), QPointF(right, y))
+        for x in (right - pixels, right):
+            painter.drawLine(QPointF(x, y - 4), QPointF(x, y + 1))
+    words = f"{length / 10:g} cm" + unit.removeprefix("mm") if unit.startswith("mm") and length >= 10 else f"{length:g} {unit}"
+    _text(painter, QRectF(0, y - line - 8, right, line + 2), Qt.AlignmentFlag.AlignRight, words, _INK)
+
+
+def _paint_color_bar(painter: QPainter, content: ViewContent, size: tuple[float, float]) -> None:
+    height = min(size[1] * 0.3, 160.0)
+    bar = QRectF(size[0] - 40, size[1] * 0.5 - height - 24, 12, height)
+    if bar.top() < 60:
+        bar.moveTop(60)
+    gradient = QLinearGradient(bar.bottomLeft(), bar.topLeft())
+    colors = inferno_table(9)
+    for number, (r, g, b) in enumerate(colors):
+        gradient.setColorAt(number / (len(colors) - 1), QColor(int(r), int(g), int(b)))
+    painter.fillRect(bar, gradient)
+    painter.setPen(QPen(QColor(TONES.muted), 1))
+    painter.drawRect(bar)
+    painter.setFont(small(painter.font()))
+    _text(painter, QRectF(bar.left() - 30, bar.top() - 4, 26, 14), Qt.AlignmentFlag.AlignRight, "1", _INK)
+    _text(painter, QRectF(bar.left() - 30, bar.bottom() - 10, 26, 14), Qt.AlignmentFlag.AlignRight, "0", _INK)
+    if content.heatmap is not None:
+        words = f"{content.heatmap.method}, {content.heatmap.layer}\nwhere the network looked,\nnot why, not the lesion's extent"
+        _text(painter, QRectF(bar.right() - 260, bar.bottom() + 6, 260, 60), Qt.AlignmentFlag.AlignRight, words, QColor(TONES.muted))
+
+
+def view_aspect(content: ViewContent) -> float:
+    """Height of a pixel relative to its width on screen."""
+    return pixel_aspect(content.stack.spacing if content.stack else None)
