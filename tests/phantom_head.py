@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from sinusviewer.domain.anatomy import Structure
 from sinustrainer.simulate.head import Head
+from sinusviewer.domain.anatomy import Structure
 
 
 def phantom_head(spacing_mm: float = 2.0, *, left_antrum_scale: float = 1.0) -> Head:
@@ -15,9 +15,9 @@ def phantom_head(spacing_mm: float = 2.0, *, left_antrum_scale: float = 1.0) -> 
     z, y, x = np.meshgrid(axes[2], axes[1], axes[0], indexing="ij")
 
     def inside(centre: tuple[float, float, float], radii: tuple[float, float, float]) -> npt.NDArray[np.bool_]:
-        result: npt.NDArray[np.bool_] = (
-            ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2 + ((z - centre[2]) / radii[2]) ** 2 < 1
-        )
+        result: npt.NDArray[np.bool_] = ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2 + (
+            (z - centre[2]) / radii[2]
+        ) ** 2 < 1
         return result
 
     hu = np.full(x.shape, -1000, np.int16)

@@ -1,5 +1,6 @@
 """Who draws heads and paints disease into them: the door from cohorts to anatomy, so that either can be replaced in a test."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -7,9 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from sinusviewer.errors import InputError
 from sinustrainer.simulate.cohort.recipe import AnatomySection
-from sinustrainer.simulate.head import Head, Patient, SinusDisease
+from sinustrainer.simulate.disease.paint import LocalDisease, paint_each
+from sinustrainer.simulate.head import Head, SinusDisease
+from sinusviewer.errors import InputError
 
 
 class Anatomist(Protocol):
@@ -22,11 +24,11 @@ class Anatomist(Protocol):
     def paint(
         self,
         head: Head,
-        diseases: tuple[SinusDisease, ...],
+        diseases: Sequence[SinusDisease],
         gravity_lps: npt.NDArray[np.float64],
         rng: np.random.Generator,
-    ) -> Patient:
-        """The head with its disease; fluid settles along ``gravity_lps``."""
+    ) -> tuple[LocalDisease, ...]:
+        """What each diseased structure adds to the head; fluid settles along ``gravity_lps``."""
         ...
 
 
@@ -46,13 +48,11 @@ class SimulatedAnatomy:
     def paint(
         self,
         head: Head,
-        diseases: tuple[SinusDisease, ...],
+        diseases: Sequence[SinusDisease],
         gravity_lps: npt.NDArray[np.float64],
         rng: np.random.Generator,
-    ) -> Patient:
-        from sinustrainer.simulate import disease
-
-        return disease.paint(head, diseases, rng, gravity_lps)
+    ) -> tuple[LocalDisease, ...]:
+        return paint_each(head, diseases, [float(g) for g in gravity_lps], rng)
 
 
 def load_anatomist(section: AnatomySection, recipe_folder: Path, templates_folder: Path | None) -> SimulatedAnatomy:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sinusviewer.domain.anatomy import SINUS_CODES, Side, Sinus
 from sinustrainer.simulate.head import DiseaseForm, SinusDisease
+from sinusviewer.domain.anatomy import SINUS_CODES, Side, Sinus
 
 SUBCLASS_OF_FORM = {
     DiseaseForm.MUCOSAL_THICKENING: "mucosal_thickening",

@@ -1,11 +1,14 @@
 """Whole numbers of patients in given proportions, and their random order."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
+_Name = TypeVar("_Name", bound=str)
 
-def apportion(counts: Mapping[str, int] | Mapping[str, float], total: int) -> dict[str, int]:
+
+def apportion(counts: Mapping[_Name, int], total: int) -> dict[_Name, int]:
     """``total`` in the proportions of ``counts``, by largest remainder; exact where the counts add up to it."""
     whole = float(sum(counts.values()))
     if whole <= 0:
@@ -18,7 +21,7 @@ def apportion(counts: Mapping[str, int] | Mapping[str, float], total: int) -> di
     return result
 
 
-def shuffled(counts: Mapping[str, int], rng: np.random.Generator) -> list[str]:
+def shuffled(counts: Mapping[_Name, int], rng: np.random.Generator) -> list[_Name]:
     """Each key as often as it counts, in random order."""
     items = [key for key, count in counts.items() for _ in range(count)]
     return [items[i] for i in rng.permutation(len(items))]
@@ -29,7 +32,7 @@ def decade_ages(
 ) -> list[float]:
     """Ages in whole years, so many in each decade of life, in random order."""
     names = {str(number): count for number, count in enumerate(decades)}
-    ages = []
+    ages: list[float] = []
     for name, count in apportion(names, total).items():
         low, high = max(limits[0], int(name) * 10), min(limits[1] + 1, int(name) * 10 + 10)
         ages.extend(float(np.floor(rng.uniform(low, max(low + 1, high)))) for _ in range(count))

@@ -7,7 +7,8 @@ CATEGORIES = ("face", "full_opacification", "air_fluid", "cyst", "mucosal_thicke
 
 def coco(entries: list[dict[str, Any]]) -> dict[str, Any]:
     """COCO with facial patches and sinusitis boxes (x, y, width, height of stored pixels); ``side`` is the patient's."""
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, entry in enumerate(entries, start=1):
         acquisition = entry["acquisition"]
         images.append(

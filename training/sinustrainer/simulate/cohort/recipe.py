@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from sinusviewer.errors import InputError
 from sinustrainer.simulate.radiograph.vendors import VENDORS
+from sinusviewer.errors import InputError
 
 WATERS_LABELS = ("normal", "right", "left", "bilateral")
 SUBCLASSES = ("full_opacification", "air_fluid", "cyst", "mucosal_thickening")

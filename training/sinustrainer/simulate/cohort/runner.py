@@ -10,14 +10,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sinusviewer.errors import CancelledError
-from sinusviewer.jobs.runner import CancelToken, Progress
 from sinustrainer.simulate.cohort import store
 from sinustrainer.simulate.cohort.anatomist import Anatomist, load_anatomist
 from sinustrainer.simulate.cohort.coco import coco
 from sinustrainer.simulate.cohort.recipe import Recipe
 from sinustrainer.simulate.cohort.waters_case import make_waters_case
 from sinustrainer.simulate.cohort.waters_plan import WatersCase, plan_waters
+from sinusviewer.errors import CancelledError
+from sinusviewer.jobs.runner import CancelToken, Progress
 
 AnatomistFactory = Callable[[], Anatomist]
 

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from sinusviewer.errors import StorageError
 from sinustrainer.simulate.dicom.header import STATEMENT
+from sinusviewer.errors import StorageError
 
 CASES, CASE_FILE, MANIFEST = "cases", "case.json", "manifest.json"
 
@@ -19,7 +19,7 @@ def write_json(path: Path, content: object) -> None:
         json.dump(content, stream, ensure_ascii=False, indent=1)
         stream.flush()
         os.fsync(stream.fileno())
-    os.replace(half, path)
+    half.replace(path)
 
 
 def finished_case(out: Path, case_id: str, fingerprint: str) -> dict[str, Any] | None:
@@ -53,7 +53,7 @@ def finish_case(out: Path, case_id: str, folder: Path, entry: dict[str, Any], fi
     target = out / CASES / case_id
     if target.exists():
         shutil.rmtree(target)
-    os.replace(folder, target)
+    folder.replace(target)
 
 
 def sweep(out: Path) -> None:

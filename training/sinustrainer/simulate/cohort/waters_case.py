@@ -1,12 +1,10 @@
 """One case of a cohort of radiographs: head, disease, projections, film, files, manifest entry."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sinusviewer.domain.anatomy import Side
 from sinustrainer.simulate.cohort.anatomist import Anatomist
 from sinustrainer.simulate.cohort.antral_disease import SUBCLASS_OF_FORM, draw_antral_disease, draw_subclass
 from sinustrainer.simulate.cohort.recipe import FilmSection
@@ -22,14 +20,9 @@ from sinustrainer.simulate.radiograph.geometry import FilmGeometry, Positioning
 from sinustrainer.simulate.radiograph.physics import Exposure
 from sinustrainer.simulate.radiograph.projections import Box, Projections, save_projections
 from sinustrainer.simulate.radiograph.vendors import VENDORS, Vendor, draw_look
+from sinusviewer.domain.anatomy import Side
 
 IMAGE, PROJECTIONS = "waters.dcm", "projections.npz"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Shown:
-    disease: SinusDisease
-    painted: PaintedDisease
 
 
 def make_waters_case(case: WatersCase, section: FilmSection, anatomist: Anatomist, folder: Path) -> dict[str, Any]:
@@ -50,7 +43,7 @@ def make_waters_case(case: WatersCase, section: FilmSection, anatomist: Anatomis
         side: _paint(head, draw_antral_disease(rng, side, subclass), side, geometry, anatomist, rng)
         for side, subclass in case.subclasses.items()
     }
-    more: list[_Shown] = []
+    more: list[PaintedDisease] = []
     if section.store_projections and case.split == "train":
         for side in Side:
             for _ in range(section.disease_draws_per_side - (1 if side in shown else 0)):
@@ -60,7 +53,7 @@ def make_waters_case(case: WatersCase, section: FilmSection, anatomist: Anatomis
         "orbitomeatal_deg": positioning.orbitomeatal_deg, "yaw_deg": case.yaw_deg, "roll_deg": case.roll_deg,
         "age": case.age, "female": float(case.sex == "F"),
     }  # fmt: skip
-    painted = tuple(s.painted for s in (*shown.values(), *more))
+    painted = (*shown.values(), *more)
     projections = acquire(head, geometry, painted, numbers)
     shadows = tuple(projections.shadows[: len(shown)])
     vendor = VENDORS[case.manufacturer]
@@ -102,12 +95,12 @@ def _paint(
     geometry: FilmGeometry,
     anatomist: Anatomist,
     rng: np.random.Generator,
-) -> _Shown:
-    patient = anatomist.paint(head, (disease,), geometry.gravity, rng)
-    lumen = head.labels == disease.structure
-    fraction = float(np.count_nonzero(patient.opacified & lumen) / max(1, np.count_nonzero(lumen)))
+) -> PaintedDisease:
+    local = anatomist.paint(head, (disease,), geometry.gravity, rng)[0]
+    lumen = head.labels[local.where] == disease.structure
+    fraction = float(np.count_nonzero(local.opacified & lumen) / max(1, np.count_nonzero(lumen)))
     subclass = SUBCLASS_OF_FORM[disease.form]
-    return _Shown(disease, PaintedDisease(side, subclass, disease.severity, fraction, patient.diseased_hu))
+    return PaintedDisease(side, subclass, disease.severity, fraction, local.where, local.delta_hu)
 
 
 def _clutter(section: FilmSection, vendor: Vendor, rng: np.random.Generator) -> Clutter:
@@ -125,10 +118,10 @@ def _settings(
     rng: np.random.Generator,
 ) -> FilmSettings:  # fmt: skip
     x0, y0, x1, y1 = projections.face_box
-    face = max(x1 - x0, y1 - y0)
-    aspect = float(rng.choice([0.8, 0.8, 0.83, 1.0]))
-    limit = float(projections.soft.shape[0])
-    height = min(limit, face / rng.uniform(0.5, 0.68))
+    face = float(max(x1 - x0, y1 - y0))
+    aspect = (0.8, 0.8, 0.83, 1.0)[int(rng.integers(4))]
+    limit = float(len(projections.soft))
+    height = min(limit, face / float(rng.uniform(0.5, 0.68)))
     width = min(limit, height * aspect)
     middle_x = float(np.clip((x0 + x1) / 2 + rng.normal(0, 0.02) * width, width / 2, limit - width / 2))
     middle_y = float(np.clip((y0 + y1) / 2 + rng.normal(0.02, 0.03) * height, height / 2, limit - height / 2))

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sinusviewer.domain.anatomy import Side
-from sinusviewer.errors import InputError
 from sinustrainer.simulate.cohort.apportion import apportion, decade_ages, shuffled
 from sinustrainer.simulate.cohort.recipe import Spread, WatersGroup, WatersRecipe
+from sinusviewer.domain.anatomy import Side
+from sinusviewer.errors import InputError
 
 _SIDES = {"normal": (), "right": (Side.RIGHT,), "left": (Side.LEFT,), "bilateral": (Side.RIGHT, Side.LEFT)}
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sinusviewer.domain.anatomy import SINUS_CODES, Side, Sinus
 from sinustrainer.simulate.head import Head
 from sinustrainer.simulate.radiograph import labels
 from sinustrainer.simulate.radiograph.geometry import FilmGeometry, Positioning, place
 from sinustrainer.simulate.radiograph.projections import DiseaseShadow, Projections
 from sinustrainer.simulate.radiograph.projector import project_difference, project_hu
+from sinusviewer.domain.anatomy import SINUS_CODES, Side, Sinus
 
 FIELD_MM = 270.0
 """Side of the square detector area that is projected: a whole face with room around it."""
@@ -26,15 +26,18 @@ class PaintedDisease:
         None outside the antra.
     subclass
         As Oh 2021 names it; "other" outside the antra.
-    hu
-        ``[z, y, x]`` int16, the whole volume with this disease alone.
+    where
+        Slices (z, y, x) of the box of the head that it changes.
+    delta_hu
+        ``[z, y, x]`` int16 of that box: diseased minus healthy.
     """
 
     side: Side | None
     subclass: str
     severity: float
     opacified_fraction: float
-    hu: npt.NDArray[np.int16]
+    where: tuple[slice, slice, slice]
+    delta_hu: npt.NDArray[np.int16]
 
 
 def film_geometry(head: Head, positioning: Positioning, pixels: int = 512) -> FilmGeometry:
@@ -52,7 +55,9 @@ def acquire(
     healthy = project_hu(head.hu, head.affine, geometry)
     shadows = []
     for disease in painted:
-        window, added = project_difference(head.hu, disease.hu, head.affine, geometry)
+        z, y, x = disease.where
+        first = (int(z.start), int(y.start), int(x.start))
+        window, added = project_difference(head.hu[disease.where], disease.delta_hu, first, head.affine, geometry)
         if added.soft.size:
             shadows.append(
                 DiseaseShadow(

@@ -10,13 +10,13 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from sinusviewer.domain.anatomy import Side
 from sinustrainer.simulate.radiograph import overlays, physics
 from sinustrainer.simulate.radiograph.clutter import Clutter, apply_clutter, draw_clutter
 from sinustrainer.simulate.radiograph.physics import Exposure, Image
 from sinustrainer.simulate.radiograph.processing import Look, process
 from sinustrainer.simulate.radiograph.projections import Box, DiseaseShadow, Projections
 from sinustrainer.simulate.radiograph.vendors import VENDORS, draw_foreign_look, draw_look
+from sinusviewer.domain.anatomy import Side
 
 
 class Strength(StrEnum):
@@ -136,11 +136,11 @@ def make_film(
     by_side = {shadow.side: shadow for shadow in shadows}
     antra = []
     for side in Side:
-        shadow = by_side.get(side)
+        shown = by_side.get(side)
         box = to_film.box(projections.antra[side])
         antra.append(
-            DrawnAntrum(side, box, True, shadow.subclass, shadow.opacified_fraction)
-            if shadow
+            DrawnAntrum(side, box, True, shown.subclass, shown.opacified_fraction)
+            if shown
             else DrawnAntrum(side, box, False)
         )
     paths: dict[Side, npt.NDArray[np.float32]] = {}
@@ -269,11 +269,12 @@ def resample(image: Image, window: Box, shape: tuple[int, int]) -> Image:
         inside = ((position > -1) & (position < size)).astype(np.float32)
         a, b = np.clip(first, 0, size - 1), np.clip(first + 1, 0, size - 1)
         w0, w1 = (1 - weight) * inside, weight * inside
-        if axis == 0:
-            result = result[a] * w0[:, None] + result[b] * w1[:, None]
-        else:
-            result = result[:, a] * w0 + result[:, b] * w1
+        result = np.take(result, a, axis) * _along(w0, axis) + np.take(result, b, axis) * _along(w1, axis)
     return result
+
+
+def _along(weights: npt.NDArray[np.float32], axis: int) -> npt.NDArray[np.float32]:
+    return weights[:, None] if axis == 0 else weights
 
 
 class _Mapping:

@@ -1,7 +1,7 @@
-"""Where source, head and detector stand for a PA radiograph of the face, and where a point of the head falls on the film.
+r"""Where source, head and detector stand for a PA radiograph of the face, and where a point of the head falls on the film.
 
 Frame: LPS mm of the head. The patient faces the detector (PA), so the film's columns run to the patient's left and its rows
-to the feet, as it is hung (PatientOrientation ``L\\F``).
+to the feet, as it is hung (PatientOrientation ``L\F``).
 """
 
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sinusviewer.errors import GeometryError
 from sinustrainer.simulate.head import Head
+from sinusviewer.errors import GeometryError
 
 _BODY_HU = -300
 

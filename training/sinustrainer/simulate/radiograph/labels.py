@@ -3,12 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-from sinusviewer.domain.anatomy import SINUS_CODES, Side, Sinus, Structure
-from sinusviewer.errors import GeometryError
 from sinustrainer.simulate.head import Head
 from sinustrainer.simulate.radiograph.geometry import FilmGeometry
 from sinustrainer.simulate.radiograph.projections import Box
 from sinustrainer.simulate.radiograph.projector import project
+from sinusviewer.domain.anatomy import SINUS_CODES, Side, Sinus, Structure
+from sinusviewer.errors import GeometryError
 
 MINIMUM_PATH_MM = 3.0
 """A ray belongs to the antrum's shadow where it runs this far through the lumen; thinner edges do not show."""

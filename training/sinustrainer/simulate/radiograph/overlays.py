@@ -36,7 +36,7 @@ def text_stencil(text: str, height_px: float, turn_deg: float = 0.0) -> npt.NDAr
     )
     if turn_deg:
         picture = picture.rotate(turn_deg, expand=True, resample=Picture.Resampling.BILINEAR)
-    return np.asarray(picture, dtype=np.float32) / 255
+    return np.asarray(picture, dtype=np.float32) * np.float32(1 / 255)
 
 
 def stamp(image: Image, stencil: npt.NDArray[np.float32], column: float, row: float, value: float) -> None:

@@ -205,6 +205,6 @@ def expose(path: Image, exposure: Exposure, pixel_mm: float, rng: np.random.Gene
         signal = signal + spread * rng.standard_normal(signal.shape, dtype=np.float32)
     sigma = exposure.blur_mm / pixel_mm
     if sigma > 0.25:
-        signal = ndimage.gaussian_filter(signal, sigma, mode="nearest", truncate=2.5)
+        signal = ndimage.gaussian_filter(signal, sigma, mode="nearest", truncate=2.5).astype(np.float32)
     result: Image = np.maximum(signal, np.float32(1e-5))
     return result

@@ -5,7 +5,6 @@ right disease.
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,8 +118,8 @@ def save_projections(projections: Projections, path: Path) -> None:
     arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)
     half = path.with_suffix(".part")
     with half.open("wb") as stream:
-        np.savez_compressed(stream, **arrays)
-    os.replace(half, path)
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
+    half.replace(path)
 
 
 def load_projections(path: Path) -> Projections:

@@ -106,23 +106,25 @@ def project_hu(hu: npt.NDArray[np.int16], affine: npt.NDArray[np.float64], geome
 
 
 def project_difference(
-    before: npt.NDArray[np.int16],
-    after: npt.NDArray[np.int16],
+    healthy_hu: npt.NDArray[np.int16],
+    delta_hu: npt.NDArray[np.int16],
+    first_voxel: tuple[int, int, int],
     affine: npt.NDArray[np.float64],
     geometry: FilmGeometry,
 ) -> tuple[tuple[int, int, int, int], AreaDensity]:
-    """What a change of the volume adds to each ray, and the part of the film it touches (``x0, y0, x1, y1``)."""
-    changed = np.nonzero(before != after)
-    if changed[0].size == 0:
-        empty = np.zeros((0, 0), np.float32)
-        return (0, 0, 0, 0), AreaDensity(empty, empty)
-    low = [max(0, int(axis.min()) - 1) for axis in changed]
-    high = [min(size, int(axis.max()) + 2) for axis, size in zip(changed, before.shape, strict=True)]
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    density = decompose(after[box]) - decompose(before[box])
+    """What a local change adds to each ray, and the part of the film it touches (``x0, y0, x1, y1``).
+
+    Parameters
+    ----------
+    healthy_hu, delta_hu
+        ``[z, y, x]`` of one box of the head: before, and what is added.
+    first_voxel
+        (z, y, x) index of the box in the head.
+    """
+    density = decompose(healthy_hu.astype(np.int32) + delta_hu) - decompose(healthy_hu)
     moved = affine.copy()
-    moved[:3, 3] = affine[:3, :3] @ np.array(low[::-1], dtype=np.float64) + affine[:3, 3]
-    window = _shadow(density.shape[1:], moved, geometry)
+    moved[:3, 3] = affine[:3, :3] @ np.array(first_voxel[::-1], dtype=np.float64) + affine[:3, 3]
+    window = shadow_window(density.shape[1:], moved, geometry)
     soft, bone = project(density, moved, geometry, window=window)
     return window, AreaDensity(soft, bone)
 
@@ -133,9 +135,10 @@ def _corners(shape: tuple[int, ...] | list[int]) -> npt.NDArray[np.float64]:
     return np.array([(x, y, z) for x in (-0.5, nx - 0.5) for y in (-0.5, ny - 0.5) for z in (-0.5, nz - 0.5)])
 
 
-def _shadow(
+def shadow_window(
     shape: tuple[int, ...], affine: npt.NDArray[np.float64], geometry: FilmGeometry
 ) -> tuple[int, int, int, int]:
+    """The detector's pixels that a grid's shadow may touch, ``x0, y0, x1, y1``."""
     points = geometry.project_point(_corners(shape) @ affine[:3, :3].T + affine[:3, 3])
     x0, y0 = np.floor(points.min(axis=0)).astype(int) - 1
     x1, y1 = np.ceil(points.max(axis=0)).astype(int) + 1
