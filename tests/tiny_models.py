@@ -49,7 +49,7 @@ def save_tiny_card(folder: Path, task: ModelTask, outputs: dict[str, Any], input
         sha256=sha256_of(folder / "model.onnx"),
         input=InputSpec(
             name="image", shape=input_shape, preprocessing=preprocessing, spacing_mm=settings.pop("spacing_mm", None)
-        ),  # fmt: skip
+        ),
         outputs=tuple(OutputSpec(name=n, meaning=n, shape=tuple(s)) for n, s in outputs.items()),
         **settings,
     )

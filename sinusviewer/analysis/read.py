@@ -1,6 +1,6 @@
 """Read a series or a study: choose the pipelines an image is fit for, run them, keep what is found and where it came from."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from sinusviewer.analysis import ct, waters
@@ -16,6 +16,11 @@ from sinusviewer.inference.registry import ModelRegistry
 from sinusviewer.jobs.runner import CancelToken, Progress, silent_progress
 
 Image = Radiograph | Volume
+_VIEWED_ONLY_REASONS = {
+    SeriesKind.LOCALIZER: "A localizer; shown, not read.",
+    SeriesKind.STACK: "The slices form no volume; shown, not read.",
+    SeriesKind.VIEW_ONLY: "Not a radiograph or CT that a network may read; shown, not read.",
+}
 SeriesListener = Callable[[Image | None, SeriesReading], None]
 
 
@@ -86,31 +91,15 @@ def read_study(
     ``on_series`` is given each image with its reading (None where it could not be loaded) before the image is let go.
     """
     progress, token = progress or silent_progress(), token or CancelToken()
-    registry = registry or ModelRegistry()
+    context = Context(registry or ModelRegistry(), progress, token, clinical or ClinicalData())
     tasks = check_tasks(tasks)
     readings: list[SeriesReading] = []
     failures: list[FileOutcome] = []
     for series in study.series:
-        for part in _parts(series):
-            token.raise_if_cancelled()
-            try:
-                images = _load(part, progress, token)
-            except CancelledError:
-                raise
-            except (SinusViewerError, MemoryError) as error:
-                reason = str(error) or "There is not enough memory to open this."
-                failures += [FileOutcome(str(i.path), FileStatus.FAILED, reason) for i in part.instances]
-                reading = _failed(part, reason)
-                readings.append(reading)
-                if on_series is not None:
-                    on_series(None, reading)
-                continue
-            for image in images:
-                reading = read_series(image, tasks, registry, clinical, progress, token)
-                reading = _of_series(reading, part)
-                readings.append(reading)
-                if on_series is not None:
-                    on_series(image, reading)
+        for image, reading in _series_readings(series, tasks, context, failures):
+            readings.append(reading)
+            if on_series is not None:
+                on_series(image, reading)
     return StudyOutcome(Reading(study.study_instance_uid, tuple(readings)), tuple(failures))
 
 
@@ -129,39 +118,60 @@ def check_tasks(tasks: Iterable[str]) -> tuple[str, ...]:
     return tuple(task for task in TASKS if task in given)
 
 
-def _parts(series: Series) -> tuple[Series, ...]:
-    """Radiographs and pictures one by one, so that one bad file does not take the others with it."""
-    if series.kind is SeriesKind.VOLUME or len(series.instances) <= 1:
-        return (series,)
-    return tuple(replace(series, instances=(instance,)) for instance in series.instances)
+def _series_readings(
+    series: Series, tasks: tuple[str, ...], context: Context, failures: list[FileOutcome]
+) -> Iterator[tuple[Image | None, SeriesReading]]:
+    """A volume gives one reading, every film its own; what is only shown is decoded, to know that it can be."""
+    if series.kind is SeriesKind.VOLUME:
+        yield from _read_part(series, tasks, context, failures)
+    elif series.kind is SeriesKind.RADIOGRAPH:
+        for instance in series.instances:
+            yield from _read_part(replace(series, instances=(instance,)), tasks, context, failures)
+    else:
+        yield None, _viewed_only(series, context, failures)
 
 
-def _load(series: Series, progress: Progress, token: CancelToken) -> tuple[Image, ...]:
-    progress("Loading", None)
-    loaded = load.load_series(series, progress=progress, token=token)
+def _read_part(
+    part: Series, tasks: tuple[str, ...], context: Context, failures: list[FileOutcome]
+) -> Iterator[tuple[Image | None, SeriesReading]]:
+    loaded = _load(part, context, failures)
+    if isinstance(loaded, str):
+        yield None, _of_series(part, SeriesStatus.REFUSED, loaded)
+        return
+    for image in loaded:
+        yield image, read_series(image, tasks, context.registry, context.clinical, context.progress, context.token)
+
+
+def _viewed_only(series: Series, context: Context, failures: list[FileOutcome]) -> SeriesReading:
+    faults = []
+    for instance in series.instances:
+        loaded = _load(replace(series, instances=(instance,)), context, failures)
+        if isinstance(loaded, str):
+            faults.append(loaded)
+    if len(faults) == len(series.instances):
+        return _of_series(series, SeriesStatus.REFUSED, faults[0])
+    return _of_series(series, SeriesStatus.VIEWED_ONLY, _VIEWED_ONLY_REASONS[series.kind])
+
+
+def _load(series: Series, context: Context, failures: list[FileOutcome]) -> tuple[Image, ...] | str:
+    """The images, or why there are none; then every file of the series counts as failed."""
+    context.token.raise_if_cancelled()
+    context.progress("Loading", None)
+    try:
+        loaded = load.load_series(series, progress=context.progress, token=context.token)
+    except CancelledError:
+        raise
+    except (SinusViewerError, MemoryError) as error:
+        reason = str(error) or "There is not enough memory to open this."
+        failures += [FileOutcome(str(i.path), FileStatus.FAILED, reason) for i in series.instances]
+        return reason
     return (loaded,) if isinstance(loaded, Volume) else tuple(loaded)
 
 
-def _of_series(reading: SeriesReading, series: Series) -> SeriesReading:
-    if series.kind in (SeriesKind.RADIOGRAPH, SeriesKind.VOLUME):
-        return reading
-    reason = reading.reason
-    if series.kind is SeriesKind.LOCALIZER:
-        reason = "A localizer; shown, not read."
-    elif series.kind is SeriesKind.STACK:
-        reason = "The slices form no volume; shown, not read."
-    return replace(reading, status=SeriesStatus.VIEWED_ONLY, reason=reason)
-
-
-def _failed(series: Series, reason: str) -> SeriesReading:
-    return SeriesReading(
-        series.identity.series_instance_uid,
-        series.identity.modality,
-        SeriesStatus.REFUSED,
-        reason,
-        series.warnings,
-        series.instances[0].sop_instance_uid if len(series.instances) == 1 else "",
-    )
+def _of_series(series: Series, status: SeriesStatus, reason: str) -> SeriesReading:
+    identity, only = series.identity, len(series.instances) == 1
+    sop = series.instances[0].sop_instance_uid if only else ""
+    return SeriesReading(identity.series_instance_uid, identity.modality, status, reason, series.warnings, sop)
 
 
 def _skeleton(image: Image, status: SeriesStatus, reason: str) -> SeriesReading:

@@ -10,7 +10,6 @@ from sinusviewer.domain.anatomy import ImageSide, Side, Structure
 from sinusviewer.domain.geometry import canonical_axes, reoriented_affine
 from sinusviewer.domain.image import BONE, Radiograph, Volume, Window
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
-from sinusviewer.imaging import windowing
 from sinusviewer.report.content import Picture
 from sinusviewer.report.wording import RESEARCH_LINE
 
@@ -54,7 +53,7 @@ def key_pictures(image: Radiograph | Volume, reading: SeriesReading, stem: str) 
 
 def film_picture(film: Radiograph, reading: SeriesReading, name: str) -> Picture:
     """The film as it hangs (patient's right on the left, where that is known), with patch, boxes and scores."""
-    grey = windowing.to_uint8(film)
+    grey = _grey(film)
     mirrored, upside_down = film.patient_right_is_image_left is False, film.upside_down
     grey = grey[:, ::-1] if mirrored else grey
     grey = grey[::-1] if upside_down else grey
@@ -123,6 +122,20 @@ def window_to_uint8(hu: npt.NDArray[np.int16], window: Window) -> npt.NDArray[np
     grey: npt.NDArray[np.uint8] = np.clip((hu.astype(np.float32) - low) * (255.0 / window.width), 0, 255).astype(
         np.uint8
     )
+    return grey
+
+
+def _grey(film: Radiograph) -> npt.NDArray[np.uint8]:
+    """The film between the 1st and 99th percentile of its unpadded pixels, bright bone."""
+    values = film.pixels.astype(np.float32)
+    inside = values if film.padding is None else values[~film.padding]
+    low, high = (float(v) for v in np.percentile(inside, (1, 99))) if inside.size else (0.0, 1.0)
+    unit = np.clip((values - low) / max(high - low, 1e-6), 0, 1)
+    if film.inverted:
+        unit = 1 - unit
+    if film.padding is not None:
+        unit[film.padding] = 0
+    grey: npt.NDArray[np.uint8] = (255 * unit).astype(np.uint8)
     return grey
 
 
