@@ -28,11 +28,12 @@ from sinusviewer.domain.anatomy import Structure
 from sinusviewer.errors import InputError
 from sinusviewer.paths import user_data_dir
 
-VERSION = 1
+VERSION = 2
 """Goes into the cache key: raise it when this module or ``label_templates`` changes what they make."""
 
 HEALTHY_AIR_HU = -985
-BRAIN_HU = 35
+WALL_HU = 620.0
+"""A thin sinus wall where it fills a 1 mm voxel."""
 _TABLES = Path(__file__).resolve().parents[3] / "recipes" / "templates"
 _INSTALLED_TABLES = Path(__file__).resolve().parents[2] / "_recipes" / "templates"
 
@@ -111,9 +112,10 @@ def clean_scan(
     """Table and headrest become air, carved voxels are emptied, gas bubbles inside the skull become brain."""
     inside = head_mask(hu)
     cleaned = np.where(inside, hu, -1000).astype(np.int16)
-    # Fluid gives way to air; at the wall only the soft share of a voxel does, so bone keeps its edge.
+    # Fluid gives way to air; at the wall only the fluid's share of a voxel does, so bone keeps its edge.
     emptied = cleaned[carved].astype(np.float32)
-    cleaned[carved] = np.where(emptied < 60, HEALTHY_AIR_HU, np.minimum(emptied - 1000, 200)).astype(np.int16)
+    bone_share = np.clip((emptied - 20) / (WALL_HU - 20), 0, 1)
+    cleaned[carved] = np.round((1 - bone_share) * HEALTHY_AIR_HU + bone_share * WALL_HU).astype(np.int16)
     return cleaned
 
 

@@ -1,0 +1,1 @@
+"""Disease of the sinuses: how it looks (paint) and who has which (patterns, recurrence)."""
