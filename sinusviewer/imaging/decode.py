@@ -7,13 +7,14 @@ plug-ins. Nothing is decoded before the stream's own size has been held against 
 
 from collections.abc import Callable
 from io import BytesIO
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import imagecodecs
 import numpy as np
 import numpy.typing as npt
 from pydicom import dcmread
-from pydicom.pixels import pixel_array
+from pydicom.pixels.processing import apply_color_lut
+from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID
 
 from sinusviewer.errors import DicomReadError
@@ -23,7 +24,7 @@ from sinusviewer.imaging.headers import Header
 from sinusviewer.imaging.pixel_layout import is_native, native_frame_bits
 from sinusviewer.imaging.quiet import PYDICOM_ERRORS, quiet_dicom
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 
 RLE = "1.2.840.10008.1.2.5"
 _JPEG_8 = ("1.2.840.10008.1.2.4.50",)
@@ -131,7 +132,7 @@ class FrameReader:
         if self._fragments is not None or header.bits_allocated != 16 or header.samples != 1:
             return False
         self._file.seek(self._offset + index * target.nbytes)
-        if self._file.readinto(memoryview(target).cast("B")) != target.nbytes:  # type: ignore[attr-defined]
+        if self._file.readinto(target.view(np.uint8).data) != target.nbytes:  # type: ignore[attr-defined]
             raise DicomReadError("The pixels end early.")
         if header.elements.big_endian:
             target.byteswap(inplace=True)
@@ -226,7 +227,7 @@ def put_bits_right(array: Array, header: Header) -> Array:
             signed = np.left_shift(signed, allocated - 1 - high)
             signed = np.right_shift(signed, allocated - stored)
         return signed
-    return np.right_shift(values, high + 1 - stored) & values.dtype.type((1 << stored) - 1)
+    return np.asarray(np.right_shift(values, high + 1 - stored) & values.dtype.type((1 << stored) - 1))
 
 
 def pydicom_frame(header: Header, index: int, *, raw: bool = True) -> Array:
@@ -243,7 +244,10 @@ def pydicom_frame(header: Header, index: int, *, raw: bool = True) -> Array:
             dataset = dcmread(file, force=True)
             if "TransferSyntaxUID" not in dataset.file_meta:
                 dataset.file_meta.TransferSyntaxUID = UID(header.transfer_syntax_uid)
-            return np.asarray(pixel_array(dataset, index=index, raw=raw))
+            array = pixel_array(dataset, index=index, raw=raw)
+            if not raw and header.photometric == "PALETTE COLOR":
+                array = apply_color_lut(array, dataset)
+            return np.asarray(array)
     except PYDICOM_ERRORS as error:
         raise DicomReadError(
             "The image cannot be decoded: its compressed data are damaged or of an unknown kind."

@@ -5,7 +5,6 @@ A header of a CT slice takes about a tenth of a millisecond this way; pydicom re
 
 import struct
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -221,9 +220,9 @@ class _Walk:
         self._source, self._explicit, self._big, self._wanted = source, explicit, big, wanted
         self._values, self._present = values, set[int]()
         order = ">" if big else "<"
-        self._tag: Callable[[bytes], tuple[int, ...]] = struct.Struct(order + "HH").unpack
-        self._long: Callable[[bytes], tuple[int, ...]] = struct.Struct(order + "I").unpack
-        self._short: Callable[[bytes], tuple[int, ...]] = struct.Struct(order + "H").unpack
+        self._tag = struct.Struct(order + "HH").unpack
+        self._long = struct.Struct(order + "I").unpack
+        self._short = struct.Struct(order + "H").unpack
         self._pixels: PixelLocation | None = None
         self._truncated = False
 
@@ -234,7 +233,7 @@ class _Walk:
         )  # fmt: skip
 
     def run(self, position: int) -> None:
-        source, size, read = self._source, self._source.size, self._source.read
+        size, read = self._source.size, self._source.read
         depth = 0  # open sequences and items of undefined length
         for _ in range(MAX_ELEMENTS):
             head = read(position, 12)

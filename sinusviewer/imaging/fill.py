@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +55,7 @@ def _fill_with(reader: FrameReader, slice_: Slice, target: Hu) -> bool:
     stored = reader.read(slice_.frame)
     mask = _padding(stored, header, slice_.rescale)
     if table is not None:
-        values: npt.NDArray[np.generic] = apply_table(stored, table)
+        values: npt.NDArray[Any] = apply_table(stored, table)
     else:
         values = _to_hu(stored, slice_.rescale)
     np.copyto(target, np.clip(values, -32768, 32767), casting="unsafe")
@@ -63,7 +64,7 @@ def _fill_with(reader: FrameReader, slice_: Slice, target: Hu) -> bool:
     return _mark_fill(target) or mask is not None
 
 
-def _to_hu(stored: npt.NDArray[np.generic], rescale: Rescale) -> npt.NDArray[np.generic]:
+def _to_hu(stored: npt.NDArray[Any], rescale: Rescale) -> npt.NDArray[Any]:
     if rescale.slope == int(rescale.slope) and rescale.intercept == int(rescale.intercept):
         return stored.astype(np.int64) * int(rescale.slope) + int(rescale.intercept)
     return np.rint(stored.astype(np.float64) * rescale.slope + rescale.intercept)
@@ -90,7 +91,7 @@ def _read_in_place(reader: FrameReader, slice_: Slice, target: Hu) -> bool:
     return True
 
 
-def _padding(stored: npt.NDArray[np.generic], header: Header, rescale: Rescale) -> npt.NDArray[np.bool_] | None:
+def _padding(stored: npt.NDArray[Any], header: Header, rescale: Rescale) -> npt.NDArray[np.bool_] | None:
     limits = padding_range(header)
     if limits is None:
         return None

@@ -230,7 +230,7 @@ class Header:
 
     def _spacing(self, tag: Tag) -> tuple[float, float] | None:
         values = self.numbers(tag)
-        return (values[0], values[1]) if len(values) == 2 and 0 < min(values) and max(values) < 1000 else None
+        return (values[0], values[1]) if len(values) == 2 and min(values) > 0 and max(values) < 1000 else None
 
     def has(self, tag: Tag) -> bool:
         return int(tag) in self.elements.present

@@ -6,7 +6,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,7 @@ def _open(path: Path) -> BinaryIO:
     file = path.open("rb")
     start = file.read(2)
     file.seek(0)
-    return io.BufferedReader(gzip.GzipFile(fileobj=file)) if start == b"\x1f\x8b" else file  # type: ignore[arg-type]
+    return io.BufferedReader(gzip.GzipFile(fileobj=file)) if start == b"\x1f\x8b" else file
 
 
 def read_nifti_header(path: Path) -> RawVolumeHeader:
@@ -170,7 +170,7 @@ def _affine(
     return np.diag([-1.0, -1.0, 1.0, 1.0]) @ ras
 
 
-def read_nifti(path: Path) -> tuple[npt.NDArray[np.generic], RawVolumeHeader]:
+def read_nifti(path: Path) -> tuple[npt.NDArray[Any], RawVolumeHeader]:
     """Stored voxels ``[z, y, x]`` and header.
 
     Raises
@@ -191,7 +191,7 @@ def read_nifti(path: Path) -> tuple[npt.NDArray[np.generic], RawVolumeHeader]:
 
 def read_array(
     file: BinaryIO, shape: tuple[int, int, int], dtype: np.dtype[np.generic], wanted: int
-) -> npt.NDArray[np.generic]:
+) -> npt.NDArray[Any]:
     """Exactly ``wanted`` bytes as an array, reserving memory only as the bytes arrive."""
     content = bytearray()
     while len(content) < wanted:

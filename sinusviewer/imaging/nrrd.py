@@ -5,7 +5,7 @@ import io
 import re
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -93,7 +93,7 @@ def _affine(fields: dict[str, str]) -> npt.NDArray[np.float64]:
                 affine[:3, 3] = _vectors(fields["space origin"])[0]
         elif "spacings" in fields:
             spacings = [float(v) for v in fields["spacings"].split()]
-            affine[:3, :3] = np.diag([v if np.isfinite(v) and v else 1.0 for v in (spacings + [1.0])[:3]])
+            affine[:3, :3] = np.diag([v if np.isfinite(v) and v else 1.0 for v in [*spacings, 1.0][:3]])
     except (ValueError, IndexError) as error:
         raise InputError("The NRRD file's orientation is damaged.") from error
     if not np.all(np.isfinite(affine)) or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
@@ -101,7 +101,7 @@ def _affine(fields: dict[str, str]) -> npt.NDArray[np.float64]:
     return np.diag([*_SPACES.get(fields.get("space", "").lower(), (1, 1, 1)), 1.0]) @ affine
 
 
-def read_nrrd(path: Path) -> tuple[npt.NDArray[np.generic], RawVolumeHeader]:
+def read_nrrd(path: Path) -> tuple[npt.NDArray[Any], RawVolumeHeader]:
     """Stored voxels ``[z, y, x]`` and header.
 
     Raises
@@ -115,7 +115,7 @@ def read_nrrd(path: Path) -> tuple[npt.NDArray[np.generic], RawVolumeHeader]:
         wanted = x * y * z * header.dtype.itemsize
         source: BinaryIO = file
         if encoding != "raw":
-            source = io.BufferedReader(gzip.GzipFile(fileobj=file))  # type: ignore[arg-type]
+            source = io.BufferedReader(gzip.GzipFile(fileobj=file))
         try:
             return read_array(source, (z, y, x), header.dtype, wanted), header
         except (gzip.BadGzipFile, zlib.error, EOFError) as error:

@@ -1,6 +1,7 @@
 """CR, DX and other single images as ``Radiograph``s in stored orientation."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,7 @@ from sinusviewer.imaging.pixel_layout import why_unreadable
 from sinusviewer.imaging.research import UNORIENTED
 from sinusviewer.imaging.series import DX_FOR_PROCESSING, RADIOGRAPH_CLASSES, kind_of
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 
 
 def load_radiograph(instance: Instance, identity: Identity | None = None) -> Radiograph:
@@ -121,6 +122,14 @@ def _color(header: Header, identity: Identity, pixels: Array, index: int) -> Rad
         np.ascontiguousarray(colors), identity, _uid(header, index), spacing=spacing, spacing_kind=kind, for_models=False,
         warnings=(ImageWarning("view_only", "A colour image: shown, and never given to a model."), *quality_warnings(header)),
     )  # fmt: skip
+
+
+def _eight_bits(colors: Array, header: Header) -> Array:
+    """Colours scaled to 0-255 from the bits of the palette or of the pixels."""
+    is_palette = header.photometric == "PALETTE COLOR"
+    top = float(np.iinfo(colors.dtype).max if is_palette else (1 << max(header.bits_stored, 8)) - 1)
+    top = max(top, float(colors.max(initial=0)))
+    return np.asarray(colors.astype(np.float64) * (255.0 / top) + 0.5).astype(np.uint8)
 
 
 def _uid(header: Header, index: int) -> str:
@@ -214,9 +223,8 @@ def _load_picture(instance: Instance, identity: Identity | None) -> Radiograph:
         with instance.path.open("rb") as file, Image.open(file, formats=("PNG", "JPEG", "TIFF")) as image:
             lossy = image.format == "JPEG"
             white_is_zero = image.format == "TIFF" and getattr(image, "tag_v2", {}).get(262) == 0 and image.mode != "1"
-            if image.mode in ("1", "P", "LA", "PA", "CMYK", "YCbCr", "RGBA", "RGBX", "LAB", "HSV"):
-                image = image.convert("L" if image.mode in ("1", "LA") else "RGB")  # noqa: PLW2901
-            pixels: Array = np.array(image)
+            plain = image.mode in ("L", "RGB", "I", "F") or image.mode.startswith("I;16")
+            pixels: Array = np.array(image if plain else image.convert("L" if image.mode in ("1", "LA") else "RGB"))
     except (
         UnidentifiedImageError,
         Image.DecompressionBombError,
@@ -234,7 +242,7 @@ def _load_picture(instance: Instance, identity: Identity | None) -> Radiograph:
         and np.array_equal(pixels[..., 0], pixels[..., 2])
     ):
         pixels = np.ascontiguousarray(pixels[..., 0])
-    if pixels.ndim == 2 and pixels.dtype == np.int32 and 0 <= pixels.min() and pixels.max() <= 0xFFFF:
+    if pixels.ndim == 2 and pixels.dtype == np.int32 and pixels.min() >= 0 and pixels.max() <= 0xFFFF:
         pixels = pixels.astype(np.uint16)
     pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     notes = (UNORIENTED,) + ((ImageWarning("lossy", "The image has been compressed with loss."),) if lossy else ())

@@ -1,6 +1,7 @@
 """Tilted, gapped and unevenly spaced stacks onto a regular grid, with padding kept out of every average."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -68,9 +69,9 @@ def rectify(
 
 def _regular_heights(
     heights: npt.NDArray[np.float64], geometry: StackGeometry
-) -> tuple[npt.NDArray[np.float64], float]:
+) -> tuple[npt.NDArray[np.floating[Any]], float]:
     if not geometry.uneven:
-        count = int(round(float(heights[-1]) / geometry.spacing_mm)) + 1
+        count = round(float(heights[-1]) / geometry.spacing_mm) + 1
         if count <= _MAX_GROWTH * len(heights):
             return np.arange(count) * (float(heights[-1]) / (count - 1)), float(heights[-1]) / (count - 1)
     smallest = min(b - a for a, b in itertools.pairwise(heights))

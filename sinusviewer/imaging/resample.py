@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from enum import IntEnum
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,8 @@ from sinusviewer.domain.geometry import canonical_axes, reoriented_affine
 from sinusviewer.domain.image import Volume
 from sinusviewer.errors import GeometryError
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
+Order = Literal[0, 1, 3]
 
 
 class Plane(IntEnum):
@@ -25,15 +27,17 @@ class Plane(IntEnum):
 def reorient_array(array: Array, affine: npt.NDArray[np.float64]) -> Array:
     """A view of ``[z, y, x]`` whose x runs to the patient's left, y to the back and z to the head (nearest axes)."""
     permutation, flips = canonical_axes(affine)
-    turned = array.transpose(permutation)
-    return turned[tuple(slice(None, None, -1) if f else slice(None) for f in flips)]
+    turned: Array = array.transpose(permutation)
+    view: Array = turned[tuple(slice(None, None, -1) if f else slice(None) for f in flips)]
+    return view
 
 
 def restore_array(array: Array, affine: npt.NDArray[np.float64]) -> Array:
     """The inverse of ``reorient_array`` for the volume whose original affine is given: back onto its own grid."""
     permutation, flips = canonical_axes(affine)
     turned = array[tuple(slice(None, None, -1) if f else slice(None) for f in flips)]
-    return turned.transpose(tuple(int(i) for i in np.argsort(permutation)))
+    restored: Array = turned.transpose(tuple(int(i) for i in np.argsort(permutation)))
+    return restored
 
 
 def canonical(volume: Volume) -> Volume:
@@ -55,10 +59,13 @@ def plane_slice(volume: Volume, plane: Plane, index: int) -> Array:
     Axial: front on top, patient's right on the left. Coronal and sagittal: head on top; coronal with the patient's right on
     the left, sagittal with the front on the left.
     """
-    voxels = volume.voxels
-    if plane is Plane.AXIAL:
-        return voxels[index]
-    return voxels[::-1, index, :] if plane is Plane.CORONAL else voxels[::-1, :, index]
+    taken = {
+        Plane.AXIAL: (index, slice(None), slice(None)),
+        Plane.CORONAL: (slice(None, None, -1), index, slice(None)),
+        Plane.SAGITTAL: (slice(None, None, -1), slice(None), index),
+    }[plane]
+    view: Array = volume.voxels[taken]
+    return view
 
 
 def plane_directions(plane: Plane) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
@@ -77,7 +84,7 @@ def plane_spacing(volume: Volume, plane: Plane) -> tuple[float, float]:
 
 
 def resample_array(
-    array: Array, spacing: tuple[float, float, float], new_spacing: tuple[float, float, float], *, order: int = 1,
+    array: Array, spacing: tuple[float, float, float], new_spacing: tuple[float, float, float], *, order: Order = 1,
     padding: int | None = None, new_shape: tuple[int, int, int] | None = None,
 ) -> Array:  # fmt: skip
     """Resample ``[z, y, x]`` to another spacing with voxel EDGES aligned (as image resizing does).
@@ -117,13 +124,13 @@ def resample_array(
 
 
 def _affine_transform(
-    array: Array, matrix: npt.NDArray[np.float64], offset: npt.NDArray[np.float64], shape: tuple[int, ...], order: int
+    array: Array, matrix: npt.NDArray[np.float64], offset: npt.NDArray[np.float64], shape: tuple[int, ...], order: Order
 ) -> Array:
     whole = array.dtype.kind in "iu" and order > 0
     source = array.astype(np.float32) if whole or array.dtype == np.float16 else array
     result = ndimage.affine_transform(source, matrix, offset, output_shape=shape, order=order, mode="nearest")
     if whole:
-        limits = np.iinfo(array.dtype)  # type: ignore[type-var]
+        limits = np.iinfo(array.dtype)
         return np.asarray(np.clip(np.rint(result), limits.min, limits.max).astype(array.dtype))
     return np.asarray(result)
 
@@ -140,7 +147,7 @@ def resample_volume(
     volume: Volume,
     new_spacing: tuple[float, float, float],
     *,
-    order: int = 1,
+    order: Order = 1,
     new_shape: tuple[int, int, int] | None = None,
 ) -> Volume:
     """The volume at another ``(z, y, x)`` spacing, covering the same space; slice UIDs are those of the nearest slices."""
@@ -161,7 +168,7 @@ def resample_volume(
     return replace(volume, voxels=voxels.astype(np.int16, copy=False), affine=affine, sop_instance_uids=uids)
 
 
-def sample_at(volume: Volume, points_lps: npt.NDArray[np.float64], *, order: int = 1) -> npt.NDArray[np.float32]:
+def sample_at(volume: Volume, points_lps: npt.NDArray[np.float64], *, order: Order = 1) -> npt.NDArray[np.float32]:
     """HU at LPS points ``[..., 3]``; NaN outside the volume and in padding."""
     inverse = np.linalg.inv(volume.affine)
     index = points_lps @ inverse[:3, :3].T + inverse[:3, 3]

@@ -1,6 +1,7 @@
 """NIfTI and NRRD files as volumes: their affine is used, but no side is proved by it."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -66,7 +67,7 @@ def load_research_volume(
     return volume
 
 
-def _to_hu(stored: npt.NDArray[np.generic], header: RawVolumeHeader) -> npt.NDArray[np.int16]:
+def _to_hu(stored: npt.NDArray[Any], header: RawVolumeHeader) -> npt.NDArray[np.int16]:
     native = stored.dtype.newbyteorder("=")
     if header.slope == 1 and header.intercept == 0 and native == np.int16:
         return stored.astype(np.int16, copy=not stored.flags.writeable)

@@ -82,7 +82,7 @@ def _split(uid: str, images: list[_Image]) -> list[Series]:
     turned = False
     for group in groups.values():
         clusters = _by_orientation(group)
-        turned = turned or len(clusters) > 1
+        turned = turned or (len(clusters) > 1 and group[0].kind in (SeriesKind.VOLUME, SeriesKind.STACK))
         for cluster in clusters:
             parts.extend(_by_acquisition(cluster))
     shared: list[ImageWarning] = []
@@ -95,8 +95,9 @@ def _split(uid: str, images: list[_Image]) -> list[Series]:
     has_localizer = any(p[0].kind is SeriesKind.LOCALIZER for p in parts)
     series = []
     for number, part in enumerate(sorted(parts, key=lambda p: -len(p))):
-        warnings = list(shared)
-        if has_localizer and part[0].kind in (SeriesKind.VOLUME, SeriesKind.STACK):
+        is_stack = part[0].kind in (SeriesKind.VOLUME, SeriesKind.STACK)
+        warnings = list(shared) if is_stack else []
+        if has_localizer and is_stack:
             warnings.append(
                 ImageWarning("localizer_removed", "A localizer was found in this series and is shown apart from it.")
             )

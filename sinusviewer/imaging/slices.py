@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -18,6 +19,7 @@ from sinusviewer.imaging.quiet import PYDICOM_ERRORS
 from sinusviewer.imaging.series import ENHANCED_CT_CLASSES, ORIENTATION_TOLERANCE
 
 _WORKERS = 4
+_Six = tuple[float, float, float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ def _frame(header: Header, index: int, shared: Dataset, own: Dataset) -> Slice:
     return Slice(
         header, index, f"{header.sop_instance_uid}#{index + 1}" if header.frames > 1 else header.sop_instance_uid,
         (position[0], position[1], position[2]) if position else header.position,
-        (orientation[0], orientation[1], orientation[2], orientation[3], orientation[4], orientation[5]) if orientation else header.orientation,
+        cast(_Six, orientation) if orientation else header.orientation,
         (spacing[0], spacing[1]) if spacing and min(spacing) > 0 else header.pixel_spacing,
         rescale, windows,
     )  # fmt: skip

@@ -37,7 +37,7 @@ _DESIGNATION = re.compile(b"|".join(re.escape(e) for e in sorted(_DESIGNATIONS, 
 # First characters of the commonest family names: they tell which of the overlapping East Asian codes was meant.
 _FAMILY_NAMES = {
     "euc_kr": "김이박최정강조윤장임한오서신권황안송전홍류유고문양손배백허남심노하곽성차주우구민나진지엄채원천방공현",
-    "gb18030": "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚",
+    "gb18030": "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶余潘杜夏汪田任姜范",
     "shift_jis": "佐鈴高田伊渡山中小加吉松井木林清斎橋本村池前藤岡後長近石坂遠青福西太三原竹金和上森柴酒工横宮内",
     "big5": "陳林黃張李王吳劉蔡楊許鄭謝洪郭邱曾廖賴徐周葉蘇莊呂江何蕭羅高潘簡朱鍾游彭詹胡施沈余盧梁趙顏柯翁魏孫戴",
 }
@@ -56,7 +56,7 @@ def python_codec(term: str) -> str | None:
         found = codecs.lookup(name.replace(" ", "-"))
     except (LookupError, ValueError):
         return None
-    return found.name if found._is_text_encoding else None  # type: ignore[attr-defined]  # undocumented but steady since 3.4
+    return found.name if found._is_text_encoding else None  # undocumented but steady since 3.4
 
 
 def decode_text(raw: bytes, character_sets: Sequence[str] = (), fallback: str = "") -> str:

@@ -90,7 +90,7 @@ def load_volume(
         raise DicomReadError(
             "There is not enough memory for this series.", "Close other studies and try again."
         ) from error
-    ready = _show_first(series, stack, voxels, first_image)
+    ready, padded = _show_first(series, stack, voxels, first_image)
 
     def done(count: int) -> None:
         if progress is not None:
@@ -99,7 +99,7 @@ def load_volume(
     result = fill_volume(stack.slices, voxels, done, token, ready)
     if len(result.failed) == shape[0]:
         raise DicomReadError(next(iter(result.failed.values())))
-    return _finish(series, stack, voxels, result, token)
+    return _finish(series, stack, voxels, FillResult(result.failed, result.padded or padded), token)
 
 
 def _stack(warnings: list[ImageWarning], slices: list[Slice]) -> _Stack:
@@ -170,22 +170,22 @@ def _faults(geometry: StackGeometry) -> tuple[list[ImageWarning], bool]:
 
 def _show_first(
     series: Series, stack: _Stack, voxels: npt.NDArray[np.int16], first_image: FirstImage | None
-) -> frozenset[int]:
-    """Decode and show the middle slice; the slices that are in place afterwards."""
+) -> tuple[frozenset[int], bool]:
+    """Decode and show the middle slice; which slices are in place afterwards, and whether they hold padding."""
     if first_image is None:
-        return frozenset()
+        return frozenset(), False
     middle = len(stack.slices) // 2
     try:
-        fill_slice(stack.slices[middle], voxels[middle])
+        padded = fill_slice(stack.slices[middle], voxels[middle])
     except DicomReadError:
-        return frozenset()  # the filling names it
+        return frozenset(), False  # the filling names it
     one = Volume(
         voxels[middle : middle + 1].copy(), stack.affine(middle), series.identity, (stack.slices[middle].uid,),
         oriented=stack.geometry is not None, measurable=False, for_models=False, windows=stack.slices[middle].windows,
         padding_hu=PADDING_HU, warnings=tuple(stack.warnings),
     )  # fmt: skip
     first_image(one)
-    return frozenset()
+    return frozenset({middle}), padded
 
 
 def _finish(

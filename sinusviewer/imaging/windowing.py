@@ -1,12 +1,14 @@
 """From modality values to the screen: VOI, presentation LUT, MONOCHROME1 once (PS3.3 C.11.2, C.11.6, PS3.4 N.2)."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from sinusviewer.domain.image import LookupTable, Radiograph, VoiFunction, Volume, Window
 from sinusviewer.imaging.grey import apply_table
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 _SAMPLE = 1 << 20
 
 
