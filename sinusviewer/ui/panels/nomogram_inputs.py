@@ -1,42 +1,23 @@
 """Typed inputs of a nomogram: one row per predictor; blank is unknown, and what cannot be is named."""
 
+from functools import partial
+
 from PySide6.QtCore import QSignalBlocker, Signal
-from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from sinusviewer.errors import InputError
 from sinusviewer.nomogram import Nomogram, Predictor
 from sinusviewer.ui.panels.nomogram_words import DlrSource, is_dlr, is_eosinophils
+from sinusviewer.ui.panels.number_field import NumberField
 from sinusviewer.ui.panels.parts import ToneLabel, button, describe
-from sinusviewer.ui.panels.units import EosinophilUnit, from_per_ul, parse_number, shown_number, to_per_ul
-
-
-class NumberField(QLineEdit):
-    """A number or nothing; asks when Enter is pressed or the field is left, and only if what stands there changed."""
-
-    value_entered = Signal(object)  # float | None
-    rejected = Signal(str)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._shown = ""
-        self.setPlaceholderText("unknown")
-        self.editingFinished.connect(self._ask)
-
-    def set_value(self, value: float | None) -> None:
-        self._shown = shown_number(value)
-        if self.text() != self._shown:
-            self.setText(self._shown)
-
-    def _ask(self) -> None:
-        if self.text().strip() == self._shown:
-            return
-        self._shown = self.text().strip()
-        try:
-            value = parse_number(self.text())
-        except InputError as error:
-            self.rejected.emit(error.message)
-            return
-        self.value_entered.emit(value)
+from sinusviewer.ui.panels.units import (
+    EosinophilUnit,
+    checked_age,
+    checked_white_cells,
+    eosinophils_per_ul,
+    from_per_ul,
+    shown_number,
+)
 
 
 class NomogramInputs(QWidget):
@@ -91,7 +72,7 @@ class NomogramInputs(QWidget):
             if is_dlr(predictor.name):
                 self._origin = ToneLabel("", "muted", "dlr_origin")
                 self._back = button("Back to the CT's score", "dlr_back", "Take the score that the network read from the CT.",
-                                    lambda name=predictor.name: self._ask_back(name))  # fmt: skip
+                                    partial(self._ask_back, predictor.name))  # fmt: skip
                 self._grid.addWidget(self._origin, line, 0, 1, 2)
                 self._grid.addWidget(self._back, line + 1, 1)
                 line += 2
@@ -106,7 +87,13 @@ class NomogramInputs(QWidget):
             self._problem.hide()
         for name, field in self._fields.items():
             value = values.get(name)
-            field.set_value(self._in_unit(value) if is_eosinophils(name) and value is not None else value)
+            if is_eosinophils(name) and value is not None:
+                shown = from_per_ul(value, self.unit, self._white_cells)
+                field.setPlaceholderText("unknown" if shown is not None else f"{shown_number(value)} cells/µL")
+                field.set_value(shown)
+            else:
+                field.setPlaceholderText("unknown")
+                field.set_value(value)
         for name, choice in self._choices.items():
             value = values.get(name)
             index = 0 if value is None else 2 if value >= 0.5 else 1
@@ -193,19 +180,10 @@ class NomogramInputs(QWidget):
 
     def _checked(self, name: str, value: float) -> float:
         if is_eosinophils(name):
-            if value < 0:
-                raise InputError("An eosinophil count cannot be negative.")
-            per_ul = to_per_ul(value, self.unit, self._white_cells)
-            if per_ul > 50_000:
-                raise InputError(f"{shown_number(per_ul)} cells/µL cannot be: is the unit right?")
-            if self.unit is EosinophilUnit.PER_UL and 0 < value < 5 and value != int(value):
-                raise InputError(f"{shown_number(value)} cells/µL is implausibly low: is this in 10⁹/L?")
-            return per_ul
+            return eosinophils_per_ul(value, self.unit, self._white_cells)
         if is_dlr(name) and not 0 <= value <= 1:
             raise InputError("The radiomic score lies between 0 and 1.")
-        if name == "age" and not 0 <= value <= 120:
-            raise InputError("An age lies between 0 and 120 years.")
-        return value
+        return checked_age(value) if name == "age" else value
 
     def _ask_back(self, name: str) -> None:
         if self._dlr is not None:
@@ -215,19 +193,17 @@ class NomogramInputs(QWidget):
         self._problem.setText(message)
         self._problem.show()
 
-    def _in_unit(self, per_ul: float) -> float | None:
-        return from_per_ul(per_ul, self.unit, self._white_cells)
-
     def _on_unit(self) -> None:
         self._white.setVisible(self.unit is EosinophilUnit.PERCENT)
         self.set_values(self._values, self._dlr)
         self.unit_changed.emit()
 
     def _on_white(self, value: float | None) -> None:
-        if value is not None and not 0.1 <= value <= 500:
-            self._complain("A white cell count lies between 0.1 and 500 × 10⁹/L: is the unit right?")
+        try:
+            self._white_cells = None if value is None else checked_white_cells(value)
+        except InputError as error:
+            self._complain(error.message)
             return
-        self._white_cells = value
         self.set_values(self._values, self._dlr)
 
     def _show_origin(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPolygonF
 
-from sinusviewer.nomogram import Nomogram, NomogramReading
+from sinusviewer.nomogram import NomogramReading
 from sinusviewer.ui.panels.nomogram_geometry import Axis, AxisKind, NomogramGeometry, tick_text
 from sinusviewer.ui.panels.tones import Tones
 

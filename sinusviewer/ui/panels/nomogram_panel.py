@@ -1,6 +1,7 @@
 """The Nomogram tab: inputs, the live drawing, the risk, whom it rests on, and what to hand on."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Signal
@@ -88,7 +89,7 @@ class NomogramPanel(ScrollPanel):
                 button("Print …", "nomogram_print", "Print the page for the surgeon.", self.print_requested.emit),
                 *(
                     button(kind.upper(), f"nomogram_{kind}", f"Save the page for the surgeon as {kind.upper()}.",
-                           lambda k=kind: self.export_requested.emit(k))
+                           partial(self.export_requested.emit, kind))
                     for kind in ("pdf", "svg", "png")
                 ),
             )

@@ -76,10 +76,10 @@ class ProbabilityStrip(QWidget):
         painter.drawLine(QLineF(area.left(), y, area.right(), y))
         painter.setPen(QColor(tones.muted))
         small = self.fontMetrics().height()
-        painter.drawText(QPointF(area.left(), self.height() - small * 0.25), "feet")
-        head = "head"
+        painter.drawText(QPointF(area.left(), self.height() - small * 0.25), "slice 1")
+        last = f"{self._count}"
         painter.drawText(
-            QPointF(area.right() - self.fontMetrics().horizontalAdvance(head), self.height() - small * 0.25), head
+            QPointF(area.right() - self.fontMetrics().horizontalAdvance(last), self.height() - small * 0.25), last
         )
         if 0 <= self._current < self._count:
             x = area.left() + self._current * width

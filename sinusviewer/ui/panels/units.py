@@ -71,3 +71,39 @@ def shown_number(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def eosinophils_per_ul(value: float, unit: EosinophilUnit, white_cells_giga_per_l: float | None = None) -> float:
+    """A typed eosinophil count in cells per microlitre, refused where it cannot be or the unit looks wrong by 1000.
+
+    Raises
+    ------
+    InputError
+        If it is negative, impossibly high (above 50,000 per microlitre), or a fraction of a few cells in cells/µL.
+    """
+    if value < 0:
+        raise InputError("An eosinophil count cannot be negative.")
+    per_ul = to_per_ul(value, unit, white_cells_giga_per_l)
+    if per_ul > 50_000:
+        hint = f" In cells/µL it would be {shown_number(value)}." if unit is EosinophilUnit.GIGA_PER_L else ""
+        raise InputError(f"{per_ul:,.0f} eosinophils per µL cannot be: is the unit right?{hint}")
+    if unit is EosinophilUnit.PER_UL and 0 < value < 5 and value != int(value):
+        raise InputError(
+            f"{shown_number(value)} eosinophils per µL is next to none: is it {shown_number(value)} × 10⁹/L "
+            f"({value * 1000:.0f} cells/µL)? Then choose that unit."
+        )
+    return per_ul
+
+
+def checked_age(years: float) -> float:
+    """Raises InputError for an age nobody has."""
+    if not 0 <= years <= 120:
+        raise InputError(f"An age of {shown_number(years)} years cannot be.")
+    return years
+
+
+def checked_white_cells(giga_per_l: float) -> float:
+    """Raises InputError for a white count nobody has, as by a wrong unit."""
+    if not 0.1 <= giga_per_l <= 500:
+        raise InputError(f"A white cell count of {shown_number(giga_per_l)} × 10⁹/L cannot be: is the unit right?")
+    return giga_per_l

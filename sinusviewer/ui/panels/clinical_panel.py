@@ -1,0 +1,180 @@
+"""The clinical data that the nomogram reads: typed or imported; blank is missing, and what cannot be is refused by name."""
+
+from dataclasses import replace
+from functools import partial
+
+from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QWidget
+
+from sinusviewer.domain.clinical import ClinicalData
+from sinusviewer.errors import InputError
+from sinusviewer.ui.panels.number_field import NumberField
+from sinusviewer.ui.panels.parts import Notice, ScrollPanel, ToneLabel, button, describe, row
+from sinusviewer.ui.panels.units import (
+    EosinophilUnit,
+    checked_age,
+    checked_white_cells,
+    eosinophils_per_ul,
+    from_per_ul,
+    shown_number,
+)
+
+_YES_NO = (
+    ("asthma", "Asthma", "Asthma, diagnosed by a physician."),
+    ("allergic_rhinitis", "Allergic rhinitis", "Allergic rhinitis, diagnosed by history and test."),
+    ("smoking", "Smoking", "Smokes now or did for years."),
+    ("drinking", "Drinking", "Drinks alcohol regularly."),
+    ("hypertension", "Hypertension", "Arterial hypertension."),
+    ("diabetes", "Diabetes", "Diabetes mellitus."),
+)
+_FIELDS = 9
+
+
+class ClinicalPanel(ScrollPanel):
+    """Shows ClinicalData and asks for changed ones.
+
+    Signals
+    -------
+    clinical_requested(ClinicalData), import_requested()
+    """
+
+    clinical_requested = Signal(object)
+    import_requested = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("clinical_panel", "Clinical data")
+        self._clinical = ClinicalData()
+        self._white_cells: float | None = None
+        self._summary = ToneLabel("", "muted", "clinical_summary")
+        self._problem = Notice("clinical_problem")
+        self._problem.hide()
+        grid_part = QWidget()
+        self._grid = QGridLayout(grid_part)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setColumnStretch(1, 1)
+        self._age = NumberField()
+        self._add("Age, years", self._age, "clinical_age", "Age at the time of the CT, in years.")
+        self._age.value_entered.connect(self._on_age)
+        self._sex = self._add_choice(
+            "Sex", "clinical_female", "The patient's sex.", ("unknown", "male", "female"), "female"
+        )
+        self._choices: dict[str, QComboBox] = {"female": self._sex}
+        for name, label, says in _YES_NO[:2]:
+            self._choices[name] = self._add_choice(label, f"clinical_{name}", says, ("unknown", "no", "yes"), name)
+        self._eosinophils = NumberField()
+        self._add(
+            "Eosinophils in blood",
+            self._eosinophils,
+            "clinical_eosinophils",
+            "Eosinophils in the blood, before the operation.",
+        )
+        self._eosinophils.value_entered.connect(self._on_eosinophils)
+        self._unit = QComboBox()
+        self._unit.addItems([u.value for u in EosinophilUnit])
+        describe(self._unit, "clinical_unit", "Unit of the eosinophil count.", "arrow keys", "Eosinophil unit")
+        self._grid.addWidget(self._unit, self._grid.rowCount(), 1)
+        self._unit.currentIndexChanged.connect(lambda _index: self._on_unit())
+        self._white_label = QLabel("White cells, 10⁹/L")
+        self._white = NumberField()
+        describe(self._white, "clinical_white_cells", "White cell count, to turn a percentage into cells/µL.", "Enter",
+                 "White cells, 10⁹/L")  # fmt: skip
+        line = self._grid.rowCount()
+        self._grid.addWidget(self._white_label, line, 0)
+        self._grid.addWidget(self._white, line, 1)
+        self._white.value_entered.connect(self._on_white)
+        for name, label, says in _YES_NO[2:]:
+            self._choices[name] = self._add_choice(label, f"clinical_{name}", says, ("unknown", "no", "yes"), name)
+        for field in (self._age, self._eosinophils, self._white):
+            field.rejected.connect(self._complain)
+        self.column.addWidget(
+            ToneLabel("Blank or unknown is missing: the nomogram then gives an interval, not a guess.", "muted")
+        )
+        self.column.addWidget(self._problem)
+        self.column.addWidget(grid_part)
+        self.column.addWidget(self._summary)
+        self.column.addLayout(
+            row(button("Import from CSV …", "clinical_import", "Take this patient's row from a CSV file (study UID or patient ID, "
+                       "then any of the columns named as here).", self.import_requested.emit))
+        )  # fmt: skip
+        self.column.addStretch(1)
+        self._on_unit()
+        self.set_clinical(ClinicalData())
+
+    def set_clinical(self, clinical: ClinicalData) -> None:
+        """Show these data; a complaint about what was typed before is taken back."""
+        self._clinical = clinical
+        self._problem.hide()
+        self._age.set_value(clinical.age)
+        for name, box in self._choices.items():
+            value = getattr(clinical, name)
+            with QSignalBlocker(box):
+                box.setCurrentIndex(0 if value is None else 2 if value else 1)
+        self._show_eosinophils()
+        known = sum(value is not None for value in clinical.values().values())
+        self._summary.setText(f"{known} of {_FIELDS} known. Saved with the study.")
+
+    # Rows and asking ------------------------------------------------------------------------------------------------
+
+    def _add(self, label: str, editor: QWidget, name: str, says: str) -> None:
+        line = self._grid.rowCount()
+        caption = QLabel(label)
+        caption.setBuddy(editor)
+        describe(editor, name, f"{says} Blank is missing.", "Enter", label)
+        self._grid.addWidget(caption, line, 0)
+        self._grid.addWidget(editor, line, 1)
+
+    def _add_choice(self, label: str, name: str, says: str, options: tuple[str, ...], field: str) -> QComboBox:
+        box = QComboBox()
+        box.addItems(list(options))
+        self._add(label, box, name, says)
+        box.activated.connect(partial(self._on_choice, field))
+        return box
+
+    def _on_choice(self, field: str, index: int) -> None:
+        self.clinical_requested.emit(replace(self._clinical, **{field: (None, False, True)[index]}))
+
+    def _on_age(self, value: float | None) -> None:
+        try:
+            age = None if value is None else checked_age(value)
+        except InputError as error:
+            self._complain(error.message)
+            return
+        self.clinical_requested.emit(replace(self._clinical, age=age))
+
+    def _on_eosinophils(self, value: float | None) -> None:
+        try:
+            count = None if value is None else eosinophils_per_ul(value, self._current_unit, self._white_cells)
+        except InputError as error:
+            self._complain(error.message)
+            return
+        self.clinical_requested.emit(replace(self._clinical, eosinophils_per_ul=count))
+
+    def _on_white(self, value: float | None) -> None:
+        try:
+            self._white_cells = None if value is None else checked_white_cells(value)
+        except InputError as error:
+            self._complain(error.message)
+            return
+        self._problem.hide()
+        self._show_eosinophils()
+
+    @property
+    def _current_unit(self) -> EosinophilUnit:
+        return EosinophilUnit(self._unit.currentText())
+
+    def _on_unit(self) -> None:
+        percent = self._current_unit is EosinophilUnit.PERCENT
+        self._white.setVisible(percent)
+        self._white_label.setVisible(percent)
+        self._show_eosinophils()
+
+    def _show_eosinophils(self) -> None:
+        count = self._clinical.eosinophils_per_ul
+        shown = None if count is None else from_per_ul(count, self._current_unit, self._white_cells)
+        known_elsewhere = count is not None and shown is None
+        self._eosinophils.setPlaceholderText(f"{shown_number(count)} cells/µL" if known_elsewhere else "unknown")
+        self._eosinophils.set_value(shown)
+
+    def _complain(self, message: str) -> None:
+        self._problem.set_text(f"{message} Not taken over.")
+        self._problem.show()

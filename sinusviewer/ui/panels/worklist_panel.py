@@ -1,0 +1,264 @@
+"""The worklist: a folder of films as a table, read in one go, worked off from the most suspicious down."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QProgressBar, QTableView, QVBoxLayout, QWidget
+
+from sinusviewer.ui.panels.parts import ToneLabel, button, describe, row
+from sinusviewer.ui.panels.tones import current_tones
+
+
+class Badge(StrEnum):
+    """How far a film has come."""
+
+    NEW = "new"
+    READ = "read"
+    EDITED = "edited"
+    SIGNED = "signed"
+    WITHHELD = "withheld"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistItem:
+    """One film or series of the list. ``score`` is the higher of its two sides, None while there is none."""
+
+    key: str
+    patient: str
+    date: str = ""
+    score: float | None = None
+    result: str = ""
+    badge: Badge = Badge.NEW
+
+
+_COLUMNS = ("Patient", "Date", "Score", "Result", "State")
+_TIPS = (
+    "Patient as the file names him.",
+    "Date of the study.",
+    "The higher of both sides' scores, 0 to 1, by the network named in the findings.",
+    "The four-way result at the model's own threshold, from the patient's side.",
+    "new: not read yet; read: by the program; edited: a reader changed something; signed: report signed.",
+)
+_SORT = int(Qt.ItemDataRole.UserRole)
+Index = QModelIndex | QPersistentModelIndex
+
+
+class WorklistModel(QAbstractTableModel):
+    """Items as rows; sorts by value, unread last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.items: tuple[WorklistItem, ...] = ()
+
+    def set_items(self, items: tuple[WorklistItem, ...]) -> None:
+        """Rows that only changed are updated in place, so that the selection stays."""
+        if [i.key for i in items] == [i.key for i in self.items]:
+            changed = [n for n, (a, b) in enumerate(zip(self.items, items, strict=True)) if a != b]
+            self.items = items
+            for number in changed:
+                self.dataChanged.emit(self.index(number, 0), self.index(number, len(_COLUMNS) - 1))
+            return
+        self.beginResetModel()
+        self.items = items
+        self.endResetModel()
+
+    def rowCount(self, parent: Index | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(self.items)
+
+    def columnCount(self, parent: Index | None = None) -> int:
+        return len(_COLUMNS)
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = int(Qt.ItemDataRole.DisplayRole)
+    ) -> object:
+        if orientation is not Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return _COLUMNS[section]
+        return _TIPS[section] if role == Qt.ItemDataRole.ToolTipRole else None
+
+    def data(self, index: Index, role: int = int(Qt.ItemDataRole.DisplayRole)) -> object:
+        item = self.items[index.row()]
+        column = index.column()
+        texts = (
+            item.patient,
+            item.date,
+            "–" if item.score is None else f"{item.score:.2f}",
+            item.result,
+            item.badge.value,
+        )
+        if role == Qt.ItemDataRole.DisplayRole:
+            return texts[column]
+        if role == _SORT:
+            return -1.0 if column == 2 and item.score is None else item.score if column == 2 else texts[column]
+        if role == Qt.ItemDataRole.TextAlignmentRole and column == 2:
+            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return f"{item.patient} {item.date}: {item.result or item.badge.value}"
+        if role == Qt.ItemDataRole.ForegroundRole and column == 4:
+            tones = current_tones()
+            color = {
+                Badge.WITHHELD: tones.amber,
+                Badge.FAILED: tones.red,
+                Badge.NEW: tones.muted,
+                Badge.SIGNED: tones.accent,
+            }
+            return QColor(color[item.badge]) if item.badge in color else None
+        return None
+
+
+class _Table(QTableView):
+    """Enter opens the row; everything else is Qt's own."""
+
+    opened = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.opened.emit()
+            return
+        super().keyPressEvent(event)
+
+
+class WorklistPanel(QWidget):
+    """Shows items; asks to open one or to read many.
+
+    Signals
+    -------
+    open_requested(str key), read_requested(tuple of keys), cancel_requested()
+    """
+
+    open_requested = Signal(str)
+    read_requested = Signal(object)
+    cancel_requested = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("worklist_panel")
+        self.setAccessibleName("Worklist")
+        self._model = WorklistModel()
+        self._sorted = QSortFilterProxyModel(self)
+        self._sorted.setSourceModel(self._model)
+        self._sorted.setSortRole(_SORT)
+        self._sorted.setFilterKeyColumn(-1)
+        self._sorted.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self._search = QLineEdit()
+        self._search.setPlaceholderText("Search patient, date, result, state")
+        self._search.setClearButtonEnabled(True)
+        describe(
+            self._search,
+            "worklist_search",
+            "Show only the rows that contain this text.",
+            accessible="Search the worklist",
+        )
+        self._search.textChanged.connect(self._sorted.setFilterFixedString)
+        self.table = _Table()
+        describe(self.table, "worklist_table", "Films, most suspicious first. Enter opens one; PgDn and PgUp go to the next and "
+                 "previous.", "Enter", "Worklist")  # fmt: skip
+        self.table.setModel(self._sorted)
+        self.table.setSortingEnabled(True)
+        self.table.sortByColumn(2, Qt.SortOrder.DescendingOrder)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.table.setShowGrid(False)
+        self.table.setTabKeyNavigation(False)
+        self.table.setWordWrap(False)
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(int(self.fontMetrics().height() * 1.7))
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
+        header.setHighlightSections(False)
+        self.table.opened.connect(self._open_current)
+        self.table.doubleClicked.connect(lambda _index: self._open_current())
+        self._summary = ToneLabel("", "muted", "worklist_summary")
+        self._read = button("Read new", "worklist_read", "Read every film that is still new.", self._ask_read)
+        self._again = button(
+            "Read selected", "worklist_read_selected", "Read the selected films (again).", self._ask_selected
+        )
+        self._previous = button(
+            "Previous", "worklist_previous", "Open the previous film of this list.", self.go_previous, "PgUp"
+        )
+        self._next = button("Next", "worklist_next", "Open the next film of this list.", self.go_next, "PgDn")
+        self._progress = QProgressBar()
+        describe(self._progress, "worklist_progress", "Films read so far.", accessible="Films read so far")
+        self._cancel = button(
+            "Cancel", "worklist_cancel", "Stop reading; what has been read stays.", self.cancel_requested.emit, "Esc"
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 10, 12, 10)
+        layout.addWidget(self._search)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(self._summary)
+        layout.addLayout(row(self._read, self._again, self._previous, self._next))
+        layout.addLayout(row(self._progress, self._cancel, stretch=False))
+        self.set_items(())
+        self.set_progress(None)
+
+    def set_items(self, items: tuple[WorklistItem, ...], current: str = "") -> None:
+        """Show these; ``current`` is the one open in the viewer."""
+        self._model.set_items(items)
+        counts = {badge: sum(i.badge is badge for i in items) for badge in Badge}
+        parts = [f"{count} {badge.value}" for badge, count in counts.items() if count]
+        self._summary.setText(
+            f"{len(items)} films: {', '.join(parts)}." if items else "No films. Open a folder to fill the worklist."
+        )
+        self._read.setEnabled(counts[Badge.NEW] > 0)
+        for control in (self._again, self._previous, self._next):
+            control.setEnabled(bool(items))
+        if current:
+            self.set_current(current)
+
+    def set_current(self, key: str) -> None:
+        """Highlight the film that is open; asks for nothing."""
+        for number, item in enumerate(self._model.items):
+            if item.key == key:
+                index = self._sorted.mapFromSource(self._model.index(number, 0))
+                if index.isValid() and index.row() != self.table.currentIndex().row():
+                    self.table.setCurrentIndex(index)
+
+    def set_progress(self, done: int | None, total: int = 0, seconds_left: float | None = None) -> None:
+        """How far a batch is; None when none is under way."""
+        running = done is not None
+        self._progress.setVisible(running)
+        self._cancel.setVisible(running)
+        if done is not None:
+            self._progress.setRange(0, max(1, total))
+            self._progress.setValue(done)
+            left = f", {seconds_left:.0f} s left" if seconds_left is not None else ""
+            self._progress.setFormat(f"{done} of {total}{left}")
+
+    def keys_in_order(self) -> tuple[str, ...]:
+        """Keys as the table now stands, top to bottom."""
+        rows = range(self._sorted.rowCount())
+        return tuple(self._model.items[self._sorted.mapToSource(self._sorted.index(r, 0)).row()].key for r in rows)
+
+    def go_next(self) -> None:
+        self._go(1)
+
+    def go_previous(self) -> None:
+        self._go(-1)
+
+    def _go(self, step: int) -> None:
+        keys = self.keys_in_order()
+        if not keys:
+            return
+        now = self.table.currentIndex().row()
+        wanted = min(max(now + step, 0), len(keys) - 1) if now >= 0 else 0
+        self.open_requested.emit(keys[wanted])
+
+    def _open_current(self) -> None:
+        number = self.table.currentIndex().row()
+        if number >= 0:
+            self.open_requested.emit(self.keys_in_order()[number])
+
+    def _ask_read(self) -> None:
+        self.read_requested.emit(tuple(i.key for i in self._model.items if i.badge is Badge.NEW))
+
+    def _ask_selected(self) -> None:
+        keys = self.keys_in_order()
+        chosen = sorted({index.row() for index in self.table.selectionModel().selectedRows()})
+        if chosen:
+            self.read_requested.emit(tuple(keys[number] for number in chosen))
