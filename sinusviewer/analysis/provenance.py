@@ -27,6 +27,6 @@ def completed(
         software=software_name(),
         device=given.device or f"CPU ({platform.machine() or 'unknown'})",
         seconds={**given.seconds, **seconds},
-        input_sop_instance_uids=tuple(uid for uid in uids if uid),
+        input_sop_instance_uids=tuple(dict.fromkeys(uid for uid in uids if uid)),
         override_reason=override_reason if given.override_reason else "",
     )
