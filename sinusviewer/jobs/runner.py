@@ -19,6 +19,7 @@ from sinusviewer.jobs.events import (
     JobPartial,
     JobProgress,
     JobStarted,
+    MetricLogged,
 )
 
 LANES: dict[str, int] = {"gpu": 1, "io": 2}
@@ -81,6 +82,9 @@ class Progress:
 
     def message(self, text: str, level: str = "info") -> None:
         self._emit(JobMessage(self._job_id, text, level))
+
+    def metric(self, name: str, value: float, step: int = 0) -> None:
+        self._emit(MetricLogged(self._job_id, name, value, step))
 
     def partial(self, value: object) -> None:
         self._emit(JobPartial(self._job_id, value))

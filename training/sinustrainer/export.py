@@ -7,7 +7,6 @@ neither the data nor torch.
 import argparse
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from sinustrainer.train import RunSummary, load_run, write_json
 from sinustrainer.train_recipe import TrainRecipe
 from sinusviewer.errors import InputError, ModelFileError
 from sinusviewer.inference.model_card import MODEL_FILE, InputSpec, ModelCard, OutputSpec, save_card, sha256_of
+from sinusviewer.jobs.runner import CancelToken, Progress
 
 if TYPE_CHECKING:
     from sinustrainer.tasks.task import ExportSpec
@@ -35,12 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", default=None, help="version for the card (default: the recipe's)")
 
 
-def run_from_arguments(args: argparse.Namespace) -> int:
-    """Export and say what was written, as one JSON line."""
+def run_from_arguments(args: argparse.Namespace, _progress: Progress, _token: CancelToken) -> dict[str, Any]:
+    """Export; the result says what was written."""
     card = export_run(args.run, args.out, version=args.version)
-    line = {"event": "exported", "model": card.name, "sha256": card.sha256, "parity": card.metrics.get("parity")}
-    sys.stdout.write(json.dumps(line) + "\n")
-    return 0
+    return {"model": card.name, "sha256": card.sha256, "parity": card.metrics.get("parity")}
 
 
 def write_export(spec: "ExportSpec", folder: Path) -> Path:

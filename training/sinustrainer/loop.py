@@ -16,10 +16,9 @@ from sinustrainer.data.loaders import batches
 from sinustrainer.tasks.task import TrainingTask
 from sinustrainer.train_recipe import LoopSettings, OptimiserSettings, TrainRecipe
 from sinusviewer.errors import InputError, SinusViewerError
-from sinusviewer.jobs.events import Event, JobMessage, JobProgress, MetricLogged
+from sinusviewer.jobs.runner import CancelToken, Progress
 
 CANCEL_FILE = "cancel"
-Emit = Callable[[Event], None]
 Pruner = Callable[[int, dict[str, float]], bool]
 
 
@@ -38,16 +37,23 @@ class TrainingLoop:
 
     Parameters
     ----------
-    emit
-        Called with every event.
+    progress, token
+        Told of every figure; asked at every step. A file ``cancel`` in the folder cancels as well.
     should_stop
         Optional pruner of a search: called with the step and the validation figures.
     """
 
     def __init__(
-        self, task: TrainingTask, recipe: TrainRecipe, folder: Path, emit: Emit, should_stop: Pruner | None = None
+        self,
+        task: TrainingTask,
+        recipe: TrainRecipe,
+        folder: Path,
+        progress: Progress,
+        token: CancelToken,
+        should_stop: Pruner | None = None,
     ) -> None:
-        self.task, self.recipe, self.folder, self.emit = task, recipe, folder, emit
+        self.task, self.recipe, self.folder = task, recipe, folder
+        self.report, self.token = progress, token
         self.settings: LoopSettings = recipe.loop
         self.should_stop = should_stop
         self.state = LoopState()
@@ -87,7 +93,7 @@ class TrainingLoop:
 
     @property
     def cancelled(self) -> bool:
-        return (self.folder / CANCEL_FILE).exists()
+        return self.token.cancelled or (self.folder / CANCEL_FILE).exists()
 
     def progress(self) -> float:
         """0-1, by steps or by time, whichever is further."""
@@ -125,10 +131,8 @@ class TrainingLoop:
         step = self.state.step
         if step % self.settings.log_every == 0:
             for name, value in terms.items():
-                self.emit(MetricLogged("train", f"train/{name}", value, step))
-            fraction = self.progress()
-            left = self.state.seconds * (1 - fraction) / fraction if fraction > 0 else None
-            self.emit(JobProgress("train", "training", fraction, left))
+                self.report.metric(f"train/{name}", value, step)
+            self.report("training", self.progress())
         if step % self.settings.validate_every == 0 or step == self.steps:
             self._validate()
         if step % self.settings.checkpoint_every == 0:
@@ -142,7 +146,7 @@ class TrainingLoop:
             return
         self.state.history.append({"step": float(self.state.step), **figures})
         for name, value in figures.items():
-            self.emit(MetricLogged("train", f"validation/{name}", value, self.state.step))
+            self.report.metric(f"validation/{name}", value, self.state.step)
         if figures.get(self.task.monitor, -math.inf) > self.state.best:
             self.state.best = figures[self.task.monitor]
             save_checkpoint(self.folder / BEST, {"step": self.state.step, "network": self.evaluated.state_dict()})
@@ -151,7 +155,7 @@ class TrainingLoop:
 
     def _ends(self) -> bool:
         if self.cancelled:
-            self.emit(JobMessage("train", f"Cancelled at step {self.state.step}; --resume goes on from here."))
+            self.report.message(f"Cancelled at step {self.state.step}; --resume goes on from here.")
             self.stopped_early = True
         return self.stopped_early or self.progress() >= 1.0
 

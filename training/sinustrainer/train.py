@@ -3,16 +3,16 @@
 import argparse
 import json
 import os
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from sinustrainer.train_recipe import TrainRecipe, load_recipe
 from sinusviewer.errors import CancelledError, InputError, StorageError
 from sinusviewer.inference.model_card import Calibration
-from sinusviewer.jobs.events import Event, JobFinished, JobStarted, MetricLogged, to_json_line
+from sinusviewer.jobs.events import MetricLogged, to_json_line
+from sinusviewer.jobs.runner import CancelToken, Progress, silent_progress
 
 RECIPE_FILE = "recipe.json"
 RUN_FILE = "run.json"
@@ -45,19 +45,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
 
 
-def run_from_arguments(args: argparse.Namespace) -> int:
-    """Train and write events as JSON lines on standard output."""
-    train(load_recipe(args.recipe), args.data, args.out, resume=args.resume, emit=write_event)
-    return 0
+def run_from_arguments(args: argparse.Namespace, progress: Progress, token: CancelToken) -> dict[str, Any]:
+    """Train; the result is the run and its figures."""
+    summary = train(load_recipe(args.recipe), args.data, args.out, progress, token, resume=args.resume)
+    return {"run": str(args.out), "steps": summary.steps, "seconds": summary.seconds, "metrics": summary.metrics}
 
 
-def write_event(event: Event) -> None:
-    """One JSON line on standard output."""
-    sys.stdout.write(to_json_line(event) + "\n")
-    sys.stdout.flush()
-
-
-def train(recipe: TrainRecipe, data: Path, out: Path, *, resume: bool = False, emit: Any = write_event) -> RunSummary:
+def train(
+    recipe: TrainRecipe,
+    data: Path,
+    out: Path,
+    progress: Progress | None = None,
+    token: CancelToken | None = None,
+    *,
+    resume: bool = False,
+) -> RunSummary:
     """Train into ``out`` and write ``run.json``.
 
     Raises
@@ -80,17 +82,10 @@ def train(recipe: TrainRecipe, data: Path, out: Path, *, resume: bool = False, e
     torch.manual_seed(recipe.seed)  # the network's first weights
     task, manifest = build_task(recipe, data)
     write_json(out / RECIPE_FILE, recipe.model_dump(mode="json"))
-    metrics = (out / METRICS_FILE).open("a", encoding="utf-8")
-
-    def record(event: Event) -> None:
-        if isinstance(event, MetricLogged):
-            metrics.write(to_json_line(event) + "\n")
-            metrics.flush()
-        emit(event)
-
-    record(JobStarted("train", f"{recipe.name} on {data.name}"))
-    with metrics:
-        loop = TrainingLoop(task, recipe, out, record)
+    with (out / METRICS_FILE).open("a", encoding="utf-8") as metrics:
+        loop = TrainingLoop(
+            task, recipe, out, _Recorder(progress or silent_progress(), metrics), token or CancelToken()
+        )
         state = loop.run(resume=resume)
         if loop.cancelled:
             raise CancelledError("The training was cancelled; --resume goes on from its last checkpoint.")
@@ -115,9 +110,27 @@ def train(recipe: TrainRecipe, data: Path, out: Path, *, resume: bool = False, e
         save_run(out, summary)
         from sinustrainer.export import write_export
 
-        graph = write_export(task.export_spec(network), out)
-        record(JobFinished("train", {"run": out.name, "graph": graph.name, "metrics": conclusion.metrics}))
+        write_export(task.export_spec(network), out)
     return summary
+
+
+class _Recorder(Progress):
+    """Passes everything on and keeps the figures in ``metrics.jsonl``."""
+
+    def __init__(self, progress: Progress, file: TextIO) -> None:
+        super().__init__("train", lambda _event: None)
+        self._to, self._file = progress, file
+
+    def __call__(self, stage: str, fraction: float | None = None) -> None:
+        self._to(stage, fraction)
+
+    def message(self, text: str, level: str = "info") -> None:
+        self._to.message(text, level)
+
+    def metric(self, name: str, value: float, step: int = 0) -> None:
+        self._file.write(to_json_line(MetricLogged("train", name, value, step)) + "\n")
+        self._file.flush()
+        self._to.metric(name, value, step)
 
 
 def save_run(folder: Path, summary: RunSummary) -> None:
