@@ -8,7 +8,7 @@ from sinusviewer.domain.hanging import CT_PRESETS
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One verb. ``checkable`` ones show whether they are on; ``icon`` is a qtawesome name."""
+    """One verb. ``checkable`` ones show whether they are on."""
 
     id: str
     menu: str
@@ -16,35 +16,34 @@ class Action:
     shortcut: str
     tooltip: str
     checkable: bool = False
-    icon: str = ""
 
 
 MENUS: tuple[str, ...] = ("Study", "Edit", "View", "Image", "Tools", "Reading", "Help")
 
-_TOOLS: tuple[tuple[Tool, str, str, str, str], ...] = (
-    (Tool.POINTER, "Pointer", "S", "Select and move marks; on CT, put the crosshair", "mdi6.cursor-default-outline"),
-    (Tool.WINDOW, "Window", "W", "Drag: sideways widens, up and down brightens", "mdi6.contrast-circle"),
-    (Tool.ZOOM, "Zoom", "Z", "Drag up and down; Ctrl+wheel zooms with any tool", "mdi6.magnify-plus-outline"),
-    (Tool.PAN, "Pan", "P", "Drag the image; the middle button pans with any tool", "mdi6.hand-back-right-outline"),
-    (Tool.LENGTH, "Length", "L", "Drag from end to end", "mdi6.ruler"),
-    (Tool.ANGLE, "Angle", "A", "Drag the first arm, then click the end of the second", "mdi6.angle-acute"),
-    (Tool.ELLIPSE, "Ellipse", "O", "Mean, spread and area inside an ellipse", "mdi6.ellipse-outline"),
-    (Tool.RECTANGLE, "Rectangle", "Shift+O", "Mean, spread and area inside a rectangle", "mdi6.rectangle-outline"),
-    (Tool.PROBE, "Probe", "U", "Click: the value of a pixel stays on the image", "mdi6.crosshairs-gps"),
-    (Tool.BOX, "Box", "B", "Draw a box of your own on a film", "mdi6.selection"),
-    (Tool.MAGNIFIER, "Magnifier", "Q", "A lens that follows the mouse", "mdi6.magnify"),
+_TOOLS: tuple[tuple[Tool, str, str, str], ...] = (
+    (Tool.POINTER, "Pointer", "S", "Select and move marks; on CT, put the crosshair"),
+    (Tool.WINDOW, "Window", "W", "Drag: sideways widens, up and down brightens"),
+    (Tool.ZOOM, "Zoom", "Z", "Drag up and down; Ctrl+wheel zooms with any tool"),
+    (Tool.PAN, "Pan", "P", "Drag the image; the middle button pans with any tool"),
+    (Tool.LENGTH, "Length", "L", "Drag from end to end"),
+    (Tool.ANGLE, "Angle", "A", "Drag the first arm, then click the end of the second"),
+    (Tool.ELLIPSE, "Ellipse", "O", "Mean, spread and area inside an ellipse"),
+    (Tool.RECTANGLE, "Rectangle", "Shift+O", "Mean, spread and area inside a rectangle"),
+    (Tool.PROBE, "Probe", "U", "Click: the value of a pixel stays on the image"),
+    (Tool.BOX, "Box", "B", "Draw a box of your own on a film"),
+    (Tool.MAGNIFIER, "Magnifier", "Q", "A lens that follows the mouse"),
 )
-_LAYOUTS: tuple[tuple[LayoutKind, str, str, str], ...] = (
-    (LayoutKind.ONE, "One view", "Ctrl+1", "mdi6.square-outline"),
-    (LayoutKind.TWO, "Two views", "Ctrl+2", "mdi6.view-split-vertical"),
-    (LayoutKind.FOUR, "Four views", "Ctrl+3", "mdi6.view-grid-outline"),
-    (LayoutKind.MPR, "Three planes, coronal large", "Ctrl+4", "mdi6.view-dashboard-outline"),
-    (LayoutKind.SINUS_CT, "Bone and soft tissue with planes", "Ctrl+5", "mdi6.view-quilt-outline"),
+_LAYOUTS: tuple[tuple[LayoutKind, str, str], ...] = (
+    (LayoutKind.ONE, "One view", "Ctrl+1"),
+    (LayoutKind.TWO, "Two views", "Ctrl+2"),
+    (LayoutKind.FOUR, "Four views", "Ctrl+3"),
+    (LayoutKind.MPR, "Three planes, coronal large", "Ctrl+4"),
+    (LayoutKind.SINUS_CT, "Bone and soft tissue with planes", "Ctrl+5"),
 )
 
 ACTIONS: tuple[Action, ...] = (
-    Action("open_files", "Study", "Open files …", "Ctrl+O", "Open images, a ZIP or a DICOMDIR", icon="mdi6.file-image-outline"),
-    Action("open_folder", "Study", "Open folder …", "Ctrl+Shift+O", "Open all studies in a folder", icon="mdi6.folder-open-outline"),
+    Action("open_files", "Study", "Open files …", "Ctrl+O", "Open images, a ZIP or a DICOMDIR"),
+    Action("open_folder", "Study", "Open folder …", "Ctrl+Shift+O", "Open all studies in a folder"),
     Action("open_sample", "Study", "Open the sample study", "", "Open the simulated study that comes with the program"),
     Action("next_study", "Study", "Next study", "PgDown", "Show the next study of the list"),
     Action("previous_study", "Study", "Previous study", "PgUp", "Show the previous study of the list"),
@@ -53,22 +52,22 @@ ACTIONS: tuple[Action, ...] = (
     Action("export_picture", "Study", "Export this view as PNG …", "Ctrl+E", "Save the picture without name, number or date"),
     Action("export_key_images", "Study", "Export key images …", "Ctrl+Shift+E", "Save all key images as PNG without identity"),
     Action("quit", "Study", "Quit", "Ctrl+Q", "Close the program"),
-    Action("undo", "Edit", "Undo", "Ctrl+Z", "Take the last change back, on whichever image it was", icon="mdi6.undo"),
-    Action("redo", "Edit", "Redo", "Ctrl+Shift+Z", "Make the change again", icon="mdi6.redo"),
+    Action("undo", "Edit", "Undo", "Ctrl+Z", "Take the last change back, on whichever image it was"),
+    Action("redo", "Edit", "Redo", "Ctrl+Shift+Z", "Make the change again"),
     Action("reject_finding", "Edit", "Reject finding or delete mark", "Del", "Reject the selected finding, or delete your own mark"),
-    Action("delete_measurements", "Edit", "Delete measurements of this image", "Shift+Del", "Remove all your measurements on this image"),
+    Action("delete_measurements", "Edit", "Delete measurements", "Shift+Del", "Remove all your measurements on this image"),
     *(
-        Action(f"layout_{kind.value}", "View", words, key, f"Layout: {words.lower()}", checkable=True, icon=icon)
-        for kind, words, key, icon in _LAYOUTS
+        Action(f"layout_{kind.value}", "View", words, key, f"Layout: {words.lower()}", checkable=True)
+        for kind, words, key in _LAYOUTS
     ),
     Action("toggle_mpr", "View", "Three planes on and off", "C", "Switch between three planes with crosshair and the usual layout"),
-    Action("link", "View", "Link views", "Shift+L", "Scroll views of one frame of reference together", checkable=True, icon="mdi6.link-variant"),
-    Action("corners", "View", "Text in the corners", "Shift+C", "Show or hide series, window and scale; the name stays", checkable=True),
+    Action("link", "View", "Link views", "Shift+L", "Scroll views of one frame of reference together", checkable=True),
+    Action("corners", "View", "Text in the corners", "Shift+C", "Series, window and scale; the name stays", checkable=True),
     Action("boxes", "View", "Boxes", "Shift+B", "Show or hide findings on films", checkable=True),
-    Action("masks", "View", "Sinus masks", "T", "Show or hide the sinus masks", checkable=True, icon="mdi6.palette-outline"),
+    Action("masks", "View", "Sinus masks", "T", "Show or hide the sinus masks", checkable=True),
     Action("outlines", "View", "Masks as outlines", "Shift+T", "Outline the masks instead of filling them", checkable=True),
-    Action("heatmap", "View", "Heatmap", "G", "Where the network looked; not why, not the lesion's extent", checkable=True, icon="mdi6.fire"),
-    Action("hide_ai", "View", "Hide AI while held", "H", "All AI marks vanish while the key is held", icon="mdi6.eye-off-outline"),
+    Action("heatmap", "View", "Heatmap", "G", "Where the network looked; not why, not the lesion's extent", checkable=True),
+    Action("hide_ai", "View", "Hide AI while held", "H", "All AI marks vanish while the key is held"),
     Action("studies_panel", "View", "Studies panel", "F9", "Fold or unfold the panel on the left", checkable=True),
     Action("results_panel", "View", "Results panel", "F10", "Fold or unfold the panel on the right", checkable=True),
     Action("full_screen", "View", "Full screen", "F11", "Use the whole screen", checkable=True),
@@ -78,24 +77,24 @@ ACTIONS: tuple[Action, ...] = (
         for number, w in enumerate(CT_PRESETS, 1)
     ),
     Action("auto_window", "Image", "Window of the file", "0", "Back to the file's own window, or one from the values"),
-    Action("invert", "Image", "Invert", "I", "Black for white", icon="mdi6.invert-colors"),
-    Action("flip", "Image", "Flip left to right", "X", "Mirror what is on screen; the letters follow", icon="mdi6.flip-horizontal"),
-    Action("rotate", "Image", "Rotate clockwise", "Shift+R", "Turn by 90 degrees; the letters follow", icon="mdi6.rotate-right"),
-    Action("fit", "Image", "Fit", "F", "The whole image in the view", icon="mdi6.fit-to-screen-outline"),
+    Action("invert", "Image", "Invert", "I", "Black for white"),
+    Action("flip", "Image", "Flip left to right", "X", "Mirror what is on screen; the letters follow"),
+    Action("rotate", "Image", "Rotate clockwise", "Shift+R", "Turn by 90 degrees; the letters follow"),
+    Action("fit", "Image", "Fit", "F", "The whole image in the view"),
     Action("one_to_one", "Image", "1:1", "Shift+F", "One image pixel on one screen pixel"),
     Action("zoom_in", "Image", "Zoom in", "+", "Enlarge"),
     Action("zoom_out", "Image", "Zoom out", "-", "Reduce"),
-    Action("reset", "Image", "Reset view", "R", "Window, zoom and turning as the image was hung", icon="mdi6.restore"),
-    Action("mirror_compare", "Image", "Compare with its mirror image", "V", "The same image mirrored beside it", checkable=True, icon="mdi6.compare-horizontal"),
+    Action("reset", "Image", "Reset view", "R", "Window, zoom and turning as the image was hung"),
+    Action("mirror_compare", "Image", "Compare with its mirror image", "V", "The same image mirrored beside it", checkable=True),
     Action("next_slice", "Image", "Next slice", "Down", "One slice on"),
     Action("previous_slice", "Image", "Previous slice", "Up", "One slice back"),
     Action("first_slice", "Image", "First slice", "Home", "To the first slice"),
     Action("last_slice", "Image", "Last slice", "End", "To the last slice"),
-    Action("play", "Image", "Play", "Space", "Play through the slices", checkable=True, icon="mdi6.play"),
+    Action("play", "Image", "Play", "Space", "Play through the slices", checkable=True),
     Action("next_view", "Image", "Next view", "Tab", "Make the next view the active one"),
-    Action("key_image", "Image", "Key image", "K", "Mark this slice to find it again", icon="mdi6.star-outline"),
-    *(Action(f"tool_{t.value}", "Tools", words, key, says, checkable=True, icon=icon) for t, words, key, says, icon in _TOOLS),
-    Action("read", "Reading", "Read", "Ctrl+R", "Let the networks read this series", icon="mdi6.play-circle-outline"),
+    Action("key_image", "Image", "Key image", "K", "Mark this slice to find it again"),
+    *(Action(f"tool_{t.value}", "Tools", words, key, says, checkable=True) for t, words, key, says in _TOOLS),
+    Action("read", "Reading", "Read", "Ctrl+R", "Let the networks read this series"),
     Action("cancel", "Reading", "Cancel", "Esc", "Stop drawing, then stop the work under way, then back to the pointer"),
     Action("accept_finding", "Reading", "Accept finding", "Return", "Accept the selected finding"),
     Action("edit_finding", "Reading", "Edit finding", "E", "Take hold of the selected finding with the pointer"),
@@ -105,6 +104,42 @@ ACTIONS: tuple[Action, ...] = (
     Action("messages", "Help", "Messages …", "Ctrl+M", "All messages since the start"),
     Action("about", "Help", "About", "", "Version, licence and what this program is not"),
 )  # fmt: skip
+ICONS: dict[str, str] = {
+    "open_files": "mdi6.file-image-outline",
+    "open_folder": "mdi6.folder-open-outline",
+    "undo": "mdi6.undo",
+    "redo": "mdi6.redo",
+    "link": "mdi6.link-variant",
+    "masks": "mdi6.palette-outline",
+    "heatmap": "mdi6.fire",
+    "hide_ai": "mdi6.eye-off-outline",
+    "invert": "mdi6.invert-colors",
+    "flip": "mdi6.flip-horizontal",
+    "rotate": "mdi6.rotate-right",
+    "fit": "mdi6.fit-to-screen-outline",
+    "reset": "mdi6.restore",
+    "mirror_compare": "mdi6.compare-horizontal",
+    "play": "mdi6.play",
+    "key_image": "mdi6.star-outline",
+    "read": "mdi6.play-circle-outline",
+    "tool_pointer": "mdi6.cursor-default-outline",
+    "tool_window": "mdi6.contrast-circle",
+    "tool_zoom": "mdi6.magnify-plus-outline",
+    "tool_pan": "mdi6.hand-back-right-outline",
+    "tool_length": "mdi6.ruler",
+    "tool_angle": "mdi6.angle-acute",
+    "tool_ellipse": "mdi6.ellipse-outline",
+    "tool_rectangle": "mdi6.rectangle-outline",
+    "tool_probe": "mdi6.crosshairs-gps",
+    "tool_box": "mdi6.selection",
+    "tool_magnifier": "mdi6.magnify",
+    "layout_one": "mdi6.square-outline",
+    "layout_two": "mdi6.view-split-vertical",
+    "layout_four": "mdi6.view-grid-outline",
+    "layout_mpr": "mdi6.view-dashboard-outline",
+    "layout_sinus_ct": "mdi6.view-quilt-outline",
+}
+"""qtawesome names."""
 BY_ID: dict[str, Action] = {action.id: action for action in ACTIONS}
 
 

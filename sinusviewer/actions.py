@@ -133,7 +133,9 @@ class Actions:
             files = "1 file" if len(failed) == 1 else f"{len(failed)} files"
             self.session.say(f"{files} could not be opened.", "warning", "Click for the list.", details)
         if not result.studies:
-            self.session.say("No images were found there.", "warning", "Choose DICOM files, a ZIP, NIfTI, NRRD, PNG, JPEG or TIFF.")
+            self.session.say(
+                "No images were found there.", "warning", "Choose DICOM files, a ZIP, NIfTI, NRRD, PNG, JPEG or TIFF."
+            )
             return
         self.session.add_studies(result.studies)
         self.show_study(result.studies[0].study_instance_uid)
@@ -158,7 +160,9 @@ class Actions:
             self.session.set_view(view, **_fields(ViewState(key)))
             self._wanted_film[view] = ViewState(key)
         else:
-            self.session.set_layout(self.session.display.layout, {v: ViewState(key if v == VIEWS[0] else "") for v in VIEWS})
+            self.session.set_layout(
+                self.session.display.layout, {v: ViewState(key if v == VIEWS[0] else "") for v in VIEWS}
+            )
         if key in self.session.images:
             self._hang(key)
         else:
@@ -200,7 +204,11 @@ class Actions:
         alone = all(session.views[v].series_key in ("", key) for v in session.shown_views)
         if not alone:
             for view in asked:
-                state = hang_film(key, image[0]) if not isinstance(image, Volume) else hang_volume(key, image, LayoutKind.ONE)["A"]
+                state = (
+                    hang_film(key, image[0])
+                    if not isinstance(image, Volume)
+                    else hang_volume(key, image, LayoutKind.ONE)["A"]
+                )
                 session.set_view(view, **_fields(state))
             return
         if isinstance(image, Volume):
@@ -220,7 +228,9 @@ class Actions:
             session.set_layout(layout)
             return
         place = session.cursor_lps(session.active_view)
-        session.set_layout(layout, {v: s for v, s in hang_volume(key, volume, layout).items() if not self._other_study(v, key)})
+        session.set_layout(
+            layout, {v: s for v, s in hang_volume(key, volume, layout).items() if not self._other_study(v, key)}
+        )
         if place is not None:
             session.go_to_point(VIEWS[0], place)
 
@@ -237,7 +247,9 @@ class Actions:
             return
         here = self.session.study_of(current.series_key)
         if here is not None and here.identity.patient_id != study.identity.patient_id:
-            self.session.say("That study is of another patient.", "warning", "Only studies of one patient are shown side by side.")
+            self.session.say(
+                "That study is of another patient.", "warning", "Only studies of one patient are shown side by side."
+            )
             return
         self.session.set_layout(LayoutKind.TWO, {"A": current, "B": ViewState(first.key)})
         if first.key in self.session.images:

@@ -33,7 +33,7 @@ def engines() -> Engines:
     def load(series: Series, progress: Progress, token: CancelToken) -> Image:
         from sinusviewer.imaging import load as loading
 
-        return loading.load_series(series, progress, token)
+        return loading.load_series(series, progress, token, progress.partial)
 
     def read(
         image: Image, clinical: ClinicalData, reason: str, progress: Progress, token: CancelToken
@@ -84,7 +84,9 @@ def main(paths: list[str]) -> int:
             application.quit()
             return
         details = "".join(traceback.format_exception(kind, error, where))
-        program.session.say("Something went wrong in the window.", "error", "Your findings are safe; copy the details for support.", details)
+        program.session.say(
+            "Something went wrong in the window.", "error", "Your findings are safe. Copy the details.", details
+        )
 
     sys.excepthook = on_error
     program.window.show()

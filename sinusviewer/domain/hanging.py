@@ -40,6 +40,9 @@ def hang_film(key: str, film: Radiograph, index: int = 0) -> ViewState:
 
 def hang_volume(key: str, volume: Volume, layout: LayoutKind) -> dict[str, ViewState]:
     """The views of a CT: where left and right are known, the planes; all through the middle of the volume."""
+    native = next((p for p in (Plane.AXIAL, Plane.CORONAL, Plane.SAGITTAL) if volume_stack(volume, p).count == 1), None)
+    if native is not None:  # one slice alone, as while the rest is loading
+        return {"A": ViewState(key, native, 0, BONE if volume.identity.modality == "CT" else None)}
     window, second = (BONE, SOFT_TISSUE) if volume.identity.modality == "CT" else (None, None)
 
     def view(plane: Plane, shown: Window | None) -> ViewState:

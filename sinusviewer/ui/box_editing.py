@@ -54,7 +54,9 @@ def grip_at(boxes: Sequence[Detection], matrix: Matrix, at: tuple[float, float],
     return None
 
 
-def moved(box: Detection, grip: Grip, by: tuple[float, float], shape: tuple[int, ...], film: Radiograph | None) -> Detection:
+def moved(
+    box: Detection, grip: Grip, by: tuple[float, float], shape: tuple[int, ...], film: Radiograph | None
+) -> Detection:
     """The box after its grip was dragged; an AI box keeps its original and becomes edited."""
     x0, y0, x1, y1 = box.xyxy
     if grip.x == 0 and grip.y == 0:

@@ -73,7 +73,9 @@ class ShortcutsDialog(QDialog):
         buttons.rejected.connect(self.reject)
         buttons.button(QDialogButtonBox.StandardButton.RestoreDefaults).clicked.connect(self._restore)
         column = QVBoxLayout(self)
-        note = QLabel("Wheel: slices · Shift+wheel: ten at once · Ctrl+wheel: zoom · middle button: pan · right button: menu")
+        note = QLabel(
+            "Wheel: slices · Shift+wheel: ten at once · Ctrl+wheel: zoom · middle button: pan · right button: menu"
+        )
         note.setObjectName("muted")
         note.setWordWrap(True)
         for widget in (self._search, self.table, note, self._warning, buttons):
@@ -96,7 +98,9 @@ class ShortcutsDialog(QDialog):
 
     def _check(self) -> None:
         twice = conflicts(self.keys())
-        words = [f"{key.upper()} is on: " + ", ".join(BY_ID[i].text.rstrip(" …") for i in ids) for key, ids in twice.items()]
+        words = [
+            f"{key.upper()} is on: " + ", ".join(BY_ID[i].text.rstrip(" …") for i in ids) for key, ids in twice.items()
+        ]
         self._warning.setText("\n".join(words))
         self._warning.setVisible(bool(words))
         self._ok.setEnabled(not words)

@@ -1,5 +1,6 @@
 """Mouse drags, one small class per tool: each turns movement into the requests of a view."""
 
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
@@ -57,7 +58,7 @@ class WindowDrag:
 
     def __init__(self, view: "Viewport", at: QPointF) -> None:
         self._start, self._window = at, view.content.window
-        self._rising = -1.0 if view.content.inverted else 1.0
+        self._rising = -1.0 if view.content.grey.inverted else 1.0
 
     def move(self, view: "Viewport", at: QPointF) -> None:
         step = max(self._window.width, 50.0) / 300
@@ -224,7 +225,9 @@ class PointerDrag:
         points = tuple(
             (p[0] + by[0], p[1] + by[1]) if which in (-1, number) else p for number, p in enumerate(mark.points)
         )
-        changed = tuple(replace(m, points=points) if m.identifier == mark.identifier else m for m in self._marks.measurements)
+        changed = tuple(
+            replace(m, points=points) if m.identifier == mark.identifier else m for m in self._marks.measurements
+        )
         return replace(self._marks, measurements=changed)
 
     def release(self, view: "Viewport", at: QPointF) -> bool:
@@ -276,7 +279,7 @@ def mark_grip(view: "Viewport", at: QPointF) -> tuple[Measurement, int] | None:
         for number, point in enumerate(points):
             if np.hypot(*(point - here)) <= GRIP:
                 return mark, number
-        for a, b in zip(points, points[1:], strict=False):
+        for a, b in itertools.pairwise(points):
             if _distance(here, a, b) <= GRIP:
                 return mark, -1
     return None

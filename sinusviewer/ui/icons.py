@@ -8,4 +8,7 @@ from sinusviewer.ui.panels.tones import current_tones
 
 def icon(name: str) -> QIcon:
     tones = current_tones()
-    return qtawesome.icon(name, color=tones.text, color_active=tones.text, color_on=tones.accent, color_disabled=tones.line)
+    made: QIcon = qtawesome.icon(
+        name, color=tones.text, color_active=tones.text, color_on=tones.accent, color_disabled=tones.line
+    )
+    return made

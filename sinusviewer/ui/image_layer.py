@@ -1,19 +1,34 @@
 """One slice drawn through a grey table, at the resolution and for the part that is on screen."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QImage, QPainter, QTransform
 
-from sinusviewer.domain.image import Window
-from sinusviewer.ui.grey import grey_table
+from sinusviewer.domain.image import LookupTable, Window
+from sinusviewer.imaging.windowing import display_values
 from sinusviewer.ui.view_geometry import Matrix
 
 _QUANTISED_STEPS = 4096
 _LARGE = 1_500_000
 """Pixels from which on a smaller copy is kept for the whole view: windowing 5 megapixels takes longer than a frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class GreyScale:
+    """How values become grey: window or VOI LUT, presentation LUT, one inversion, a value that is padding."""
+
+    voi: Window | LookupTable
+    presentation: LookupTable | None = None
+    inverted: bool = False
+    padding_value: int | None = None
+
+    def key(self) -> tuple[object, ...]:
+        voi = self.voi if isinstance(self.voi, Window) else id(self.voi)
+        return voi, id(self.presentation), self.inverted, self.padding_value
 
 
 class ImageLayer:
@@ -24,19 +39,19 @@ class ImageLayer:
         self._levels: dict[int, npt.NDArray[np.generic]] = {}
         self._table_key: tuple[object, ...] = ()
         self._table: npt.NDArray[np.uint8] = np.zeros(1, np.uint8)
-        self._first = 0
+        self._padding: dict[int, npt.NDArray[np.bool_]] = {}
         self._scale = 1.0
         self._offset = 0.0
         self._quantised = False
         self._picture_key: tuple[object, ...] = ()
         self._picture: tuple[QImage, QRectF, npt.NDArray[np.uint8]] | None = None
 
-    def set_pixels(self, pixels: npt.NDArray[np.generic]) -> None:
-        """Set the slice; the same array again costs nothing."""
-        source = self._source
-        if source is not None and _same(source, pixels):
+    def set_pixels(self, pixels: npt.NDArray[np.generic], padding: npt.NDArray[np.bool_] | None = None) -> None:
+        """Set the slice, and which of its pixels are no image and stay black; the same array again costs nothing."""
+        if self._source is not None and _same(self._source, pixels):
             return
         self._source = pixels
+        self._padding = {1: padding} if padding is not None and padding.any() else {}
         self._levels.clear()
         self._picture_key = ()
         self._scale, self._offset, self._quantised = 1.0, 0.0, False
@@ -70,16 +85,9 @@ class ImageLayer:
         return self._levels[step]
 
     def draw(
-        self, painter: QPainter, matrix: Matrix, size: tuple[float, float], window: Window, *, inverted: bool,
-        smooth: bool = True, table: npt.NDArray[np.uint8] | None = None, table_first: int = 0,
+        self, painter: QPainter, matrix: Matrix, size: tuple[float, float], grey: GreyScale, *, smooth: bool = True
     ) -> None:
-        """Paint the part that is on screen.
-
-        Parameters
-        ----------
-        table, table_first
-            A ready grey table (VOI LUT of the file) and the value of its first entry, instead of ``window``.
-        """
+        """Paint the part that is on screen."""
         if self._source is None:
             return
         rows, columns = self._source.shape[:2]
@@ -90,9 +98,9 @@ class ImageLayer:
         step = 1
         while rows * columns > _LARGE and step < 8 and scale * step * 2 <= 1.3 and min(rows, columns) >= 4 * step:
             step *= 2
-        key = (step, x0, y0, x1, y1, window, inverted, None if table is None else id(table))
+        key = (step, x0, y0, x1, y1, *grey.key())
         if key != self._picture_key or self._picture is None:
-            self._picture = self._make(step, (x0, y0, x1, y1), window, inverted, table, table_first)
+            self._picture = self._make(step, (x0, y0, x1, y1), grey)
             self._picture_key = key
         image, target, _ = self._picture
         painter.save()
@@ -102,59 +110,67 @@ class ImageLayer:
         painter.restore()
 
     def _make(
-        self, step: int, part: tuple[int, int, int, int], window: Window, inverted: bool,
-        table: npt.NDArray[np.uint8] | None, table_first: int,
+        self, step: int, part: tuple[int, int, int, int], grey: GreyScale
     ) -> tuple[QImage, QRectF, npt.NDArray[np.uint8]]:
         x0, y0, x1, y1 = (part[0] // step, part[1] // step, -(-part[2] // step), -(-part[3] // step))
         values = self._level(step)[y0:y1, x0:x1]
-        target = QRectF(x0 * step, y0 * step, values.shape[1] * step, values.shape[0] * step)
+        rows, columns = values.shape[:2]
+        target = QRectF(x0 * step, y0 * step, columns * step, rows * step)
         if values.ndim == 3:
             colour = np.ascontiguousarray(values[..., :3], dtype=np.uint8)
-            image = QImage(colour.data, colour.shape[1], colour.shape[0], colour.shape[1] * 3, QImage.Format.Format_RGB888)
-            return image, target, colour
-        grey = self._grey(values, window, inverted, table, table_first)
-        image = QImage(grey.data, values.shape[1], values.shape[0], grey.shape[1], QImage.Format.Format_Grayscale8)
-        return image, target, grey
+            colour = 255 - colour if grey.inverted else colour
+            return QImage(colour.data, columns, rows, columns * 3, QImage.Format.Format_RGB888), target, colour
+        shades = self._shades(values, grey)
+        if self._padding:
+            shades[:, :columns][self._padding_level(step)[y0:y1, x0:x1]] = 0
+        return QImage(shades.data, columns, rows, shades.shape[1], QImage.Format.Format_Grayscale8), target, shades
 
-    def _grey(
-        self, values: npt.NDArray[np.generic], window: Window, inverted: bool,
-        table: npt.NDArray[np.uint8] | None, table_first: int,
-    ) -> npt.NDArray[np.uint8]:
+    def _shades(self, values: npt.NDArray[np.generic], grey: GreyScale) -> npt.NDArray[np.uint8]:
         """Look every value up; rows are padded to whole words, as QImage wants them."""
         kind = np.dtype(values.dtype)
-        key = (window, inverted, kind, self._scale, self._offset, None if table is None else id(table), table_first)
+        key = (kind, self._scale, self._offset, *grey.key())
         if key != self._table_key:
-            self._table, self._table_key = self._full_table(kind, window, inverted, table, table_first), key
+            self._table, self._table_key = self._full_table(kind, grey), key
         width = values.shape[1]
-        grey = np.empty((values.shape[0], -(-width // 4) * 4), np.uint8)
+        shades = np.empty((values.shape[0], -(-width // 4) * 4), np.uint8)
         # The table is laid out by the bit pattern, so that int16 needs no offset and no second pass.
         unsigned = np.uint16 if kind.itemsize == 2 else np.uint8
         index = values.view(unsigned) if kind.isnative else values.astype(kind.newbyteorder("=")).view(unsigned)
-        grey[:, :width] = self._table[index]
-        return grey
+        shades[:, :width] = self._table[index]
+        return shades
 
-    def _full_table(
-        self, kind: "np.dtype[np.generic]", window: Window, inverted: bool,
-        table: npt.NDArray[np.uint8] | None, table_first: int,
-    ) -> npt.NDArray[np.uint8]:
+    def _full_table(self, kind: "np.dtype[np.generic]", grey: GreyScale) -> npt.NDArray[np.uint8]:
+        """Screen grey by bit pattern for every value that the type can hold."""
         bits = kind.itemsize * 8
         lowest = -(1 << (bits - 1)) if kind.kind == "i" else 0
-        highest = lowest + (1 << bits) - 1
-        if table is not None and not self._quantised:
-            index = np.clip(np.arange(lowest, highest + 1) - table_first, 0, len(table) - 1)
-            full: npt.NDArray[np.uint8] = table[index]
-        elif self._quantised:
-            center = (window.center - self._offset) / self._scale
-            scaled = Window(center, max(window.width / self._scale, 1e-6), window.function)
-            full = grey_table(lowest, highest, scaled, inverted=inverted)
-        else:
-            full = grey_table(lowest, highest, window, inverted=inverted)
-        return np.roll(full, lowest)
+        values = np.arange(lowest, lowest + (1 << bits)).astype(np.float32)
+        if self._quantised:
+            values = values[:_QUANTISED_STEPS] * np.float32(self._scale) + np.float32(self._offset)
+        shown = display_values(values, grey.voi, grey.presentation, inverted=grey.inverted)
+        table = (shown * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+        if (
+            grey.padding_value is not None
+            and lowest <= grey.padding_value < lowest + len(table)
+            and not self._quantised
+        ):
+            table[grey.padding_value - lowest] = 0
+        return np.roll(table, lowest)
+
+    def _padding_level(self, step: int) -> npt.NDArray[np.bool_]:
+        """Padding at a smaller size: only where all of it is padding."""
+        if step not in self._padding:
+            finer = self._padding_level(step // 2)
+            rows, columns = finer.shape[0] // 2 * 2, finer.shape[1] // 2 * 2
+            part = finer[:rows, :columns]
+            self._padding[step] = part[0::2, 0::2] & part[1::2, 0::2] & part[0::2, 1::2] & part[1::2, 1::2]
+        return self._padding[step]
 
 
 def _same(a: npt.NDArray[np.generic], b: npt.NDArray[np.generic]) -> bool:
     return a is b or (
-        a.__array_interface__["data"] == b.__array_interface__["data"] and a.shape == b.shape and a.strides == b.strides
+        a.__array_interface__["data"] == b.__array_interface__["data"]
+        and a.shape == b.shape
+        and a.strides == b.strides
         and a.dtype == b.dtype
     )
 
@@ -170,5 +186,10 @@ def visible_part(matrix: Matrix, size: tuple[float, float], shape: tuple[int, in
 
 def qt_transform(matrix: Matrix) -> QTransform:
     return QTransform(
-        matrix[0, 0], matrix[1, 0], matrix[0, 1], matrix[1, 1], matrix[0, 2], matrix[1, 2],
+        matrix[0, 0],
+        matrix[1, 0],
+        matrix[0, 1],
+        matrix[1, 1],
+        matrix[0, 2],
+        matrix[1, 2],
     )

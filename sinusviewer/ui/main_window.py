@@ -46,7 +46,9 @@ _TOOLBAR = (
 class MainWindow(QMainWindow):
     """Everything in one window. ``panels`` are put into tabs on the right by `add_panel`."""
 
-    def __init__(self, session: Session, actions: Actions, settings: Settings, save: Callable[[Settings], None]) -> None:
+    def __init__(
+        self, session: Session, actions: Actions, settings: Settings, save: Callable[[Settings], None]
+    ) -> None:
         super().__init__()
         self.setObjectName("main_window")
         self.session, self.actions_, self.settings, self._save = session, actions, settings, save
@@ -252,7 +254,9 @@ class MainWindow(QMainWindow):
         if others:
             self.actions_.compare_study(others[0].study_instance_uid)
         else:
-            self.session.say("No other study of this patient is open.", "warning", "Open it first; it then shows beside this one.")
+            self.session.say(
+                "No other study of this patient is open.", "warning", "Open it first; it then shows beside this one."
+            )
 
     def export_picture(self) -> None:
         pictures.export_view(self, self.view_area.viewports[self.session.active_view])

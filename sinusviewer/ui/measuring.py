@@ -102,7 +102,9 @@ def measurement_text(
             found = region_statistics(pixels, measurement.kind, points[0], points[1], spacing, padding)
             if found is None:
                 return ""
-            area = f"{found.area:.0f} px" if spacing is None else f"{found.area / 100:.2f} {unit.replace('mm', 'cm²', 1)}"
+            area = (
+                f"{found.area:.0f} px" if spacing is None else f"{found.area / 100:.2f} {unit.replace('mm', 'cm²', 1)}"
+            )
             return (
                 f"mean {found.mean:.0f} {value_unit}".rstrip() + f", SD {found.standard_deviation:.0f}\n"
                 f"{found.minimum:.0f} to {found.maximum:.0f}, {area}"
@@ -121,5 +123,7 @@ def value_at(pixels: npt.NDArray[np.generic], point: Point, unit: str) -> str:
     value = pixels[y, x]
     if pixels.ndim == 3:
         return "RGB " + " ".join(str(int(v)) for v in np.asarray(value)[:3])
-    number = float(value)  # type: ignore[arg-type]
-    return f"{number:.0f} {unit}".rstrip() if abs(number) >= 10 or number.is_integer() else f"{number:.2f} {unit}".rstrip()
+    number = float(value)
+    return (
+        f"{number:.0f} {unit}".rstrip() if abs(number) >= 10 or number.is_integer() else f"{number:.2f} {unit}".rstrip()
+    )

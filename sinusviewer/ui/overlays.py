@@ -38,8 +38,7 @@ def _premultiplied(rgb: npt.NDArray[np.uint8], alpha: npt.NDArray[np.float64]) -
     """ARGB32_Premultiplied words."""
     a = np.round(np.clip(alpha, 0, 1) * 255).astype(np.uint32)
     r, g, b = (np.round(rgb[:, c].astype(np.float64) * a / 255).astype(np.uint32) for c in range(3))
-    words: npt.NDArray[np.uint32] = (a << 24) | (r << 16) | (g << 8) | b
-    return words
+    return np.asarray((a << 24) | (r << 16) | (g << 8) | b, dtype=np.uint32)
 
 
 def mask_table(opacity: float) -> npt.NDArray[np.uint32]:
@@ -72,7 +71,9 @@ class Tint:
         if self._image is None or key != self._key:
             self._words = table[codes]
             rows, columns = codes.shape
-            self._image = QImage(self._words.data, columns, rows, columns * 4, QImage.Format.Format_ARGB32_Premultiplied)
+            self._image = QImage(
+                self._words.data, columns, rows, columns * 4, QImage.Format.Format_ARGB32_Premultiplied
+            )
             self._key = key
         return self._image
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QBuffer, QIODevice, QSize
 from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import QFileDialog
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 def without_identity(content: ViewContent) -> ViewContent:
     """The same picture of nobody: modality is kept, for values need their unit."""
-    return replace(content, identity=Identity(patient_name="No identity", modality=content.identity.modality), selected="")
+    return replace(
+        content, identity=Identity(patient_name="No identity", modality=content.identity.modality), selected=""
+    )
 
 
 def picture(content: ViewContent, size: QSize) -> QImage:
@@ -40,11 +42,9 @@ def picture(content: ViewContent, size: QSize) -> QImage:
 
 def save_picture(content: ViewContent, size: QSize, path: Path) -> None:
     """Write a PNG through Python, so that no path is too foreign; Qt puts no text chunks into it."""
-    from PySide6.QtCore import QBuffer, QIODevice
-
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    picture(content, size).save(buffer, "PNG")
+    picture(content, size).save(buffer, b"PNG")
     path.write_bytes(buffer.data().data())
 
 

@@ -29,7 +29,12 @@ class StartPage(QWidget):
         self._sample = QPushButton("Sample study")
         for text, name, says, signal in (
             ("Open files …", "start_files", "Open images, a ZIP or a DICOMDIR  [Ctrl+O]", self.open_files_requested),
-            ("Open folder …", "start_folder", "Open all studies in a folder  [Ctrl+Shift+O]", self.open_folder_requested),
+            (
+                "Open folder …",
+                "start_folder",
+                "Open all studies in a folder  [Ctrl+Shift+O]",
+                self.open_folder_requested,
+            ),
         ):
             button = QPushButton(text)
             button.setObjectName(name)

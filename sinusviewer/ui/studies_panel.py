@@ -61,7 +61,9 @@ class StudiesPanel(QWidget):
         for study in studies:
             who = study.identity
             name = who.patient_name.replace("^", " ").strip() or "No name"
-            top = QTreeWidgetItem([f"{name}\n{who.patient_id}  {date_text(who.study_date)}\n{who.study_description}".rstrip()])
+            top = QTreeWidgetItem(
+                [f"{name}\n{who.patient_id}  {date_text(who.study_date)}\n{who.study_description}".rstrip()]
+            )
             top.setData(0, _UID, study.study_instance_uid)
             top.setToolTip(0, study.source)
             self._tree.addTopLevelItem(top)
@@ -89,7 +91,8 @@ class StudiesPanel(QWidget):
 
     def _series_items(self) -> list[QTreeWidgetItem]:
         tops = [self._tree.topLevelItem(n) for n in range(self._tree.topLevelItemCount())]
-        return [top.child(n) for top in tops if top is not None for n in range(top.childCount())]
+        children = [top.child(n) for top in tops if top is not None for n in range(top.childCount())]
+        return [child for child in children if child is not None]
 
     def _activated(self, item: QTreeWidgetItem) -> None:
         key, uid = item.data(0, _KEY), item.data(0, _UID)

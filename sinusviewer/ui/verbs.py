@@ -1,13 +1,14 @@
 """From action ids to what the window does: a table of plain callables, and the QActions that menus, keys and buttons share."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QAction, QIcon, QKeySequence
 from PySide6.QtWidgets import QWidget
 
-from sinusviewer.action_table import ACTIONS, MENUS
+from sinusviewer.action_table import ACTIONS, ICONS, MENUS
 from sinusviewer.domain.display import LayoutKind, Tool
 from sinusviewer.domain.finding import FindingStatus
 from sinusviewer.domain.hanging import CT_PRESETS, hang_film
@@ -29,8 +30,8 @@ def build_actions(parent: QWidget, verbs: dict[str, Callable[[], object]], keys:
         action.setCheckable(entry.checkable)
         verb = verbs[entry.id]
         action.triggered.connect(lambda _checked=False, verb=verb: verb())
-        if entry.icon:
-            action.setIcon(icon(entry.icon))
+        if entry.id in ICONS:
+            action.setIcon(icon(ICONS[entry.id]))
         result[entry.id] = action
     set_keys(result, keys)
     return result
@@ -48,7 +49,7 @@ def set_keys(actions: dict[str, QAction], keys: dict[str, str]) -> None:
 
 def refresh_icons(actions: dict[str, QAction]) -> None:
     for entry in ACTIONS:
-        actions[entry.id].setIcon(icon(entry.icon) if entry.icon else QIcon())
+        actions[entry.id].setIcon(icon(ICONS[entry.id]) if entry.id in ICONS else QIcon())
 
 
 def menu_entries(menu: str) -> tuple[str, ...]:
@@ -132,9 +133,9 @@ def verbs_of(window: "MainWindow") -> dict[str, Callable[[], object]]:
         "shortcuts": window.show_shortcuts, "messages": window.show_messages, "about": window.show_about,
     }  # fmt: skip
     for number in range(len(CT_PRESETS)):
-        verbs[f"preset_{number + 1}"] = lambda number=number: preset(number)
+        verbs[f"preset_{number + 1}"] = partial(preset, number)
     for tool in Tool:
-        verbs[f"tool_{tool.value}"] = lambda tool=tool: session.set_display(tool=tool)
+        verbs[f"tool_{tool.value}"] = partial(session.set_display, tool=tool)
     for layout in LayoutKind:
-        verbs[f"layout_{layout.value}"] = lambda layout=layout: actions.set_layout(layout)
+        verbs[f"layout_{layout.value}"] = partial(actions.set_layout, layout)
     return verbs

@@ -1,7 +1,6 @@
 """The views side by side, in the session's layout; each view's requests become changes of the session."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QPoint, Signal
 from PySide6.QtWidgets import QGridLayout, QWidget
@@ -11,6 +10,9 @@ from sinusviewer.domain.display import LayoutKind
 from sinusviewer.session import VIEWS, ImageMarks, Session
 from sinusviewer.ui.view_content import ContentResolver
 from sinusviewer.ui.viewport import Viewport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # view -> row, column, row span, column span
 _GRIDS: dict[LayoutKind, dict[str, tuple[int, int, int, int]]] = {
@@ -90,7 +92,12 @@ class ViewArea(QWidget):
             state = session.views[view]
             for other in session.shown_views:
                 twin = session.views[other]
-                if other != view and twin.series_key == state.series_key and twin.window == state.window and state.window:
+                if (
+                    other != view
+                    and twin.series_key == state.series_key
+                    and twin.window == state.window
+                    and state.window
+                ):
                     session.set_view(other, window=changes["window"])
         session.set_view(view, **changes)
 

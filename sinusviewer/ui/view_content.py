@@ -1,16 +1,19 @@
 """What one view draws, resolved from the session by a pure function; the view itself holds no state of the program."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sinusviewer.domain.display import DisplayState, Plane, ViewState
 from sinusviewer.domain.finding import Heatmap
-from sinusviewer.domain.image import Identity, Radiograph, SpacingKind, Volume, Window
+from sinusviewer.domain.image import Identity, LookupTable, Radiograph, SpacingKind, Volume, Window
 from sinusviewer.domain.planes import PlaneStack, hung_array
 from sinusviewer.domain.reading import SeriesReading
+from sinusviewer.imaging.windowing import initial_window
 from sinusviewer.session import ImageMarks, Message, Session
+from sinusviewer.ui.image_layer import GreyScale
 from sinusviewer.ui.view_geometry import film_directions
 
 Directions = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
@@ -41,8 +44,7 @@ class ViewContent:
     series_text: str = ""
     directions: Directions | None = None
     spacing_kind: SpacingKind = SpacingKind.NONE
-    window: Window = field(default_factory=lambda: Window(128, 256))
-    inverted: bool = False
+    grey: GreyScale = field(default_factory=lambda: GreyScale(Window(128, 256)))
     marks: ImageMarks = field(default_factory=ImageMarks)
     reading: SeriesReading | None = None
     threshold: float | None = None
@@ -64,6 +66,14 @@ class ViewContent:
         return self.stack.slices[min(max(self.state.slice_index, 0), self.stack.count - 1)]
 
     @property
+    def window(self) -> Window:
+        """The window on screen; where a table of the file is used, the one a drag starts from."""
+        voi = self.grey.voi
+        if isinstance(voi, Window):
+            return voi
+        return Window(voi.first_mapped + len(voi.values) / 2, float(len(voi.values)))
+
+    @property
     def shows_ai(self) -> bool:
         """Whether anything on this view comes from a network."""
         reading = self.reading
@@ -76,14 +86,16 @@ class ContentResolver:
     """Resolves views; keeps label maps and heat maps turned into a plane, which are views and cost nothing to keep."""
 
     def __init__(self) -> None:
-        self._turned: dict[tuple[int, Plane], npt.NDArray[np.generic]] = {}
+        self._turned: dict[tuple[int, Plane], npt.NDArray[Any]] = {}
         self._owners: dict[tuple[int, Plane], object] = {}
+        self._initial: dict[int, tuple[Radiograph | Volume, Window | LookupTable]] = {}
 
     def forget(self) -> None:
         self._turned.clear()
         self._owners.clear()
+        self._initial.clear()
 
-    def _in_plane(self, owner: object, array: npt.NDArray[np.generic], volume: Volume, plane: Plane) -> npt.NDArray[np.generic]:
+    def _in_plane(self, owner: object, array: npt.NDArray[Any], volume: Volume, plane: Plane) -> npt.NDArray[Any]:
         key = (id(owner), plane)
         if key not in self._turned:
             self._turned[key] = hung_array(array, volume.affine, plane)[0]
@@ -121,11 +133,22 @@ class ContentResolver:
             view, state, display, stack, film, image.identity if image else identity,
             series_text(series.description if series else "", stack.plane),
             directions(film, stack), film.spacing_kind if film else SpacingKind.CALIBRATED,
-            state.window or default_window(film, volume), state.inverted != bool(film and film.inverted),
+            self._grey(state, film, volume),
             session.marks.get(image_key, ImageMarks()), reading, display.thresholds.get("waters"),
             labels, heat, heatmap, cursor, notes(film, volume, state), self._is_key_image(session, view), session.selected,
             "",
         )  # fmt: skip
+
+    def _grey(self, state: ViewState, film: Radiograph | None, volume: Volume | None) -> GreyScale:
+        image = film or volume
+        voi: Window | LookupTable = state.window or Window(128, 256)
+        if state.window is None and image is not None and not (film and film.is_color):
+            if id(image) not in self._initial:
+                self._initial[id(image)] = (image, initial_window(image))
+            voi = self._initial[id(image)][1]
+        if film is None:
+            return GreyScale(voi, None, state.inverted, volume.padding_hu if volume else None)
+        return GreyScale(voi, film.presentation_lut, state.inverted != film.inverted)
 
     @staticmethod
     def _heatmap(reading: SeriesReading, state: ViewState) -> Heatmap | None:
@@ -159,10 +182,7 @@ class ContentResolver:
 def directions(film: Radiograph | None, stack: PlaneStack) -> Directions | None:
     """Where columns and rows run in the patient, from the header or the affine; None where nothing proves it."""
     if film is not None:
-        found = film_directions(film)
-        if found is None or film.spacing is None:
-            return found
-        return found
+        return film_directions(film)
     if stack.affine is None:
         return None
     return stack.affine[:3, 0], stack.affine[:3, 1]
@@ -171,29 +191,6 @@ def directions(film: Radiograph | None, stack: PlaneStack) -> Directions | None:
 def series_text(description: str, plane: Plane) -> str:
     words = {Plane.AXIAL: "Axial", Plane.CORONAL: "Coronal", Plane.SAGITTAL: "Sagittal"}.get(plane, "")
     return " · ".join(part for part in (description, words) if part)
-
-
-def default_window(film: Radiograph | None, volume: Volume | None) -> Window:
-    """The file's own window, else one from the values that are not padding."""
-    own = (film.windows if film else ()) or (volume.windows if volume else ())
-    if own:
-        return own[0]
-    if film is not None:
-        return auto_window(film)
-    return Window(40, 350, name="Soft tissue")
-
-
-def auto_window(film: Radiograph) -> Window:
-    """From the 0.5th to the 99.5th percentile of the pixels that are not padding."""
-    if film.is_color:
-        return Window(128, 256)
-    values = film.pixels if film.padding is None else film.pixels[~film.padding]
-    step = max(values.size // 200_000, 1)
-    sample = values.ravel()[::step]
-    if not sample.size:
-        return Window(128, 256)
-    low, high = (float(v) for v in np.percentile(sample.astype(np.float32), (0.5, 99.5)))
-    return Window((low + high) / 2, max(high - low, 1.0), name="Auto")
 
 
 def notes(film: Radiograph | None, volume: Volume | None, state: ViewState) -> tuple[str, ...]:

@@ -1,6 +1,8 @@
 """Paints one view's content: picture, overlays, marks, corners. Called from ``Viewport.paintEvent`` only."""
 
+import itertools
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -8,8 +10,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QLinearGradient, QPainte
 
 from sinusviewer.domain.display import Measurement, Tool
 from sinusviewer.domain.finding import Detection
-from sinusviewer.domain.image import SpacingKind, Volume
-from sinusviewer.domain.planes import PlaneStack
+from sinusviewer.domain.image import LookupTable, SpacingKind
 from sinusviewer.ui.image_layer import ImageLayer
 from sinusviewer.ui.measuring import length_unit, measurement_text
 from sinusviewer.ui.overlays import (
@@ -30,6 +31,9 @@ from sinusviewer.ui.panels.wording import RESEARCH_ONLY
 from sinusviewer.ui.view_content import ViewContent
 from sinusviewer.ui.view_geometry import Matrix, edge_letters, pixel_aspect, scale_bar, to_screen
 
+if TYPE_CHECKING:
+    from sinusviewer.domain.planes import PlaneStack
+
 _MARK = QColor("#e8d44d")
 _INK = QColor(TONES.text)
 _AMBER = QColor(TONES.amber)
@@ -44,7 +48,12 @@ class ViewPainter:
         self._stack: PlaneStack | None = None
 
     def paint(
-        self, painter: QPainter, content: ViewContent, matrix: Matrix, size: tuple[float, float], draft: Measurement | None
+        self,
+        painter: QPainter,
+        content: ViewContent,
+        matrix: Matrix,
+        size: tuple[float, float],
+        draft: Measurement | None,
     ) -> None:
         """Everything over a black ground."""
         pixels = content.pixels
@@ -54,9 +63,9 @@ class ViewPainter:
         if content.stack is not self._stack:
             self._image.forget()
             self._stack = content.stack
-        self._image.set_pixels(pixels)
+        self._image.set_pixels(pixels, content.film.padding if content.film else None)
         zoom = math.sqrt(abs(float(np.linalg.det(matrix[:2, :2]))))
-        self._image.draw(painter, matrix, size, content.window, inverted=content.inverted, smooth=zoom < 8)
+        self._image.draw(painter, matrix, size, content.grey, smooth=zoom < 8)
         shape = (pixels.shape[0], pixels.shape[1])
         if not content.display.ai_hidden:
             self._paint_networks(painter, content, matrix, shape)
@@ -75,7 +84,9 @@ class ViewPainter:
         if content.heat is not None and content.stack is not None:
             index = min(state.slice_index * len(content.heat) // max(content.stack.count, 1), len(content.heat) - 1)
             codes = np.ascontiguousarray(np.round(np.clip(content.heat[index], 0, 1) * 255).astype(np.uint8))
-            image = self._heat.image(codes, heat_table(display.heatmap_opacity), (id(content.heat), index, display.heatmap_opacity))
+            image = self._heat.image(
+                codes, heat_table(display.heatmap_opacity), (id(content.heat), index, display.heatmap_opacity)
+            )
             draw_tint(painter, matrix, image, shape, smooth=True)
         if content.labels is not None and state.slice_index < len(content.labels):
             key = (id(content.labels), state.slice_index, display.mask_opacity, display.masks_outlined)
@@ -135,7 +146,7 @@ def paint_measurement(
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if mark.kind in (Tool.LENGTH, Tool.ANGLE):
-            for a, b in zip(points, points[1:], strict=False):
+            for a, b in itertools.pairwise(points):
                 painter.drawLine(a, b)
         elif mark.kind is Tool.PROBE:
             painter.drawLine(points[0] - QPointF(7, 0), points[0] + QPointF(7, 0))
@@ -229,7 +240,11 @@ def identity_lines(content: ViewContent) -> list[str]:
 
 def date_text(dicom_date: str) -> str:
     """20240229 as 2024-02-29; anything else as it is."""
-    return f"{dicom_date[:4]}-{dicom_date[4:6]}-{dicom_date[6:]}" if len(dicom_date) == 8 and dicom_date.isdigit() else dicom_date
+    return (
+        f"{dicom_date[:4]}-{dicom_date[4:6]}-{dicom_date[6:]}"
+        if len(dicom_date) == 8 and dicom_date.isdigit()
+        else dicom_date
+    )
 
 
 def series_lines(content: ViewContent) -> list[str]:
@@ -237,14 +252,14 @@ def series_lines(content: ViewContent) -> list[str]:
     lines = [content.series_text or content.identity.series_description or content.identity.modality]
     if count > 1:
         lines.append(f"{content.state.slice_index + 1} / {count}")
-    if isinstance(content.film, Volume):
-        return lines
     return lines
 
 
 def window_lines(content: ViewContent, matrix: Matrix) -> list[str]:
     window = content.window
     zoom = math.hypot(matrix[0, 0], matrix[1, 0])
+    if isinstance(content.grey.voi, LookupTable):
+        return [f"Table of the file {content.grey.voi.name}".strip(), f"{zoom * 100:.0f} %"]
     name = f"{window.name}  " if window.name else ""
     inverted = "  inverted" if content.state.inverted else ""
     return [f"{name}W {window.width:.0f}  L {window.center:.0f}{inverted}", f"{zoom * 100:.0f} %"]
@@ -267,7 +282,11 @@ def _paint_scale_bar(
         painter.drawLine(QPointF(right - pixels, y), QPointF(right, y))
         for x in (right - pixels, right):
             painter.drawLine(QPointF(x, y - 4), QPointF(x, y + 1))
-    words = f"{length / 10:g} cm" + unit.removeprefix("mm") if unit.startswith("mm") and length >= 10 else f"{length:g} {unit}"
+    words = (
+        f"{length / 10:g} cm" + unit.removeprefix("mm")
+        if unit.startswith("mm") and length >= 10
+        else f"{length:g} {unit}"
+    )
     _text(painter, QRectF(0, y - line - 8, right, line + 2), Qt.AlignmentFlag.AlignRight, words, _INK)
 
 
@@ -288,7 +307,13 @@ def _paint_color_bar(painter: QPainter, content: ViewContent, size: tuple[float,
     _text(painter, QRectF(bar.left() - 30, bar.bottom() - 10, 26, 14), Qt.AlignmentFlag.AlignRight, "0", _INK)
     if content.heatmap is not None:
         words = f"{content.heatmap.method}, {content.heatmap.layer}\nwhere the network looked,\nnot why, not the lesion's extent"
-        _text(painter, QRectF(bar.right() - 260, bar.bottom() + 6, 260, 60), Qt.AlignmentFlag.AlignRight, words, QColor(TONES.muted))
+        _text(
+            painter,
+            QRectF(bar.right() - 260, bar.bottom() + 6, 260, 60),
+            Qt.AlignmentFlag.AlignRight,
+            words,
+            QColor(TONES.muted),
+        )
 
 
 def view_aspect(content: ViewContent) -> float:

@@ -1,7 +1,7 @@
 """One view: paints its content and turns mouse and wheel into requests. It never changes what it shows by itself."""
 
-from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
@@ -22,8 +22,11 @@ from sinusviewer.ui import dragging
 from sinusviewer.ui.measuring import value_at
 from sinusviewer.ui.panels.tones import DARK
 from sinusviewer.ui.view_content import ViewContent
-from sinusviewer.ui.view_geometry import display_matrix, to_image, zoomed_about
+from sinusviewer.ui.view_geometry import Matrix, display_matrix, to_image, zoomed_about
 from sinusviewer.ui.view_painter import ViewPainter, value_unit, view_aspect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _CURSORS = {
     Tool.POINTER: Qt.CursorShape.ArrowCursor,
@@ -90,7 +93,7 @@ class Viewport(QWidget):
     def logical_size(self) -> tuple[float, float]:
         return float(max(self.width(), 1)), float(max(self.height(), 1))
 
-    def matrix(self) -> dragging.Matrix:
+    def matrix(self) -> Matrix:
         """The live transform from image to screen."""
         pixels = self.content.pixels
         shape = (pixels.shape[0], pixels.shape[1]) if pixels is not None else (1, 1)
@@ -242,7 +245,11 @@ class Viewport(QWidget):
         place = stack.point_lps(x - 0.5, y - 0.5, self.content.state.slice_index)
         where = f"x {int(x)} y {int(y)}"
         if place is not None:
-            where = "  ".join(
-                f"{pair[0] if v > 0 else pair[1]} {abs(v):.1f}" for v, pair in zip(place, ("LR", "PA", "HF"), strict=True)
-            ) + " mm"
+            where = (
+                "  ".join(
+                    f"{pair[0] if v > 0 else pair[1]} {abs(v):.1f}"
+                    for v, pair in zip(place, ("LR", "PA", "HF"), strict=True)
+                )
+                + " mm"
+            )
         self.hovered.emit(f"{value}   {where}")
