@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bootstraps", type=int, default=1000, metavar="N", help="resamples (default 1000)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the resamples (default 0)")
     parser.add_argument("--firth", action="store_true", help="Firth's penalised fit, for separated data")
+    parser.add_argument("--no-report", action="store_true", help="JSON and predictions only, no tables and figures")
     parser.add_argument(
         "--nonlinear-eos", action="store_true", help="restricted cubic spline with 3 knots for the eosinophil count"
     )
@@ -68,6 +69,7 @@ def run_arguments(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         firth=arguments.firth,
         nonlinear_eos=arguments.nonlinear_eos,
+        report=not arguments.no_report,
     )
 
 
@@ -88,6 +90,7 @@ def run(
     seed: int = 0,
     firth: bool = False,
     nonlinear_eos: bool = False,
+    report: bool = True,
 ) -> None:
     """Fit the three models, or take given probabilities, and write all results into ``out_dir``.
 
@@ -102,7 +105,9 @@ def run(
     if bootstraps < 0:
         raise InputError(f"The number of bootstraps cannot be {bootstraps}.")
     if predictions_csv is not None:
-        _evaluate_given(predictions_csv, train_csv, test_csv, outcome, out_dir, bootstraps, seed)
+        _evaluate_given(
+            predictions_csv, train_csv, test_csv, outcome, out_dir, bootstraps=bootstraps, seed=seed, report=report
+        )
         return
     if train_csv is None or not outcome or not predictors:
         raise InputError("A fit needs --train, --outcome, --predictors and --clinical.")
@@ -132,7 +137,8 @@ def run(
     out_dir.mkdir(parents=True, exist_ok=True)
     write_nomogram(nomogram, out_dir / "nomogram.json")
     _write(content, predictions, out_dir, nomogram)
-    write_report(out_dir, content, splits, nomogram=nomogram, tables=(train, test), tests=tests)
+    if report:
+        write_report(out_dir, content, splits, nomogram=nomogram, tables=(train, test), tests=tests)
 
 
 def _read_tables(
@@ -153,8 +159,10 @@ def _evaluate_given(
     test_csv: Path | None,
     outcome: str | None,
     out_dir: Path,
+    *,
     bootstraps: int,
     seed: int,
+    report: bool,
 ) -> None:
     predictions = read_predictions(predictions_csv)
     splits = _evaluate(predictions, bootstraps, seed)
@@ -168,7 +176,8 @@ def _evaluate_given(
         content["univariate"] = evaluation.univariate_to_json(tests)
     out_dir.mkdir(parents=True, exist_ok=True)
     _write(content, predictions, out_dir, None)
-    write_report(out_dir, content, splits, nomogram=None, tables=tables, tests=tests)
+    if report:
+        write_report(out_dir, content, splits, nomogram=None, tables=tables, tests=tests)
 
 
 def _evaluate(predictions: Sequence[Predictions], bootstraps: int, seed: int) -> dict[str, SplitEvaluation]:
