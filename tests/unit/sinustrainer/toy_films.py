@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sinusviewer.imaging.preprocess import FilmSource
 from sinustrainer.data.film_sources import LabelledAntrum, LabelledFilm
+from sinusviewer.imaging.preprocess import FilmSource
 
 FORMS = ("mucosal_thickening", "air_fluid", "cyst", "full_opacification")
 
@@ -44,8 +44,15 @@ def toy_manifest(folder: Path, patients: int = 20, **changes: object) -> Path:
         {"case_id": f"c{i}", "patient_id": f"p{i}", "site": "toy", "split": "train", "files": {}, "labels": {}}
         for i in range(patients)
     ]
-    content = {"schema_version": 1, "task": "waters", "simulated": True, "statement": "Toy films.", "recipe": {},
-               "cases": cases, **changes}
+    content = {
+        "schema_version": 1,
+        "task": "waters",
+        "simulated": True,
+        "statement": "Toy films.",
+        "recipe": {},
+        "cases": cases,
+        **changes,
+    }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "manifest.json").write_text(json.dumps(content))
     return folder
