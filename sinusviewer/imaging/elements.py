@@ -6,8 +6,8 @@ A header of a CT slice takes about a tenth of a millisecond this way; pydicom re
 import struct
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, Protocol
+from io import BytesIO
+from typing import BinaryIO
 
 from sinusviewer.errors import DicomReadError
 
@@ -34,34 +34,27 @@ _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 
 
-class _Source(Protocol):
-    size: int
-
-    def read(self, position: int, count: int) -> bytes: ...
-
-
-class _FileSource:
-    """Reads a file in chunks, forwards, keeping only the present one."""
+class _Source:
+    """Reads a file forwards in chunks, keeping only the present one."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file, self.size = file, size
         self._base, self._chunk = 0, b""
 
+    def chunk(self, position: int) -> bytes:
+        """What lies at ``position`` and behind it, at least 12 bytes unless the file ends."""
+        if not self._base <= position <= self._base + len(self._chunk) - 12:
+            self._file.seek(position)
+            self._base, self._chunk = position, self._file.read(_CHUNK)
+            return self._chunk
+        return self._chunk[position - self._base :]
+
     def read(self, position: int, count: int) -> bytes:
         start = position - self._base
-        if start < 0 or start + count > len(self._chunk):
-            self._file.seek(position)
-            self._base, self._chunk = position, self._file.read(max(count, _CHUNK))
-            start = 0
-        return self._chunk[start : start + count]
-
-
-class _BytesSource:
-    def __init__(self, content: bytes) -> None:
-        self._content, self.size = content, len(content)
-
-    def read(self, position: int, count: int) -> bytes:
-        return self._content[position : position + count]
+        if start >= 0 and start + count <= len(self._chunk):
+            return self._chunk[start : start + count]
+        self._file.seek(position)
+        return self._file.read(count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,24 +108,17 @@ def looks_like_dicom(start: bytes) -> bool:
     return False
 
 
-def read_elements(path: Path, wanted: frozenset[int]) -> Elements:
-    """Walk a file up to its pixel data.
+def read_elements(file: BinaryIO, wanted: frozenset[int]) -> Elements:
+    """Walk an open file up to its pixel data.
 
     Raises
     ------
     DicomReadError
         If it is not DICOM, is nested too deeply or holds absurdly many elements.
-    OSError
-        If it cannot be opened.
     """
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        return _read(_FileSource(file, size), file, wanted)
-
-
-def _read(source: _Source, file: BinaryIO, wanted: frozenset[int]) -> Elements:
-    start = source.read(0, 132)
-    if not looks_like_dicom(start if len(start) >= 132 else source.read(0, source.size)):
+    source = _Source(file, file.seek(0, 2))
+    start = source.chunk(0)
+    if not looks_like_dicom(start):
         raise DicomReadError("This is not a DICOM file.")
     position = 132 if start[128:132] == b"DICM" else 0
     values: dict[int, bytes] = {}
@@ -140,8 +126,7 @@ def _read(source: _Source, file: BinaryIO, wanted: frozenset[int]) -> Elements:
     declared = values.get(0x00020010, b"").rstrip(b"\0 ").decode("ascii", "replace")
     if declared == DEFLATED:
         content = inflate(file, position, MAX_INFLATED_HEADER)
-        inner = _BytesSource(content)
-        walk = _Walk(inner, explicit=True, big=False, wanted=wanted, values=values)
+        walk = _Walk(_Source(BytesIO(content), len(content)), explicit=True, big=False, wanted=wanted, values=values)
         walk.run(0)
         return walk.elements(DEFLATED)
     explicit, big, trusted = _encoding(source.read(position, 10), declared)
@@ -212,7 +197,7 @@ def inflate(file: BinaryIO, position: int, limit: int) -> bytes:
 
 
 class _Walk:
-    """One pass over a data set with an explicit stack instead of recursion."""
+    """One pass over a data set with a count of open sequences instead of recursion."""
 
     def __init__(
         self, source: _Source, explicit: bool, big: bool, wanted: frozenset[int], values: dict[int, bytes]
@@ -220,9 +205,8 @@ class _Walk:
         self._source, self._explicit, self._big, self._wanted = source, explicit, big, wanted
         self._values, self._present = values, set[int]()
         order = ">" if big else "<"
-        self._tag = struct.Struct(order + "HH").unpack
-        self._long = struct.Struct(order + "I").unpack
-        self._short = struct.Struct(order + "H").unpack
+        self._head = struct.Struct(order + "HH2sH").unpack_from
+        self._long = struct.Struct(order + "I").unpack_from
         self._pixels: PixelLocation | None = None
         self._truncated = False
 
@@ -233,52 +217,58 @@ class _Walk:
         )  # fmt: skip
 
     def run(self, position: int) -> None:
-        size, read = self._source.size, self._source.read
+        """Walk from ``position`` to the pixels or the end; written flat, since it runs for every element of every file."""
+        source, size, wanted, unpack, explicit = (
+            self._source,
+            self._source.size,
+            self._wanted,
+            self._head,
+            self._explicit,
+        )
+        chunk, base, last = b"", 0, -1
         depth = 0  # open sequences and items of undefined length
         for _ in range(MAX_ELEMENTS):
-            head = read(position, 12)
-            if len(head) < 8:
-                self._truncated = depth > 0 or len(head) > 0
-                return
-            group, element = self._tag(head[:4])
+            if position > last:
+                chunk, base = source.chunk(position), position
+                last = base + len(chunk) - 12
+                if len(chunk) < 8:
+                    self._truncated = depth > 0 or len(chunk) > 0
+                    return
+            at = position - base
+            group, element, vr, length = unpack(chunk, at)
             tag = group << 16 | element
-            vr, length, begin = self._header(head, tag)
-            if depth == 0 and tag in _PIXELS:
-                self._present.add(tag)
-                known = None if length == UNDEFINED else length
-                self._pixels = PixelLocation(tag, vr.decode("ascii", "replace"), position + begin, known)
-                return
+            begin = 8
+            if not explicit or group == 0xFFFE or vr not in _SHORT_VRS:
+                vr, length, begin = self._long_header(chunk, at, vr, group)
+            if depth == 0:
+                if tag in _PIXELS:
+                    self._present.add(tag)
+                    known = None if length == UNDEFINED else length
+                    self._pixels = PixelLocation(tag, vr.decode("ascii", "replace"), position + begin, known)
+                    return
+                if tag in wanted:
+                    self._present.add(tag)
+                    if length <= MAX_VALUE and position + begin + length <= size:
+                        self._values[tag] = source.read(position + begin, length)
             if tag in (_ITEM_END, _SEQUENCE_END):
                 depth = max(0, depth - 1)
                 position += 8
-                continue
-            if length == UNDEFINED:
+            elif length == UNDEFINED:
                 depth += 1
                 if depth > MAX_DEPTH:
                     raise DicomReadError("The file's sequences are nested too deeply.")
-                if depth == 1:
-                    self._present.add(tag)
                 position += begin
-                continue
-            if length > size - position - begin:
+            elif length > size - position - begin:
                 self._truncated = True
                 return
-            if depth == 0 and tag in self._wanted:
-                self._present.add(tag)
-                if length <= MAX_VALUE:
-                    self._values[tag] = read(position + begin, length)
-            # An item of defined length inside an open sequence is stepped over whole, as an element is.
-            position += begin + length
+            else:
+                # An item of defined length inside an open sequence is stepped over whole, as an element is.
+                position += begin + length
         raise DicomReadError("The file holds far too many elements before its pixels.")
 
-    def _header(self, head: bytes, tag: int) -> tuple[bytes, int, int]:
-        if not self._explicit or tag >> 16 == 0xFFFE:
-            return b"", self._long(head[4:8])[0], 8
-        vr = head[4:6]
-        if vr in _SHORT_VRS:
-            return vr, self._short(head[6:8])[0], 8
-        if vr in _LONG_VRS:
-            return vr, self._long(head[8:12])[0] if len(head) == 12 else UNDEFINED - 1, 12
-        if not (vr.isalpha() and vr.isupper()):  # implicit element in an explicit file, as some software writes
-            return b"", self._long(head[4:8])[0], 8
-        return vr, self._long(head[8:12])[0] if len(head) == 12 else UNDEFINED - 1, 12
+    def _long_header(self, chunk: bytes, at: int, vr: bytes, group: int) -> tuple[bytes, int, int]:
+        """(VR, length, bytes of the header) of elements without a two-byte length."""
+        # Implicit elements occur in explicit files too: inside UN sequences (PS3.5 6.2.2), and in some software's output.
+        if not self._explicit or group == 0xFFFE or not (vr in _LONG_VRS or (vr.isalpha() and vr.isupper())):
+            return b"", self._long(chunk, at + 4)[0], 8
+        return vr, self._long(chunk, at + 8)[0] if len(chunk) - at >= 12 else UNDEFINED - 1, 12

@@ -118,17 +118,14 @@ def _mark_fill(target: Hu) -> bool:
 
 
 def fill_volume(
-    slices: Sequence[Slice], voxels: Hu, done: Callable[[int], None] | None = None, token: CancelToken | None = None,
-    skip: frozenset[int] = frozenset(),
-) -> FillResult:  # fmt: skip
+    slices: Sequence[Slice], voxels: Hu, done: Callable[[int], None] | None = None, token: CancelToken | None = None
+) -> FillResult:
     """Decode all slices into ``voxels[z]``; one that fails becomes padding and is named.
 
     Parameters
     ----------
     done
         Called with the number of slices finished.
-    skip
-        Slices that are in place already.
 
     Raises
     ------
@@ -161,9 +158,8 @@ def fill_volume(
                 reader.close()
         return len(indices)
 
-    todo = [i for i in range(len(slices)) if i not in skip]
-    batches = [todo[i : i + 4] for i in range(0, len(todo), 4)]
-    finished = len(slices) - len(todo)
+    batches = [range(i, min(i + 4, len(slices))) for i in range(0, len(slices), 4)]
+    finished = 0
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="slices") as pool:
         futures = [pool.submit(run, batch) for batch in batches]
         try:

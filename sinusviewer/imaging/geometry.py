@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,8 @@ class Frame:
     """True where row and column were not at right angles and have been made so."""
 
 
-def image_frame(orientation: Sequence[float]) -> Frame:
+@lru_cache(maxsize=512)
+def image_frame(orientation: tuple[float, ...]) -> Frame:
     """The frame of an ImageOrientationPatient, made orthonormal.
 
     Raises
@@ -102,7 +104,7 @@ def stack_geometry(orientation: Sequence[float], positions: Sequence[Sequence[fl
     GeometryError
         If the orientation is not usable.
     """
-    frame = image_frame(orientation)
+    frame = image_frame(tuple(orientation))
     points = np.asarray(positions, dtype=np.float64).reshape(-1, 3)
     along = points @ frame.normal
     order = np.argsort(along, kind="stable")

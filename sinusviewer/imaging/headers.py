@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from sinusviewer.domain.image import Identity
 from sinusviewer.errors import DicomReadError
@@ -245,9 +246,15 @@ def read_header(path: Path, character_set_fallback: str = "") -> Header:
         If the file is no DICOM, is damaged before its first image attribute, or cannot be opened.
     """
     try:
-        return Header(path, read_elements(path, _WANTED), character_set_fallback)
+        with path.open("rb", buffering=0) as file:
+            return read_open_header(cast(BinaryIO, file), path, character_set_fallback)
     except OSError as error:
         raise DicomReadError(f"The file cannot be opened ({error.strerror or type(error).__name__}).") from error
+
+
+def read_open_header(file: BinaryIO, path: Path, character_set_fallback: str = "") -> Header:
+    """As ``read_header``, of a file that is open already."""
+    return Header(path, read_elements(file, _WANTED), character_set_fallback)
 
 
 def made_up_uid(source: str) -> str:

@@ -59,12 +59,11 @@ def plane_slice(volume: Volume, plane: Plane, index: int) -> Array:
     Axial: front on top, patient's right on the left. Coronal and sagittal: head on top; coronal with the patient's right on
     the left, sagittal with the front on the left.
     """
-    taken = {
-        Plane.AXIAL: (index, slice(None), slice(None)),
-        Plane.CORONAL: (slice(None, None, -1), index, slice(None)),
-        Plane.SAGITTAL: (slice(None, None, -1), slice(None), index),
-    }[plane]
-    view: Array = volume.voxels[taken]
+    view: Array = volume.voxels[index] if plane is Plane.AXIAL else volume.voxels
+    if plane is Plane.CORONAL:
+        view = volume.voxels[::-1, index, :]
+    elif plane is Plane.SAGITTAL:
+        view = volume.voxels[::-1, :, index]
     return view
 
 

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from sinusviewer.domain.study import FileOutcome, FileStatus, ScanResult, Series, Study
 from sinusviewer.errors import DicomReadError, InputError
 from sinusviewer.imaging.archive import Candidate, ScanSession, unpack
 from sinusviewer.imaging.dicomdir import MEDIA_STORAGE_DIRECTORY, referenced_files
 from sinusviewer.imaging.elements import looks_like_dicom
-from sinusviewer.imaging.headers import Header, identity_of, read_header
+from sinusviewer.imaging.headers import Header, identity_of, read_open_header
 from sinusviewer.imaging.pixel_layout import why_unreadable
 from sinusviewer.imaging.research import research_series, sniff_format
 from sinusviewer.imaging.series import build_series
@@ -185,14 +186,13 @@ def _examine_all(
 def _examine(candidate: Candidate, fallback: str) -> _Found:
     """A header, a series of a research format, or the reason why neither."""
     try:
-        size = candidate.path.stat().st_size
-        if size == 0:
-            return FileOutcome(candidate.label, FileStatus.IGNORED, "The file is empty.")
-        with candidate.path.open("rb") as file:
+        with candidate.path.open("rb", buffering=0) as file:
             start = file.read(400)
-        if not looks_like_dicom(start):
-            return _examine_other(candidate, start)
-        header = read_header(candidate.path, fallback)
+            if not start:
+                return FileOutcome(candidate.label, FileStatus.IGNORED, "The file is empty.")
+            if not looks_like_dicom(start):
+                return _examine_other(candidate, start)
+            header = read_open_header(cast(BinaryIO, file), candidate.path, fallback)
     except (DicomReadError, InputError) as error:
         return FileOutcome(candidate.label, FileStatus.FAILED, str(error))
     except OSError as error:

@@ -158,7 +158,8 @@ def _along(instance: Instance) -> float:
     if instance.position is None or instance.orientation is None:
         return 0.0
     try:
-        return float(np.asarray(instance.position) @ image_frame(instance.orientation).normal)
+        normal = image_frame(instance.orientation).normal.tolist()
+        return float(sum(p * n for p, n in zip(instance.position, normal, strict=True)))
     except GeometryError:
         return 0.0
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from sinusviewer.domain.image import ImageWarning, Volume
 from sinusviewer.domain.study import Series, SeriesKind
-from sinusviewer.errors import DicomReadError
+from sinusviewer.errors import DicomReadError, GeometryError
 from sinusviewer.imaging.fill import PADDING_HU, FillResult, fill_slice, fill_volume
 from sinusviewer.imaging.geometry import TILT_TOLERANCE_DEG, StackGeometry, stack_affine, stack_geometry
 from sinusviewer.imaging.headers import exposure_of
@@ -78,6 +78,7 @@ def load_volume(
         raise DicomReadError("The series holds no images.")
     if not series.instances[0].sop_class_uid and not series.instances[0].transfer_syntax_uid:
         return load_research_volume(series, progress, token, first_image)
+    shown = first_image is not None and _show_early(series, first_image)
     slices, warnings = slices_of(series.instances)
     stack = _stack([*series.warnings, *warnings], slices)
     rows, columns = stack.slices[0].header.rows, stack.slices[0].header.columns
@@ -90,16 +91,17 @@ def load_volume(
         raise DicomReadError(
             "There is not enough memory for this series.", "Close other studies and try again."
         ) from error
-    ready, padded = _show_first(series, stack, voxels, first_image)
+    if first_image is not None and not shown:
+        _show(series, stack, len(stack.slices) // 2, first_image)
 
     def done(count: int) -> None:
         if progress is not None:
             progress("Loading slices", count / shape[0])
 
-    result = fill_volume(stack.slices, voxels, done, token, ready)
+    result = fill_volume(stack.slices, voxels, done, token)
     if len(result.failed) == shape[0]:
         raise DicomReadError(next(iter(result.failed.values())))
-    return _finish(series, stack, voxels, FillResult(result.failed, result.padded or padded), token)
+    return _finish(series, stack, voxels, result, token)
 
 
 def _stack(warnings: list[ImageWarning], slices: list[Slice]) -> _Stack:
@@ -168,24 +170,37 @@ def _faults(geometry: StackGeometry) -> tuple[list[ImageWarning], bool]:
     return faults, measurable
 
 
-def _show_first(
-    series: Series, stack: _Stack, voxels: npt.NDArray[np.int16], first_image: FirstImage | None
-) -> tuple[frozenset[int], bool]:
-    """Decode and show the middle slice; which slices are in place afterwards, and whether they hold padding."""
-    if first_image is None:
-        return frozenset(), False
-    middle = len(stack.slices) // 2
+def _show_early(series: Series, first_image: FirstImage) -> bool:
+    """Show the middle file of many before the other headers are read again; whether that was possible."""
+    instances = series.instances
+    middle = instances[len(instances) // 2]
+    positions = [i.position for i in instances if i.position is not None]
+    if len(instances) < 2 or middle.orientation is None or len(positions) < len(instances):
+        return False
     try:
-        padded = fill_slice(stack.slices[middle], voxels[middle])
+        slices, warnings = slices_of([middle])
+        geometry = stack_geometry(middle.orientation, positions)
+    except (DicomReadError, GeometryError):
+        return False  # what is wrong is said when the whole is loaded
+    stack = _Stack(slices, slices[0].spacing or (1.0, 1.0), geometry, [*series.warnings, *warnings], measurable=False)
+    return _show(series, stack, 0, first_image)
+
+
+def _show(series: Series, stack: _Stack, number: int, first_image: FirstImage) -> bool:
+    """Decode one slice and show it as a volume of one; False where it cannot be decoded."""
+    shown = stack.slices[number]
+    voxels = np.empty((1, shown.header.rows, shown.header.columns), np.int16)
+    try:
+        padded = fill_slice(shown, voxels[0])
     except DicomReadError:
-        return frozenset(), False  # the filling names it
-    one = Volume(
-        voxels[middle : middle + 1].copy(), stack.affine(middle), series.identity, (stack.slices[middle].uid,),
-        oriented=stack.geometry is not None, measurable=False, for_models=False, windows=stack.slices[middle].windows,
-        padding_hu=PADDING_HU, warnings=tuple(stack.warnings),
+        return False
+    first_image(
+        Volume(
+            voxels, stack.affine(number), series.identity, (shown.uid,), oriented=stack.geometry is not None, measurable=False,
+            for_models=False, padding_hu=PADDING_HU if padded else None, windows=shown.windows, warnings=tuple(stack.warnings),
+        )
     )  # fmt: skip
-    first_image(one)
-    return frozenset({middle}), padded
+    return True
 
 
 def _finish(
