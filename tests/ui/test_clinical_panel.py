@@ -1,0 +1,99 @@
+"""Clinical data: blank is missing, and what cannot be is named and refused."""
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from sinusviewer.domain.clinical import ClinicalData
+from sinusviewer.ui.panels.clinical_panel import ClinicalPanel
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def panel(qtbot: QtBot) -> ClinicalPanel:
+    made = ClinicalPanel()
+    qtbot.addWidget(made)
+    made.clinical_requested.connect(made.set_clinical)
+    made.resize(380, 600)
+    made.show()
+    return made
+
+
+def enter(panel: QWidget, qtbot: QtBot, name: str, typed: str) -> None:
+    field = panel.findChild(QLineEdit, name)
+    assert field is not None
+    field.setText(typed)
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+
+
+def problem(panel: QWidget) -> str:
+    label = panel.findChild(QLabel, "clinical_problem_text")
+    assert label is not None
+    return label.text()
+
+
+def test_typing_asks_for_new_data_and_blank_is_missing(panel: ClinicalPanel, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(panel.clinical_requested) as asked:
+        enter(panel, qtbot, "clinical_age", "48")
+    assert asked.args == [ClinicalData(age=48.0)]
+    with qtbot.waitSignal(panel.clinical_requested) as asked:
+        enter(panel, qtbot, "clinical_age", "")
+    assert asked.args == [ClinicalData()]
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "complaint"),
+    [
+        ("clinical_age", "140", "cannot be"),
+        ("clinical_age", "-3", "cannot be"),
+        ("clinical_age", "old", "not a number"),
+        ("clinical_eosinophils", "-1", "negative"),
+        ("clinical_eosinophils", "0.35", "10⁹/L"),
+        ("clinical_eosinophils", "400000", "is the unit right"),
+    ],
+)
+def test_impossible_values_are_named_and_not_taken_over(
+    panel: ClinicalPanel, qtbot: QtBot, name: str, typed: str, complaint: str
+) -> None:
+    with qtbot.assertNotEmitted(panel.clinical_requested):
+        enter(panel, qtbot, name, typed)
+    assert complaint in problem(panel)
+    assert "Not taken over" in problem(panel)
+
+
+def test_the_wrong_unit_by_a_thousand_is_caught_both_ways(panel: ClinicalPanel, qtbot: QtBot) -> None:
+    unit = panel.findChild(QComboBox, "clinical_unit")
+    assert unit is not None
+    unit.setCurrentText("10⁹/L")
+    with qtbot.assertNotEmitted(panel.clinical_requested):
+        enter(panel, qtbot, "clinical_eosinophils", "350")
+    assert "350" in problem(panel)
+    with qtbot.waitSignal(panel.clinical_requested) as asked:
+        enter(panel, qtbot, "clinical_eosinophils", "0.35")
+    assert asked.args[0].eosinophils_per_ul == pytest.approx(350)
+
+
+def test_yes_no_and_unknown_are_three_different_answers(panel: ClinicalPanel, qtbot: QtBot) -> None:
+    box = panel.findChild(QComboBox, "clinical_asthma")
+    assert box is not None
+    for index, value in ((2, True), (1, False), (0, None)):
+        with qtbot.waitSignal(panel.clinical_requested) as asked:
+            box.activated.emit(index)
+        assert asked.args[0].asthma is value
+
+
+def test_being_shown_data_asks_for_nothing(panel: ClinicalPanel, qtbot: QtBot) -> None:
+    with qtbot.assertNotEmitted(panel.clinical_requested):
+        panel.set_clinical(ClinicalData(age=60, female=True, asthma=False, eosinophils_per_ul=210, diabetes=True))
+    box = panel.findChild(QComboBox, "clinical_female")
+    assert box is not None
+    assert box.currentText() == "female"
+
+
+def test_import_is_asked_for(panel: ClinicalPanel, qtbot: QtBot) -> None:
+    found = panel.findChild(QPushButton, "clinical_import")
+    assert found is not None
+    with qtbot.waitSignal(panel.import_requested):
+        found.click()

@@ -1,0 +1,113 @@
+"""The Endotype tab: probability with its definition, the strip as navigator, honest heat."""
+
+import numpy as np
+import pytest
+from panel_factories import MODEL, ct_series, refused
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QComboBox, QLabel, QSlider, QWidget
+from pytestqt.qtbot import QtBot
+
+from sinusviewer.domain.finding import Heatmap
+from sinusviewer.domain.reading import EndotypeReading, SliceProbability
+from sinusviewer.ui.panels.endotype_panel import EndotypePanel
+from sinusviewer.ui.panels.heat_controls import HeatStyle
+
+pytestmark = pytest.mark.gui
+HEAT = Heatmap(np.zeros((2, 2, 2), np.float32), "Grad-CAM", "features.8", "bone")
+
+
+@pytest.fixture
+def panel(qtbot: QtBot) -> EndotypePanel:
+    made = EndotypePanel()
+    qtbot.addWidget(made)
+    made.resize(420, 820)
+    made.show()
+    return made
+
+
+def text(panel: QWidget, name: str) -> str:
+    label = panel.findChild(QLabel, name)
+    assert label is not None, name
+    return label.text()
+
+
+def test_the_probability_comes_with_threshold_definition_and_calibration(panel: EndotypePanel, qtbot: QtBot) -> None:
+    panel.set_series_reading(ct_series(), 30)
+    assert text(panel, "ecrs_probability") == "Probability of eosinophilic CRS 0.61"
+    assert "threshold 0.50" in text(panel, "ecrs_threshold")
+    definition = text(panel, "ecrs_definition")
+    assert "10 %" in definition
+    assert "no tissue diagnosis" in definition
+    qtbot.wait(1)  # new rows show themselves with the next event
+    shown = " ".join(label.text() for label in panel.findChildren(QLabel) if label.isVisible())
+    for fact in ("0.61 (as published", "0.70 (slices weighted", "± 0.05", "simulated"):
+        assert fact in shown
+
+
+def test_disagreeing_networks_are_pointed_out(panel: EndotypePanel) -> None:
+    slices = (SliceProbability("1", 0.6, 0),)
+    panel.set_series_reading(ct_series(endotype=EndotypeReading(0.6, slices, (MODEL,), 0.5, 0.4, 0.3)))
+    assert "networks disagree" in text(panel, "endotype_spread")
+    assert "different sides of the threshold" in text(panel, "endotype_spread")
+
+
+def test_a_click_on_the_strip_asks_for_the_slice_there(panel: EndotypePanel, qtbot: QtBot) -> None:
+    panel.set_series_reading(ct_series(), 20)
+    strip = panel.strip
+    with qtbot.waitSignal(panel.slice_requested) as asked:
+        qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=QPoint(strip.width() // 2 + 2, 10))
+    assert asked.args == [10]
+
+
+def test_arrow_keys_walk_the_slices_that_were_read(panel: EndotypePanel, qtbot: QtBot) -> None:
+    panel.set_series_reading(ct_series(), 20)
+    panel.set_current_slice(2)
+    with qtbot.waitSignal(panel.slice_requested) as asked:
+        qtbot.keyClick(panel.strip, Qt.Key.Key_Right)
+    assert asked.args == [5]
+    panel.set_current_slice(20)
+    with qtbot.waitSignal(panel.slice_requested) as asked:
+        qtbot.keyClick(panel.strip, Qt.Key.Key_Left)
+    assert asked.args == [14]
+
+
+def test_heat_is_named_by_method_and_layer_and_never_explained_away(panel: EndotypePanel) -> None:
+    panel.set_series_reading(ct_series(heatmaps=(HEAT,)))
+    assert text(panel, "heat_method") == "Grad-CAM, layer features.8, bone window"
+    assert "where the network looked, not why" in text(panel, "heat_caution")
+    assert text(panel, "heat_inside") == "80 % of the heat lies inside the sinus mask."
+
+
+def test_heat_mostly_outside_the_mask_is_flagged(panel: EndotypePanel) -> None:
+    endotype = ct_series().endotype
+    assert endotype is not None
+    low = EndotypeReading(0.6, endotype.slices, (MODEL,), 0.5, heat_inside_mask=0.3)
+    panel.set_series_reading(ct_series(endotype=low, heatmaps=(HEAT,)))
+    assert "distrust" in text(panel, "heat_inside")
+
+
+def test_heat_controls_follow_the_session_and_ask_for_changes(panel: EndotypePanel, qtbot: QtBot) -> None:
+    panel.set_series_reading(ct_series(heatmaps=(HEAT,)))
+    with qtbot.assertNotEmitted(panel.heat_style_requested):
+        panel.set_heat_style(HeatStyle(True, 0.7, "viridis"))
+    slider = panel.findChild(QSlider, "heat_opacity")
+    colors = panel.findChild(QComboBox, "heat_color_map")
+    assert slider is not None
+    assert colors is not None
+    assert (slider.value(), colors.currentText()) == (70, "viridis")
+    with qtbot.waitSignal(panel.heat_style_requested) as asked:
+        slider.setValue(50)
+    assert asked.args == [HeatStyle(True, 0.5, "viridis")]
+
+
+def test_without_heat_there_is_nothing_to_switch_on(panel: EndotypePanel) -> None:
+    panel.set_series_reading(ct_series())
+    slider = panel.findChild(QSlider, "heat_opacity")
+    assert slider is not None
+    assert not slider.isEnabled()
+
+
+def test_a_refused_ct_shows_no_probability(panel: EndotypePanel) -> None:
+    panel.set_series_reading(refused("Not a sinus CT.", "CT"))
+    assert "No probability is shown" in text(panel, "endotype_withheld_text")
+    assert not panel.strip.isVisible()

@@ -1,0 +1,103 @@
+"""The Report tab: proposed, edited, copied, signed for good, amended."""
+
+import pytest
+from panel_factories import SIMULATED, waters_series
+from PySide6.QtWidgets import QLabel, QLineEdit, QPlainTextEdit, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from sinusviewer.domain.image import Identity
+from sinusviewer.domain.reading import Reading
+from sinusviewer.report.content import build
+from sinusviewer.ui.panels.report_panel import Addendum, ReportPanel, ReportState, Signature, full_text
+
+pytestmark = pytest.mark.gui
+CONTENT = build(Reading("1.2", (waters_series(),)), Identity(patient_name="Test^Anna"))
+SIGNED = ReportState(CONTENT, "Right antrum: level.", Signature("Dr. Lee", "2026-11-21 22:10"))
+
+
+@pytest.fixture
+def panel(qtbot: QtBot) -> ReportPanel:
+    made = ReportPanel()
+    qtbot.addWidget(made)
+    made.resize(420, 800)
+    made.show()
+    return made
+
+
+def editor(panel: QWidget, name: str = "report_text") -> QPlainTextEdit:
+    found = panel.findChild(QPlainTextEdit, name)
+    assert found is not None
+    return found
+
+
+def press(panel: QWidget, name: str) -> None:
+    found = panel.findChild(QPushButton, name)
+    assert found is not None
+    assert found.isEnabled()
+    found.click()
+
+
+def test_the_proposal_is_editable_sentence_by_sentence(panel: ReportPanel, qtbot: QtBot) -> None:
+    panel.set_report(ReportState(CONTENT))
+    assert "Finding above threshold 0.43 in the right maxillary sinus." in editor(panel).toPlainText()
+    with qtbot.waitSignal(panel.text_requested) as asked:
+        editor(panel).setPlainText("My own words.")
+    assert asked.args == ["My own words."]
+
+
+def test_being_shown_a_text_asks_for_nothing(panel: ReportPanel, qtbot: QtBot) -> None:
+    with qtbot.assertNotEmitted(panel.text_requested):
+        panel.set_report(ReportState(CONTENT, "Changed elsewhere."))
+    assert editor(panel).toPlainText() == "Changed elsewhere."
+
+
+def test_a_signed_text_cannot_be_changed_only_amended(panel: ReportPanel, qtbot: QtBot) -> None:
+    panel.set_report(SIGNED)
+    assert editor(panel).isReadOnly()
+    sign = panel.findChild(QPushButton, "report_sign")
+    assert sign is not None
+    assert not sign.isVisible()
+    editor(panel, "addendum_text").setPlainText("Left side too.")
+    with qtbot.waitSignal(panel.addendum_requested) as asked:
+        press(panel, "addendum_add")
+    assert asked.args == ["Left side too."]
+    assert editor(panel).toPlainText() == "Right antrum: level."
+
+
+def test_signing_needs_a_name(panel: ReportPanel, qtbot: QtBot) -> None:
+    panel.set_report(ReportState(CONTENT))
+    sign = panel.findChild(QPushButton, "report_sign")
+    name = panel.findChild(QLineEdit, "report_reader")
+    assert sign is not None
+    assert name is not None
+    assert not sign.isEnabled()
+    name.setText("Dr. Lee")
+    with qtbot.waitSignal(panel.sign_requested) as asked:
+        sign.click()
+    assert asked.args == ["Dr. Lee"]
+
+
+def test_what_is_copied_carries_signature_addenda_and_limits(panel: ReportPanel, qtbot: QtBot) -> None:
+    state = ReportState(CONTENT, "Text.", Signature("Dr. Lee", "today"), (Addendum("More.", "Dr. Kim", "tomorrow"),))
+    panel.set_report(state)
+    with qtbot.waitSignal(panel.copy_requested) as asked:
+        press(panel, "report_copy")
+    for part in ("Text.", "Addendum (Dr. Kim, tomorrow): More.", "Signed by Dr. Lee", SIMULATED, "Research use only"):
+        assert part in asked.args[0]
+    assert "Not signed." in full_text(ReportState(CONTENT))
+
+
+@pytest.mark.parametrize("kind", ["html", "pdf", "png"])
+def test_exports_are_asked_for(panel: ReportPanel, qtbot: QtBot, kind: str) -> None:
+    panel.set_report(ReportState(CONTENT))
+    with qtbot.waitSignal(panel.export_requested) as asked:
+        press(panel, f"report_{kind}")
+    assert asked.args == [kind]
+
+
+def test_without_a_reading_there_is_no_report(panel: ReportPanel) -> None:
+    panel.set_report(None)
+    label = panel.findChild(QLabel, "report_state")
+    assert label is not None
+    assert label.isVisible()
+    assert not editor(panel).isVisible()

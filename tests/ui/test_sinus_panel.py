@@ -1,0 +1,126 @@
+"""The Sinuses tab: table, Lund-Mackay, what cannot be assessed, masks."""
+
+import pytest
+from panel_factories import ct_series, refused
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QSlider, QWidget
+from pytestqt.qtbot import QtBot
+
+from sinusviewer.domain.anatomy import Side, Structure
+from sinusviewer.ui.panels.mask_controls import MaskStyle
+from sinusviewer.ui.panels.sinus_panel import SinusPanel
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def panel(qtbot: QtBot) -> SinusPanel:
+    made = SinusPanel()
+    qtbot.addWidget(made)
+    made.resize(420, 760)
+    made.show()
+    return made
+
+
+def text(panel: QWidget, name: str) -> str:
+    label = panel.findChild(QLabel, name)
+    assert label is not None, name
+    return label.text()
+
+
+def cell(panel: SinusPanel, row: int, column: int) -> str:
+    item = panel.table.item(row, column)
+    assert item is not None
+    return item.text()
+
+
+def test_the_table_gives_side_volume_share_density_and_score(panel: SinusPanel) -> None:
+    panel.set_series_reading(ct_series(0.5))
+    assert [cell(panel, 0, c) for c in range(5)] == ["R  Maxillary", "10.0", "50", "−230", "1"]
+    assert cell(panel, 1, 0).startswith("L")
+
+
+def test_the_total_is_given_with_both_sides(panel: SinusPanel) -> None:
+    panel.set_series_reading(ct_series())
+    assert text(panel, "lund_mackay_total") == "Lund–Mackay 12 of 24\nright 5, left 7 of 12 each"
+
+
+def test_an_incomplete_sinus_has_dashes_a_reason_and_spoils_the_total(panel: SinusPanel) -> None:
+    panel.set_series_reading(ct_series(incomplete=True))
+    assert [cell(panel, 1, c) for c in range(1, 5)] == ["–"] * 4
+    assert (
+        text(panel, "incomplete_text")
+        == "Left maxillary sinus: cannot be assessed (cut off at the lower edge of the scan)"
+    )
+    assert "no total" in text(panel, "lund_mackay_total")
+
+
+def test_the_change_against_a_prior_is_in_percentage_points(panel: SinusPanel) -> None:
+    panel.set_series_reading(ct_series(0.5), ct_series(0.8), "2025-03-02")
+    assert cell(panel, 0, 5) == "−30"
+    assert "2025-03-02" in text(panel, "prior_text")
+    panel.set_series_reading(ct_series(0.5))
+    assert panel.table.isColumnHidden(5)
+
+
+def test_a_row_by_click_or_enter_asks_for_its_sinus(panel: SinusPanel, qtbot: QtBot) -> None:
+    panel.set_series_reading(ct_series())
+    item = panel.table.item(3, 0)
+    with qtbot.waitSignal(panel.go_to_sinus_requested) as asked:
+        qtbot.mouseClick(
+            panel.table.viewport(), Qt.MouseButton.LeftButton, pos=panel.table.visualItemRect(item).center()
+        )
+    assert asked.args == [Structure.LEFT_ANTERIOR_ETHMOID]
+    with qtbot.waitSignal(panel.go_to_sinus_requested) as asked:
+        qtbot.keyClick(panel.table, Qt.Key.Key_Return)
+    assert asked.args == [Structure.LEFT_ANTERIOR_ETHMOID]
+
+
+def test_the_image_moves_the_row_without_asking_back(panel: SinusPanel, qtbot: QtBot) -> None:
+    panel.set_series_reading(ct_series())
+    with qtbot.assertNotEmitted(panel.go_to_sinus_requested):
+        panel.set_selected(Structure.RIGHT_SPHENOID)
+    assert panel.table.currentRow() == 8
+
+
+def test_the_ostiomeatal_complex_is_proposed_and_can_be_changed(panel: SinusPanel, qtbot: QtBot) -> None:
+    panel.set_series_reading(ct_series())
+    left = panel.findChild(QComboBox, "ostiomeatal_left")
+    right = panel.findChild(QComboBox, "ostiomeatal_right")
+    assert left is not None
+    assert right is not None
+    assert (right.currentText(), left.currentText()) == ("0 · open", "2 · occluded")
+    with qtbot.waitSignal(panel.ostiomeatal_requested) as asked:
+        qtbot.keyClick(right, Qt.Key.Key_Down)
+        right.activated.emit(2)
+    assert asked.args == [Side.RIGHT, 2]
+
+
+def test_a_phantom_cannot_be_assessed(panel: SinusPanel) -> None:
+    panel.set_series_reading(refused("No sinus air found.", "CT"))
+    assert "Cannot be assessed" in text(panel, "sinus_withheld_text")
+    assert not panel.table.isVisible()
+
+
+def test_mask_controls_show_the_style_and_ask_for_another(panel: SinusPanel, qtbot: QtBot) -> None:
+    panel.set_series_reading(ct_series())
+    with qtbot.assertNotEmitted(panel.mask_style_requested):
+        panel.set_mask_style(MaskStyle(True, True, 0.8, frozenset({Structure.NASAL_CAVITY})))
+    slider = panel.findChild(QSlider, "mask_opacity")
+    nasal = panel.findChild(QCheckBox, "mask_nasal_cavity")
+    assert slider is not None
+    assert nasal is not None
+    assert slider.value() == 80
+    assert not nasal.isChecked()
+    with qtbot.waitSignal(panel.mask_style_requested) as asked:
+        slider.setValue(40)
+    assert asked.args == [MaskStyle(True, True, 0.4, frozenset({Structure.NASAL_CAVITY}))]
+
+
+@pytest.mark.parametrize("kind", ["csv", "masks", "pictures"])
+def test_exports_are_asked_for(panel: SinusPanel, qtbot: QtBot, kind: str) -> None:
+    panel.set_series_reading(ct_series())
+    found = panel.findChild(QPushButton, f"export_{kind}")
+    assert found is not None
+    with qtbot.waitSignal(getattr(panel, f"export_{kind}_requested")):
+        found.click()

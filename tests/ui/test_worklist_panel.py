@@ -1,0 +1,92 @@
+"""The worklist: most suspicious first, next and previous, reading in one go."""
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLineEdit, QProgressBar, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from sinusviewer.ui.panels.worklist_panel import Badge, WorklistItem, WorklistPanel
+
+pytestmark = pytest.mark.gui
+ITEMS = (
+    WorklistItem("a", "Ahn", "2026-01-01", 0.2, "no finding above 0.43", Badge.READ),
+    WorklistItem("b", "Bae", "2026-01-02"),
+    WorklistItem("c", "Cho", "2026-01-03", 0.9, "right", Badge.SIGNED),
+    WorklistItem("d", "Do", "2026-01-04", None, "no facial patch", Badge.WITHHELD),
+)
+
+
+@pytest.fixture
+def panel(qtbot: QtBot) -> WorklistPanel:
+    made = WorklistPanel()
+    qtbot.addWidget(made)
+    made.set_items(ITEMS)
+    made.resize(480, 500)
+    made.show()
+    return made
+
+
+def press(panel: QWidget, name: str) -> None:
+    found = panel.findChild(QPushButton, name)
+    assert found is not None
+    found.click()
+
+
+def test_the_most_suspicious_film_stands_first_and_unread_ones_last(panel: WorklistPanel) -> None:
+    assert panel.keys_in_order()[:2] == ("c", "a")
+
+
+def test_next_and_previous_follow_the_order_on_screen(panel: WorklistPanel, qtbot: QtBot) -> None:
+    panel.open_requested.connect(panel.set_current)
+    panel.set_current("c")
+    with qtbot.waitSignal(panel.open_requested) as asked:
+        press(panel, "worklist_next")
+    assert asked.args == ["a"]
+    with qtbot.waitSignal(panel.open_requested) as asked:
+        press(panel, "worklist_previous")
+    assert asked.args == ["c"]
+
+
+def test_enter_opens_the_selected_film(panel: WorklistPanel, qtbot: QtBot) -> None:
+    panel.set_current("a")
+    with qtbot.waitSignal(panel.open_requested) as asked:
+        qtbot.keyClick(panel.table, Qt.Key.Key_Return)
+    assert asked.args == ["a"]
+
+
+def test_reading_in_one_go_asks_only_for_what_is_new(panel: WorklistPanel, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(panel.read_requested) as asked:
+        press(panel, "worklist_read")
+    assert asked.args == [("b",)]
+
+
+def test_a_new_score_keeps_the_selection(panel: WorklistPanel) -> None:
+    panel.set_current("a")
+    panel.set_items((ITEMS[0], WorklistItem("b", "Bae", "2026-01-02", 0.95, "right", Badge.READ), *ITEMS[2:]))
+    assert panel.keys_in_order()[0] == "b"
+    assert panel.keys_in_order()[panel.table.currentIndex().row()] == "a"
+
+
+def test_progress_shows_and_can_be_cancelled(panel: WorklistPanel, qtbot: QtBot) -> None:
+    bar = panel.findChild(QProgressBar, "worklist_progress")
+    assert bar is not None
+    assert not bar.isVisible()
+    panel.set_progress(63, 200, 12)
+    assert bar.isVisible()
+    assert bar.format() == "63 of 200, 12 s left"
+    with qtbot.waitSignal(panel.cancel_requested):
+        press(panel, "worklist_cancel")
+
+
+def test_a_search_narrows_the_rows(panel: WorklistPanel) -> None:
+    search = panel.findChild(QLineEdit, "worklist_search")
+    assert search is not None
+    search.setText("cho")
+    assert panel.keys_in_order() == ("c",)
+
+
+def test_two_hundred_films_are_shown_without_delay(panel: WorklistPanel, qtbot: QtBot) -> None:
+    many = tuple(WorklistItem(str(n), f"Patient {n}", score=n / 200) for n in range(200))
+    panel.set_items(many, "150")
+    assert panel.keys_in_order()[0] == "199"
+    assert panel.keys_in_order()[panel.table.currentIndex().row()] == "150"
