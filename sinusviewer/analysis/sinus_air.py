@@ -160,51 +160,53 @@ def _paired_cavities(
     spacing: npt.NDArray[np.float64],
     token: CancelToken,
 ) -> tuple[tuple[AirCavity, ...], npt.NDArray[np.int32]]:
-    nothing = np.zeros(voxels.shape, np.int32)
-    box = ndimage.find_objects(enclosed.astype(np.uint8))
-    if not box:
-        return (), nothing
-    core = np.zeros_like(enclosed)
-    # Pad by one so that a cavity cut by the volume's edge has a wall there.
-    distance = ndimage.distance_transform_edt(np.pad(enclosed[box[0]], 1), sampling=spacing)
-    core[box[0]] = distance[1:-1, 1:-1, 1:-1] > _OPENING_MM
-    token.raise_if_cancelled()
-    labels, count = ndimage.label(core)
-    if count == 0:
-        return (), nothing
-    columns = np.flatnonzero(head.any(axis=(0, 1)))
+    labels = np.zeros(voxels.shape, np.int32)
     rows = np.flatnonzero(head.any(axis=(0, 2)))
+    front = int(rows[0] + rows[-1]) // 2
+    box = ndimage.find_objects(enclosed[:, :front].astype(np.uint8))
+    if not box:
+        return (), labels
+    # A margin of one voxel, so that a cavity has a wall all round; beyond the volume there is one too.
+    part = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in box[0])
+    air = enclosed[part]
+    depth_mm = ndimage.distance_transform_edt(np.pad(air, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
+    token.raise_if_cancelled()
+    cores, count = ndimage.label(depth_mm > _OPENING_MM)
+    if count == 0:
+        return (), labels
+    grown = _regrow(cores, air, spacing)
+    token.raise_if_cancelled()
+    labels[part] = grown
     extents = [np.flatnonzero(plane.any(axis=0)) for plane in head if plane.any()]
-    middle = float(np.median([(e[0] + e[-1]) / 2 for e in extents])) if extents else float(columns.mean())
-    front_half = float(rows[0] + rows[-1]) / 2
-    grown = _regrow(labels, enclosed, spacing)
+    middle = float(np.median([(e[0] + e[-1]) / 2 for e in extents]))
     voxel_ml = float(np.prod(spacing)) / 1000.0
     candidates: dict[Side, list[AirCavity]] = {Side.RIGHT: [], Side.LEFT: []}
-    for number, where in enumerate(ndimage.find_objects(grown), start=1):
-        body = grown[where] == number
+    for number, where in enumerate(ndimage.find_objects(labels), start=1):
+        body = labels[where] == number
         air_ml = float(np.count_nonzero(body)) * voxel_ml
         if air_ml < _MINIMUM_CAVITY_ML:
             continue
         centre = [float(c) + float(w.start) for c, w in zip(ndimage.center_of_mass(body), where, strict=True)]
-        off_mm = (centre[2] - middle) * spacing[2]
+        off_mm = (centre[2] - middle) * float(spacing[2])
         crosses = where[2].start <= middle <= where[2].stop
-        if crosses or not _OFF_MIDLINE_MM[0] <= abs(off_mm) <= _OFF_MIDLINE_MM[1] or centre[1] > front_half:
+        if crosses or not _OFF_MIDLINE_MM[0] <= abs(off_mm) <= _OFF_MIDLINE_MM[1]:
             continue
         inside = all(w.start > 0 and w.stop < n for w, n in zip(where, voxels.shape, strict=True))
         side = Side.LEFT if off_mm > 0 else Side.RIGHT
-        mean_hu = float(voxels[where][body & core[where]].mean()) if (body & core[where]).any() else AIR_HU
-        at_mm = (float(centre[0] * spacing[0]), float(centre[1] * spacing[1]), float(centre[2] * spacing[2]))
+        core = ndimage.binary_erosion(body)
+        mean_hu = float(voxels[where][core if core.any() else body].mean())
+        at_mm = (centre[0] * float(spacing[0]), centre[1] * float(spacing[1]), centre[2] * float(spacing[2]))
         candidates[side].append(AirCavity(side, air_ml, mean_hu, at_mm, inside, number))
-    return _best_pair(candidates), grown
+    return _best_pair(candidates), labels
 
 
 def _regrow(
-    labels: npt.NDArray[np.signedinteger], enclosed: npt.NDArray[np.bool_], spacing: npt.NDArray[np.float64]
+    cores: npt.NDArray[np.signedinteger], air: npt.NDArray[np.bool_], spacing: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.int32]:
     """Give the air near a core back to it: the opening took off the outermost 2 mm."""
-    distance, nearest = ndimage.distance_transform_edt(labels == 0, sampling=spacing, return_indices=True)
-    grown = labels[tuple(nearest)]
-    grown[~enclosed | (distance > _REGROW_MM)] = 0
+    distance, nearest = ndimage.distance_transform_edt(cores == 0, sampling=spacing, return_indices=True)
+    grown = cores[tuple(nearest)]
+    grown[~air | (distance > _REGROW_MM)] = 0
     return np.asarray(grown, dtype=np.int32)
 
 

@@ -1,15 +1,17 @@
 """Overlay pictures for reports: boxes in the paper's colours, masks per sinus, side letters, and the research line."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
 
 from sinusviewer.domain.anatomy import ImageSide, Side, Structure
-from sinusviewer.domain.geometry import canonical_axes, reoriented_affine
-from sinusviewer.domain.image import BONE, Radiograph, Volume, Window
+from sinusviewer.domain.image import BONE, Radiograph, Volume
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
+from sinusviewer.imaging import resample, windowing
 from sinusviewer.report.content import Picture
 from sinusviewer.report.wording import RESEARCH_LINE
 
@@ -20,6 +22,7 @@ _PATCH_GREEN = (120, 220, 140)
 _TEXT = (235, 235, 235)
 _LONGEST_SIDE = 1000
 _BAND = 26
+_MARGIN_MM = 35.0
 
 SIDE_COLOURS = {
     Side.RIGHT: RIGHT_RED,
@@ -53,7 +56,7 @@ def key_pictures(image: Radiograph | Volume, reading: SeriesReading, stem: str) 
 
 def film_picture(film: Radiograph, reading: SeriesReading, name: str) -> Picture:
     """The film as it hangs (patient's right on the left, where that is known), with patch, boxes and scores."""
-    grey = _grey(film)
+    grey = windowing.to_display_uint8(film)
     mirrored, upside_down = film.patient_right_is_image_left is False, film.upside_down
     grey = grey[:, ::-1] if mirrored else grey
     grey = grey[::-1] if upside_down else grey
@@ -92,51 +95,46 @@ def film_picture(film: Radiograph, reading: SeriesReading, name: str) -> Picture
 
 def ct_pictures(volume: Volume, reading: SeriesReading, stem: str) -> tuple[Picture, ...]:
     """A coronal and an axial slice through the largest part of the masks, bone window, radiological hanging."""
-    permutation, flips = canonical_axes(volume.affine)
-    turn = tuple(slice(None, None, -1) if flip else slice(None) for flip in flips)
-    voxels = volume.voxels.transpose(permutation)[turn]
-    affine = reoriented_affine(volume.affine, volume.voxels.shape, permutation, flips)
-    spacing = [float(np.linalg.norm(affine[:3, 2 - axis])) for axis in range(3)]
+    canonical = resample.canonical(volume)
     labels = None
     if reading.segmentation is not None:
-        labels = reading.segmentation.labels.transpose(permutation)[turn]
+        labels = resample.reorient_array(reading.segmentation.labels, reading.segmentation.affine)
+    box = _region_shown(canonical, labels)
+    masks = replace(canonical, voxels=np.zeros((1, 1, 1), np.int16) if labels is None else labels.astype(np.int16))
     result = []
-    for plane, axis, across in (("coronal", 1, (0, 2)), ("axial", 0, (1, 2))):
-        index = voxels.shape[axis] // 2 if labels is None or not labels.any() else _fullest(labels, axis)
-        cut = (slice(None), index) if axis == 1 else (index,)
-        hu, mask = voxels[cut], None if labels is None else labels[cut]
-        if plane == "coronal":  # head up: rows run from the head down
-            hu, mask = hu[::-1], None if mask is None else mask[::-1]
-        picture = _ct_picture(hu, mask, (spacing[across[0]], spacing[across[1]]), volume.oriented, BONE)
-        at_mm = float(affine[1, 3] if axis == 1 else affine[2, 3]) + index * (spacing[axis])
-        caption = f"{plane.capitalize()} slice at {at_mm:.0f} mm, bone window; patient's right on the left."
-        if not volume.oriented:
-            caption = f"{plane.capitalize()} slice at {at_mm:.0f} mm, bone window; side unverified."
-        result.append(_finish(picture, f"{stem}_{plane}.png", caption, ""))
+    for plane, axis in ((resample.Plane.CORONAL, 1), (resample.Plane.AXIAL, 0)):
+        index = canonical.voxels.shape[axis] // 2 if labels is None or not labels.any() else _fullest(labels, axis)
+        hu = resample.plane_slice(canonical, plane, index)
+        mask = None if labels is None else resample.plane_slice(masks, plane, index).astype(np.uint8)
+        across = [a for a in range(3) if a != axis]
+        rows, columns = box[across[0]], box[across[1]]
+        if plane is resample.Plane.CORONAL:  # its rows run from the head down
+            rows = slice(hu.shape[0] - rows.stop, hu.shape[0] - rows.start)
+        spacing = resample.plane_spacing(canonical, plane)
+        picture = _ct_picture(
+            hu[rows, columns], None if mask is None else mask[rows, columns], spacing, volume.oriented
+        )
+        at_mm = float(canonical.affine[2 - axis, 3] + canonical.affine[2 - axis, 2 - axis] * index)
+        side = "patient's right on the left" if volume.oriented else "side unverified"
+        where = f"{'z' if axis == 0 else 'y'} = {at_mm:.0f} mm"
+        name = plane.name.lower()
+        caption = f"{name.capitalize()} slice, {where}; bone window; {side}."
+        if reading.segmentation_model is None and labels is not None:
+            caption += " Outlined: air taken for the maxillary sinuses by rule."
+        result.append(_finish(picture, f"{stem}_{name}.png", caption, ""))
     return tuple(result)
 
 
-def window_to_uint8(hu: npt.NDArray[np.int16], window: Window) -> npt.NDArray[np.uint8]:
-    """HU through a linear window to 0-255."""
-    low = window.center - window.width / 2
-    grey: npt.NDArray[np.uint8] = np.clip((hu.astype(np.float32) - low) * (255.0 / window.width), 0, 255).astype(
-        np.uint8
-    )
-    return grey
-
-
-def _grey(film: Radiograph) -> npt.NDArray[np.uint8]:
-    """The film between the 1st and 99th percentile of its unpadded pixels, bright bone."""
-    values = film.pixels.astype(np.float32)
-    inside = values if film.padding is None else values[~film.padding]
-    low, high = (float(v) for v in np.percentile(inside, (1, 99))) if inside.size else (0.0, 1.0)
-    unit = np.clip((values - low) / max(high - low, 1e-6), 0, 1)
-    if film.inverted:
-        unit = 1 - unit
-    if film.padding is not None:
-        unit[film.padding] = 0
-    grey: npt.NDArray[np.uint8] = (255 * unit).astype(np.uint8)
-    return grey
+def _region_shown(volume: Volume, labels: npt.NDArray[np.uint8] | None) -> tuple[slice, slice, slice]:
+    """The sinuses with a generous margin, or all of the volume where none were found."""
+    found = ndimage.find_objects((labels > 0).astype(np.uint8)) if labels is not None else []
+    if not found:
+        z, y, x = (slice(0, n) for n in volume.voxels.shape)
+        return z, y, x
+    margin = [round(_MARGIN_MM / s) for s in volume.spacing]
+    z, y, x = (slice(max(w.start - m, 0), min(w.stop + m, n))
+               for w, m, n in zip(found[0], margin, volume.voxels.shape, strict=True))  # fmt: skip
+    return z, y, x
 
 
 def _ct_picture(
@@ -144,14 +142,15 @@ def _ct_picture(
     mask: npt.NDArray[np.uint8] | None,
     spacing: tuple[float, float],
     oriented: bool,
-    window: Window,
 ) -> Image.Image:
-    rgb = np.repeat(window_to_uint8(hu, window)[..., None], 3, axis=2).astype(np.float32)
+    rgb = np.repeat(windowing.to_display_uint8(hu, BONE)[..., None], 3, axis=2).astype(np.float32)
     if mask is not None:
-        for code, colour in STRUCTURE_COLOURS.items():
+        for code, own_colour in STRUCTURE_COLOURS.items():
             inside = mask == code
             if inside.any():
-                rgb[inside] = 0.65 * rgb[inside] + 0.35 * np.asarray(colour, np.float32)
+                # Red and blue mean right and left: where the side is not known they must not be used.
+                colour = own_colour if oriented else UNVERIFIED_YELLOW
+                rgb[inside] = 0.8 * rgb[inside] + 0.2 * np.asarray(colour, np.float32)
                 edge = inside & ~_eroded(inside)
                 rgb[edge] = colour
     height_mm, width_mm = hu.shape[0] * spacing[0], hu.shape[1] * spacing[1]

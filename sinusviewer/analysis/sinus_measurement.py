@@ -1,0 +1,186 @@
+"""Per sinus: volume, opacified share, mean HU, Lund-Mackay, and whether all of it is on the CT. Masks in, numbers out.
+
+The scores follow the masks: when a reader edits a mask, these functions are called again.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from sinusviewer.analysis.sinus_air import AIR_HU, side_name
+from sinusviewer.domain.anatomy import SINUS_CODES, AnySide, ImageSide, Side, Sinus, Structure
+from sinusviewer.domain.finding import Segmentation
+from sinusviewer.domain.image import Volume
+from sinusviewer.domain.reading import LundMackay, SinusMeasurement
+
+CLEAR_BELOW = 0.05
+"""Opacified share below which a sinus scores 0: less is partial volume and a thin lining."""
+TOTAL_FROM = 0.95
+"""Opacified share from which a sinus scores 2."""
+_SEED_DEPTH_MM = 1.3
+_LINING_MM = 1.7
+_SMALLEST_SINUS_ML = 0.05
+_EDGE_SLICES = 1
+
+_SIDE_OF_CODE = {code: side for (_, side), code in SINUS_CODES.items()}
+
+
+def opacified_voxels(
+    hu: npt.NDArray[np.int16], labels: npt.NDArray[np.uint8], spacing: tuple[float, float, float]
+) -> npt.NDArray[np.bool_]:
+    """Voxels of sinuses that hold no air, without the shell of mixed voxels that every wall has.
+
+    A voxel counts where it is denser than air and lies near one that is so and is deeper than 1.3 mm within its sinus:
+    partial volume at a wall reaches about one voxel, swollen mucosa reaches deeper.
+    """
+    sinus = (labels > 0) & (labels < Structure.NASAL_CAVITY)
+    result = np.zeros(labels.shape, bool)
+    where = ndimage.find_objects(sinus.astype(np.uint8))
+    if not where:
+        return result
+    part = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in where[0])
+    inside, dense = sinus[part], sinus[part] & (hu[part] > AIR_HU)
+    depth = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
+    seeds = dense & (depth > _SEED_DEPTH_MM)
+    if not seeds.any():
+        return result
+    near = ndimage.distance_transform_edt(~seeds, sampling=spacing) <= _LINING_MM
+    result[part] = dense & near
+    return result
+
+
+def lund_mackay_of(opacified_fraction: float) -> int:
+    """0 clear, 1 partly, 2 wholly opacified (Lund and Mackay 1993)."""
+    if opacified_fraction < CLEAR_BELOW:
+        return 0
+    return 2 if opacified_fraction >= TOTAL_FROM else 1
+
+
+def measure_sinuses(volume: Volume, segmentation: Segmentation, withheld: str = "") -> tuple[SinusMeasurement, ...]:
+    """All ten sinuses, right before left.
+
+    Parameters
+    ----------
+    withheld
+        Why volumes must not be given (faulty geometry); then every sinus says so instead of a number.
+    """
+    opacified = segmentation.opacified
+    if opacified is None:
+        opacified = opacified_voxels(volume.voxels, segmentation.labels, volume.spacing)
+    boxes = ndimage.find_objects(segmentation.labels.astype(np.int32), max_label=int(Structure.NASAL_CAVITY))
+    return tuple(
+        _measure_one(volume, segmentation.labels, opacified, boxes[int(code) - 1], sinus, side, withheld)
+        for (sinus, side), code in SINUS_CODES.items()
+    )
+
+
+def _measure_one(
+    volume: Volume,
+    labels: npt.NDArray[np.uint8],
+    opacified: npt.NDArray[np.bool_],
+    where: tuple[slice, ...] | None,
+    sinus: Sinus,
+    side: Side,
+    withheld: str,
+) -> SinusMeasurement:
+    named = side_name(side, oriented=volume.oriented)
+    words = f"{named.value} {sinus.value.replace('_', ' ')}"
+    if where is None:
+        missing = f"{words} not found: absent, not covered, or not recognised"
+        return SinusMeasurement(sinus, named, None, None, None, None, False, missing)
+    part = labels[where] == SINUS_CODES[sinus, side]
+    if volume.padding_hu is not None:
+        part &= volume.voxels[where] != volume.padding_hu
+    count = int(np.count_nonzero(part))
+    volume_ml = count * volume.voxel_ml
+    if volume_ml < _SMALLEST_SINUS_ML:
+        return SinusMeasurement(sinus, named, None, None, None, None, False, f"{words} too small to be measured")
+    complete = not touches_edge(volume, labels, where, int(SINUS_CODES[sinus, side]))
+    reason = "" if complete else f"{words} incomplete: it reaches the edge of the CT"
+    if withheld:
+        return SinusMeasurement(sinus, named, None, None, None, None, complete, f"{words}: {withheld}")
+    fraction = float(np.count_nonzero(part & opacified[where])) / count
+    mean_hu = float(volume.voxels[where][part].mean())
+    score = lund_mackay_of(fraction) if complete else None
+    return SinusMeasurement(
+        sinus, named, round(volume_ml, 3), round(fraction, 4), round(mean_hu, 1), score, complete, reason
+    )
+
+
+def touches_edge(volume: Volume, labels: npt.NDArray[np.uint8], where: tuple[slice, ...], code: int) -> bool:
+    """Whether a structure reaches the first or last slice, row or column, or padding beside it."""
+    if any(w.start < _EDGE_SLICES or w.stop > n - _EDGE_SLICES for w, n in zip(where, labels.shape, strict=True)):
+        return True
+    if volume.padding_hu is None:
+        return False
+    around = tuple(slice(max(w.start - 1, 0), w.stop + 1) for w in where)
+    padded = volume.voxels[around] == volume.padding_hu
+    if not padded.any():
+        return False
+    touching = ndimage.binary_dilation(padded) & (labels[around] == code)
+    return int(np.count_nonzero(touching)) > 20
+
+
+def lund_mackay_total(
+    sinuses: tuple[SinusMeasurement, ...], ostiomeatal: Mapping[AnySide, int | None]
+) -> LundMackay | None:
+    """Totals per side; None for a side where a sinus has no score. Nothing at all where sides are unverified."""
+    if not sinuses or any(isinstance(s.side, ImageSide) for s in sinuses):
+        return None
+    totals: dict[Side, int | None] = {}
+    for side in Side:
+        scores = [s.lund_mackay for s in sinuses if s.side is side]
+        omc = ostiomeatal.get(side)
+        known = [score for score in scores if score is not None]
+        totals[side] = sum(known) + omc if len(known) == len(Sinus) and omc is not None else None
+    return LundMackay(totals[Side.RIGHT], totals[Side.LEFT], ostiomeatal.get(Side.RIGHT), ostiomeatal.get(Side.LEFT))
+
+
+def propose_ostiomeatal(
+    volume: Volume, segmentation: Segmentation, sinuses: tuple[SinusMeasurement, ...]
+) -> dict[AnySide, int | None]:
+    """A proposal for each ostiomeatal complex: 2 (occluded) or 0 (open), None where it cannot be said.
+
+    It lies between the maxillary sinus, the anterior ethmoid and the nasal cavity. Where voxels within 4 mm of all three
+    hold no air worth the name, or both sinuses that drain through it are diseased, it is proposed as occluded. A reader
+    decides.
+    """
+    result: dict[AnySide, int | None] = {}
+    by_place = {(s.sinus, s.side): s for s in sinuses}
+    for side in Side:
+        named = side_name(side, oriented=volume.oriented)
+        upstream = [by_place.get((sinus, named)) for sinus in (Sinus.MAXILLARY, Sinus.ANTERIOR_ETHMOID)]
+        fractions = [s.opacified_fraction for s in upstream if s is not None and s.opacified_fraction is not None]
+        if len(fractions) < 2:
+            result[named] = None
+            continue
+        air = _air_share_at_complex(volume, segmentation.labels, side)
+        if all(f >= 0.5 for f in fractions):
+            result[named] = 2
+        elif all(f < CLEAR_BELOW for f in fractions):
+            result[named] = 0
+        else:
+            result[named] = 2 if air is not None and air < 0.1 else 0
+    return result
+
+
+def _air_share_at_complex(volume: Volume, labels: npt.NDArray[np.uint8], side: Side) -> float | None:
+    codes = (SINUS_CODES[Sinus.MAXILLARY, side], SINUS_CODES[Sinus.ANTERIOR_ETHMOID, side], Structure.NASAL_CAVITY)
+    boxes = ndimage.find_objects(labels.astype(np.int32), max_label=int(Structure.NASAL_CAVITY))
+    found = [boxes[int(code) - 1] for code in codes]
+    if any(box is None for box in found):
+        return None
+    ethmoid = found[1]
+    margin = [int(np.ceil(6.0 / s)) for s in volume.spacing]
+    part = tuple(slice(max(w.start - m, 0), w.stop + m) for w, m in zip(ethmoid, margin, strict=True))
+    near = np.ones(labels[part].shape, bool)
+    for code in codes:
+        present = labels[part] == code
+        if not present.any():
+            return None
+        near &= ndimage.distance_transform_edt(~present, sampling=volume.spacing) <= 4.0
+    if np.count_nonzero(near) < 10:
+        return None
+    return float(np.mean(volume.voxels[part][near] < AIR_HU))
