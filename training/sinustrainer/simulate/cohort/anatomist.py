@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,8 @@ from sinusviewer.errors import InputError
 class Anatomist(Protocol):
     """Draws heads and paints disease."""
 
-    def draw_head(self, rng: np.random.Generator, age: float, sex: str) -> Head:
-        """A healthy head of that age and sex ("F", "M")."""
+    def draw_head(self, rng: np.random.Generator, age: float, sex: str, split: str) -> Head:
+        """A healthy head of that age and sex ("F", "M"), from the anatomy that a split may use."""
         ...
 
     def paint(
@@ -34,16 +34,19 @@ class Anatomist(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SimulatedAnatomy:
-    """Real templates and the parametric head, in the recipe's shares."""
+    """Real templates by name, shared out over the splits, and the parametric head."""
 
-    templates: tuple[Any, ...]
-    parametric_share: float
+    templates: dict[str, Head]
+    section: AnatomySection
 
-    def draw_head(self, rng: np.random.Generator, age: float, sex: str) -> Head:
-        from sinustrainer.simulate import anatomy
+    def draw_head(self, rng: np.random.Generator, age: float, sex: str, split: str) -> Head:
+        from sinustrainer.simulate.anatomy.draw import draw_head
+        from sinustrainer.simulate.anatomy.parametric import draw_parametric_head
 
-        sources = self.templates if self.templates and rng.random() >= self.parametric_share else ()
-        return anatomy.draw_head(rng, sources, age, sex)
+        sources = self._sources(split)
+        if not sources or rng.random() < self.section.parametric_share:
+            return draw_parametric_head(rng, age, sex)
+        return draw_head(rng, sources, age, sex)
 
     def paint(
         self,
@@ -54,27 +57,41 @@ class SimulatedAnatomy:
     ) -> tuple[LocalDisease, ...]:
         return paint_each(head, diseases, [float(g) for g in gravity_lps], rng)
 
+    def _sources(self, split: str) -> tuple[Head, ...]:
+        reserved = {name: kept for kept, names in self.section.held_out.items() for name in names}
+        if split in self.section.held_out:
+            return tuple(self.templates[name] for name in self.section.held_out[split])
+        return tuple(head for name, head in self.templates.items() if name not in reserved)
+
 
 def load_anatomist(section: AnatomySection, recipe_folder: Path, templates_folder: Path | None) -> SimulatedAnatomy:
-    """Read the templates a recipe names.
-
-    Parameters
-    ----------
-    templates_folder
-        Where relative template paths start; the recipe's own folder if None.
+    """Read the templates a recipe names, or all that lie in ``templates_folder`` (``*/head.nii.gz``) if it names none.
 
     Raises
     ------
     InputError
-        Where a template is missing, or shares ask for templates and none is named.
+        Where a template is missing.
     """
-    from sinustrainer.simulate import anatomy
+    from sinustrainer.simulate.anatomy.templates import load_template
 
+    return SimulatedAnatomy(
+        {name: load_template(path) for name, path in template_paths(section, recipe_folder, templates_folder).items()},
+        section,
+    )
+
+
+def template_paths(section: AnatomySection, recipe_folder: Path, templates_folder: Path | None) -> dict[str, Path]:
+    """Name to folder of every template a recipe uses; an InputError in one line where one is missing."""
     base = templates_folder or recipe_folder
-    loaded = []
-    for name in section.templates:
+    if templates_folder is not None and not templates_folder.is_dir():
+        raise InputError(f"There is no folder {templates_folder} of templates.")
+    names = [*section.templates, *(name for kept in section.held_out.values() for name in kept)]
+    if not section.templates and templates_folder is not None:
+        names += sorted(file.parent.name for file in templates_folder.glob("*/head.nii.gz"))
+    paths = {}
+    for name in names:
         path = base / name
         if not path.exists():
-            raise InputError(f"There is no template {path}.", "Give the folder that holds it with --templates.")
-        loaded.append(anatomy.load_template(path))
-    return SimulatedAnatomy(tuple(loaded), section.parametric_share if loaded else 1.0)
+            raise InputError(f"There is no template {path}.", "Name the folder that holds it with --templates.")
+        paths[name] = path
+    return paths

@@ -38,10 +38,21 @@ class Spread(_Part):
 
 
 class AnatomySection(_Part):
-    """Where heads come from: shares of real templates (files) and of the parametric head."""
+    """Where heads come from.
+
+    Attributes
+    ----------
+    templates
+        Folders of real heads, relative to ``--templates`` or the recipe; those of ``--templates`` all, if none is named.
+    parametric_share
+        Share of patients on the parametric head, of those that may have a template; without templates, all.
+    held_out
+        Split to the templates that only that split uses, so that it is judged on anatomy never trained on.
+    """
 
     templates: tuple[str, ...] = ()
-    parametric_share: Share = 1.0
+    parametric_share: Share = 0.3
+    held_out: dict[Literal["train", "internal", "external_1", "external_2", "external_3", "test"], tuple[str, ...]] = {}
 
 
 class WatersGroup(_Part):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sinustrainer.simulate.cohort import store
-from sinustrainer.simulate.cohort.anatomist import Anatomist, load_anatomist
+from sinustrainer.simulate.cohort.anatomist import Anatomist, load_anatomist, template_paths
 from sinustrainer.simulate.cohort.coco import coco
 from sinustrainer.simulate.cohort.recipe import Recipe
 from sinustrainer.simulate.cohort.waters_case import make_waters_case
@@ -60,6 +60,8 @@ def simulate(
     InputError, StorageError, CancelledError
         Finished cases stay; the same order goes on where this one stopped.
     """
+    if anatomist_factory is None:  # a missing template is better found before the workers start
+        template_paths(order.recipe.anatomy, order.recipe_folder, order.templates)
     plan = plan_waters(order.recipe, order.seed, order.patients)
     recipe_data = {**order.recipe.model_dump(mode="json"), "seed": order.seed, "patients": len(plan)}
     factory = anatomist_factory or _Factory(order)

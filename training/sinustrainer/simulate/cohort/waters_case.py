@@ -28,7 +28,7 @@ IMAGE, PROJECTIONS = "waters.dcm", "projections.npz"
 def make_waters_case(case: WatersCase, section: FilmSection, anatomist: Anatomist, folder: Path) -> dict[str, Any]:
     """Write a case's files into ``folder``; return its manifest entry, file names relative to that folder."""
     rng = np.random.default_rng(case.seed)
-    head = anatomist.draw_head(rng, case.age, case.sex)
+    head = anatomist.draw_head(rng, case.age, case.sex, case.split)
     positioning = Positioning(
         orbitomeatal_deg=case.orbitomeatal_deg if section.view == "waters" else case.orbitomeatal_deg + 38,
         yaw_deg=case.yaw_deg,
@@ -137,7 +137,7 @@ def _settings(
             kvp=case.kvp, mas=case.mas, exposure_ms=case.exposure_ms,
             scatter_to_primary=float(rng.uniform(0.12, 0.32)),
             photons=physics.absorbed_quanta(case.kvp, case.mas, case.source_detector_mm),
-            electronic=float(rng.uniform(1e-4, 3e-4)), blur_mm=float(rng.uniform(0.08, 0.16)),
+            electronic=float(rng.uniform(5e-6, 3e-5)), blur_mm=float(rng.uniform(0.08, 0.16)),
         ),
         look=draw_look(vendor, rng),
         clutter=clutter,

@@ -212,7 +212,7 @@ def draw_settings(
         photons=physics.absorbed_quanta(
             kvp, float(rng.uniform(10, 24) if not strong else rng.uniform(1.5, 24)), float(rng.uniform(1040, 1500))
         ),
-        electronic=float(rng.uniform(1e-4, 4e-4)),
+        electronic=float(rng.uniform(5e-6, 3e-5) if not strong else 10 ** rng.uniform(-5.3, -3.8)),
         blur_mm=float(rng.uniform(0.1, 0.25) if not strong else rng.uniform(0.1, 0.9)),
     )
     x0, y0, x1, y1 = projections.face_box

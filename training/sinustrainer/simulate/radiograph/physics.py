@@ -137,7 +137,7 @@ class Exposure:
     filter_mm_al: float = 2.8
     scatter_to_primary: float = 0.25
     photons: float = 250.0
-    electronic: float = 2e-4
+    electronic: float = 1e-5
     blur_mm: float = 0.15
 
 
@@ -208,3 +208,13 @@ def expose(path: Image, exposure: Exposure, pixel_mm: float, rng: np.random.Gene
         signal = ndimage.gaussian_filter(signal, sigma, mode="nearest", truncate=2.5).astype(np.float32)
     result: Image = np.maximum(signal, np.float32(1e-5))
     return result
+
+
+@lru_cache(maxsize=64)
+def bone_contrast(kvp: float) -> float:
+    """CT number of cortical bone over that of the same mass of water, behind 18 cm of tissue."""
+    energy, fluence = spectrum(kvp, 6.0)
+    weight = fluence * energy * np.exp(-attenuation(_TISSUE, energy) * 18)
+    water = float((weight * attenuation({"H": 0.1119, "O": 0.8881}, energy)).sum())
+    bone = float((weight * attenuation(_CORTICAL, energy)).sum()) * 1.92
+    return bone / water - 1
