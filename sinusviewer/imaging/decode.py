@@ -12,24 +12,19 @@ from typing import Any, BinaryIO
 import imagecodecs
 import numpy as np
 import numpy.typing as npt
-from pydicom import dcmread
-from pydicom.pixels.processing import apply_color_lut
-from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID
 
 from sinusviewer.errors import DicomReadError
 from sinusviewer.imaging.elements import DEFLATED, inflate
 from sinusviewer.imaging.encapsulated import Fragments, locate_frames, stream_size
 from sinusviewer.imaging.headers import Header
 from sinusviewer.imaging.pixel_layout import is_native, native_frame_bits
-from sinusviewer.imaging.quiet import PYDICOM_ERRORS, quiet_dicom
+from sinusviewer.imaging.plugins import RLE, plugin_frame
 
 Array = npt.NDArray[Any]
 
-RLE = "1.2.840.10008.1.2.5"
 _JPEG_8 = ("1.2.840.10008.1.2.4.50",)
 _JPEG_12 = ("1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55")
-_JPEG_LOSSLESS = ("1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")
+JPEG_LOSSLESS = ("1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")
 _JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
 _JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
 _HTJ2K = ("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203")
@@ -44,7 +39,7 @@ def _jpeg(stream: bytes) -> Array:
     return np.asarray(imagecodecs.jpeg8_decode(stream))
 
 
-def _lossless(stream: bytes) -> Array:
+def decode_lossless_jpeg(stream: bytes) -> Array:
     try:
         return np.asarray(imagecodecs.ljpeg_decode(stream))
     except _CODEC_ERRORS:
@@ -61,7 +56,7 @@ def _jpeg_2000(stream: bytes) -> Array:
 
 _FAST: dict[str, Callable[[bytes], Array]] = {
     **dict.fromkeys(_JPEG_8 + _JPEG_12, _jpeg),
-    **dict.fromkeys(_JPEG_LOSSLESS, _lossless),
+    **dict.fromkeys(JPEG_LOSSLESS, decode_lossless_jpeg),
     **dict.fromkeys(_JPEG_LS, _jpeg_ls),
     **dict.fromkeys(_JPEG_2000 + _HTJ2K, _jpeg_2000),
 }
@@ -126,6 +121,23 @@ class FrameReader:
         stream = self._fragments.read(self._file, index)
         return put_bits_right(self._decoded(stream, index), header)
 
+    def read_lossless_color(self, index: int) -> Array:
+        """Samples ``[y, x, 3]`` of a lossless JPEG frame.
+
+        Raises
+        ------
+        DicomReadError
+            If it is damaged or not in colour.
+        """
+        if self._fragments is None:
+            raise DicomReadError("The image is not compressed.")
+        stream = self._fragments.read(self._file, index)
+        check_stream(stream, self.header)
+        try:
+            return decode_lossless_jpeg(stream)
+        except _CODEC_ERRORS as error:
+            raise DicomReadError("The image cannot be decoded: its compressed data are damaged.") from error
+
     def read_into(self, index: int, target: npt.NDArray[np.int16]) -> bool:
         """Read a native 16-bit frame straight into a contiguous ``[y, x]`` target; False where it is not stored so."""
         header = self.header
@@ -172,7 +184,7 @@ class FrameReader:
                     return array
         except _CODEC_ERRORS:
             pass  # the plug-ins below read some streams that the fast path does not
-        array = pydicom_frame(header, index)
+        array = plugin_frame(header, index)
         if array.shape != shape:
             raise DicomReadError("The decoded image has another size than the header says.")
         return array
@@ -228,27 +240,3 @@ def put_bits_right(array: Array, header: Header) -> Array:
             signed = np.right_shift(signed, allocated - stored)
         return signed
     return np.asarray(np.right_shift(values, high + 1 - stored) & values.dtype.type((1 << stored) - 1))
-
-
-def pydicom_frame(header: Header, index: int, *, raw: bool = True) -> Array:
-    """One frame through pydicom and its plug-ins: ``[y, x]`` or ``[y, x, 3]``; colour turned to RGB unless ``raw``.
-
-    Raises
-    ------
-    DicomReadError
-        If none of them can decode it.
-    """
-    quiet_dicom()
-    try:
-        with header.path.open("rb") as file:
-            dataset = dcmread(file, force=True)
-            if "TransferSyntaxUID" not in dataset.file_meta:
-                dataset.file_meta.TransferSyntaxUID = UID(header.transfer_syntax_uid)
-            array = pixel_array(dataset, index=index, raw=raw)
-            if not raw and header.photometric == "PALETTE COLOR":
-                array = apply_color_lut(array, dataset)
-            return np.asarray(array)
-    except PYDICOM_ERRORS as error:
-        raise DicomReadError(
-            "The image cannot be decoded: its compressed data are damaged or of an unknown kind."
-        ) from error

@@ -8,7 +8,7 @@ from pydicom.sequence import Sequence
 
 from sinusviewer.errors import DicomReadError
 from sinusviewer.imaging.headers import Tag
-from sinusviewer.imaging.quiet import PYDICOM_ERRORS, quiet_dicom
+from sinusviewer.imaging.quiet import PYDICOM_ERRORS, quiet_readers
 
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 
@@ -26,7 +26,7 @@ def referenced_files(index: Path) -> tuple[tuple[Path, str], ...]:
     DicomReadError
         If the index cannot be read.
     """
-    quiet_dicom()
+    quiet_readers()
     try:
         with index.open("rb") as file:
             dataset = dcmread(file, force=True)

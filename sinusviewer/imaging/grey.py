@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from sinusviewer.domain.image import LookupTable, VoiFunction, Window
 from sinusviewer.errors import DicomReadError
 from sinusviewer.imaging.headers import Header, Tag
-from sinusviewer.imaging.quiet import PYDICOM_ERRORS, quiet_dicom
+from sinusviewer.imaging.quiet import PYDICOM_ERRORS, quiet_readers
 
 _MAX_TABLE = 1 << 16
 
@@ -117,7 +117,7 @@ def nested(header: Header, *tags: Tag) -> Dataset:
     DicomReadError
         If pydicom cannot read the file.
     """
-    quiet_dicom()
+    quiet_readers()
     try:
         with header.path.open("rb") as file:
             dataset = dcmread(file, force=True, stop_before_pixels=True, specific_tags=[int(t) for t in tags])

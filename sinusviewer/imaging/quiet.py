@@ -1,4 +1,4 @@
-"""The one place where pydicom's remarks are silenced, and where it is said what it raises on damaged files.
+"""The one place where pydicom's and Pillow's remarks are silenced, and where it is said what it raises on damaged files.
 
 Every fault that matters to a reader becomes an ``ImageWarning`` or a ``DicomReadError``; the remarks would only reach a
 log, sometimes with a patient's name in them. ``warnings.catch_warnings`` is not safe with threads, so a filter by module
@@ -20,11 +20,11 @@ PYDICOM_ERRORS = (
 )  # fmt: skip
 """What pydicom and its decoders raise on files that break the standard (RecursionError is a RuntimeError)."""
 
-_MODULES = r"(pydicom|pylibjpeg|openjpeg|rle|jpeg_ls|highdicom)(\..*)?"
+_MODULES = r"(pydicom|pylibjpeg|openjpeg|rle|jpeg_ls|highdicom|PIL)(\..*)?"
 
 
-def quiet_dicom() -> None:
-    """Silence pydicom's warnings; cheap, and safe to call from any thread before any use of it."""
+def quiet_readers() -> None:
+    """Silence the readers' warnings; cheap, and safe to call from any thread before any use of it."""
     first = warnings.filters[0] if warnings.filters else None
     if first is None or first[0] != "ignore" or getattr(first[3], "pattern", None) != _MODULES:
         warnings.filterwarnings("ignore", module=_MODULES)

@@ -16,7 +16,8 @@ from sinusviewer.domain.image import (
 )
 from sinusviewer.domain.study import Instance, SeriesKind
 from sinusviewer.errors import DicomReadError, InputError
-from sinusviewer.imaging.decode import LOSSY, FrameReader, pydicom_frame
+from sinusviewer.imaging.color import read_color
+from sinusviewer.imaging.decode import LOSSY, FrameReader
 from sinusviewer.imaging.grey import (
     apply_table,
     modality_lut_of,
@@ -29,6 +30,7 @@ from sinusviewer.imaging.grey import (
 from sinusviewer.imaging.headers import Header, Tag, exposure_of, identity_of, read_header
 from sinusviewer.imaging.orientation import read_patient_orientation
 from sinusviewer.imaging.pixel_layout import why_unreadable
+from sinusviewer.imaging.quiet import quiet_readers
 from sinusviewer.imaging.research import UNORIENTED
 from sinusviewer.imaging.series import DX_FOR_PROCESSING, RADIOGRAPH_CLASSES, kind_of
 
@@ -73,7 +75,7 @@ def load_frames(instance: Instance, identity: Identity | None = None) -> Iterato
                 yield _grey(header, chosen, reader.read(index), index)
     else:
         for index in range(header.frames):
-            yield _color(header, chosen, pydicom_frame(header, index, raw=False), index)
+            yield _color(header, chosen, read_color(header, index), index)
 
 
 def _grey(header: Header, identity: Identity, stored: Array, index: int) -> Radiograph:
@@ -109,27 +111,11 @@ def _grey(header: Header, identity: Identity, stored: Array, index: int) -> Radi
 
 
 def _color(header: Header, identity: Identity, pixels: Array, index: int) -> Radiograph:
-    if pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
-        raise DicomReadError("The colour image has an unknown layout.")
-    colors = pixels[:, :, :3]
-    if colors.dtype != np.uint8:
-        top = float((1 << header.bits_stored) - 1) if header.bits_stored > 8 else 255.0
-        colors = np.clip(colors.astype(np.float64) * (255.0 / max(top, float(colors.max(initial=0)))), 0, 255).astype(
-            np.uint8
-        )
     spacing, kind = _spacing(header)
     return Radiograph(
-        np.ascontiguousarray(colors), identity, _uid(header, index), spacing=spacing, spacing_kind=kind, for_models=False,
+        pixels, identity, _uid(header, index), spacing=spacing, spacing_kind=kind, for_models=False,
         warnings=(ImageWarning("view_only", "A colour image: shown, and never given to a model."), *quality_warnings(header)),
     )  # fmt: skip
-
-
-def _eight_bits(colors: Array, header: Header) -> Array:
-    """Colours scaled to 0-255 from the bits of the palette or of the pixels."""
-    is_palette = header.photometric == "PALETTE COLOR"
-    top = float(np.iinfo(colors.dtype).max if is_palette else (1 << max(header.bits_stored, 8)) - 1)
-    top = max(top, float(colors.max(initial=0)))
-    return np.asarray(colors.astype(np.float64) * (255.0 / top) + 0.5).astype(np.uint8)
 
 
 def _uid(header: Header, index: int) -> str:
@@ -219,6 +205,7 @@ def quality_warnings(header: Header) -> tuple[ImageWarning, ...]:
 
 def _load_picture(instance: Instance, identity: Identity | None) -> Radiograph:
     """PNG, JPEG or TIFF; grey ones may be given to a model for research, with no side proved."""
+    quiet_readers()
     try:
         with instance.path.open("rb") as file, Image.open(file, formats=("PNG", "JPEG", "TIFF")) as image:
             lossy = image.format == "JPEG"

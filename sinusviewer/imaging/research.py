@@ -13,6 +13,7 @@ from sinusviewer.imaging.headers import made_up_uid
 from sinusviewer.imaging.nifti import read_nifti_header
 from sinusviewer.imaging.nrrd import read_nrrd_header
 from sinusviewer.imaging.pixel_layout import MAX_FRAME_PIXELS
+from sinusviewer.imaging.quiet import quiet_readers
 
 
 class ResearchFormat(StrEnum):
@@ -66,6 +67,7 @@ def research_series(path: Path, name: str, kind: ResearchFormat) -> Series:
 
 
 def _picture(path: Path, name: str, kind: ResearchFormat) -> Series:
+    quiet_readers()
     try:
         with path.open("rb") as file, Image.open(file, formats=(kind.value,)) as image:
             columns, rows = image.size
