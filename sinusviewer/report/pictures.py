@@ -77,7 +77,7 @@ def film_picture(film: Radiograph, reading: SeriesReading, name: str) -> Picture
     waters = reading.waters
     if waters is not None:
         draw.rectangle(shown(waters.face_box), outline=_PATCH_GREEN, width=2)
-        for box in waters.boxes:
+        for box in (b for b in waters.boxes if b.score >= waters.threshold):
             place = shown(box.xyxy)
             colour = SIDE_COLOURS[box.side]
             draw.rectangle(place, outline=colour, width=4)

@@ -147,6 +147,8 @@ def _waters(waters: WatersReading) -> Json:
         "boxes": [
             {"xyxy": [_number(v) for v in box.xyxy], "score": _number(box.score), "side": box.side.value}
             for box in waters.boxes
+            # The window keeps the others, so that its slider can lower the threshold; they are no findings.
+            if box.score >= waters.threshold
         ],
         "threshold": _number(waters.threshold),
         "model": _model(waters.model),
