@@ -23,7 +23,20 @@ from sinusviewer.ui.panels.nomogram_words import (
     risk_sentence,
     what_if_sentence,
 )
-from sinusviewer.ui.panels.parts import Facts, Fold, ScrollPanel, ToneLabel, button, describe, research_line, row
+from sinusviewer.ui.panels.parts import (
+    Facts,
+    Fold,
+    ScrollPanel,
+    StillLabels,
+    ToneLabel,
+    button,
+    describe,
+    research_line,
+    row,
+)
+
+_LONGEST_RISK = "Risk of recurrence 00 to 00 %"
+_LONGEST_POINTS = "000 to 000 points; not known: Allergic rhinitis; on both sides of the cut-off 0.000."
 
 
 class NomogramPanel(ScrollPanel):
@@ -80,7 +93,13 @@ class NomogramPanel(ScrollPanel):
         shown = QVBoxLayout(self._shown)
         shown.setContentsMargins(0, 0, 0, 0)
         shown.setSpacing(8)
-        for widget in (self._risk, self._points, self._outside, self._compare, self.view):
+        # Nothing above the drawing may change its height: it would move away under the mouse that drags a marker.
+        for widget in (
+            StillLabels((self._risk, _LONGEST_RISK), (self._points, _LONGEST_POINTS)),
+            self.view,
+            self._compare,
+            self._outside,
+        ):
             shown.addWidget(widget)
         shown.addLayout(row(self._what_if_box, self._linear))
         shown.addWidget(self.inputs)

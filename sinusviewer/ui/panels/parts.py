@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QFontInfo, QShowEvent
+from PySide6.QtGui import QFontInfo, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -175,6 +175,44 @@ class Fold(QWidget):
     def _toggle(self, shown: bool) -> None:
         self._title.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
         self._content.setVisible(shown)
+
+
+class StillLabels(QWidget):
+    """Labels one under the other, without a layout, each with room for a sample of its longest text.
+
+    A wrapped label in a layout lays the whole column out anew whenever its text changes; where text follows a dragged
+    marker that costs more than all the drawing.
+    """
+
+    def __init__(self, *labels: tuple[QLabel, str]) -> None:
+        super().__init__()
+        self._labels = labels
+        for label, _sample in labels:
+            label.setParent(self)
+            label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        self._place()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._place()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._place()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._place()
+
+    def _place(self) -> None:
+        top = 0
+        for label, sample in self._labels:
+            wrapped = int(Qt.TextFlag.TextWordWrap)
+            height = label.fontMetrics().boundingRect(0, 0, max(80, self.width()), 9999, wrapped, sample).height() + 4
+            label.setGeometry(0, top, self.width(), height)
+            top += height
+        if top != self.height() or self.minimumHeight() != top:
+            self.setFixedHeight(top)
 
 
 class ScrollPanel(QWidget):
