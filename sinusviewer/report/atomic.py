@@ -33,7 +33,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    write_bytes(path, content.encode("utf-8"))
+    write_bytes(path, content.encode("utf-8", "replace"))
 
 
 def folder_name(study_instance_uid: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial.transform import Rotation
 
 from sinusviewer.domain.anatomy import Structure
 from sinusviewer.domain.finding import Segmentation
@@ -28,21 +29,34 @@ def nifti_bytes(labels: npt.NDArray[np.uint8], affine: npt.NDArray[np.float64]) 
         raise StorageError(f"A mask of shape {labels.shape} cannot be written as NIfTI.")
     ras = _LPS_TO_RAS @ affine
     spacing = np.linalg.norm(ras[:3, :3], axis=0)
+    handedness, quaternion = _rotation(ras[:3, :3] / spacing)
     z, y, x = labels.shape
     header = bytearray(352)
     struct.pack_into("<i", header, 0, 348)
     struct.pack_into("<8h", header, 40, 3, x, y, z, 1, 1, 1, 1)
     struct.pack_into("<hh", header, 70, _UINT8, 8)
-    struct.pack_into("<8f", header, 76, 1.0, *spacing, 0, 0, 0, 0)
+    struct.pack_into("<8f", header, 76, handedness, *spacing, 0, 0, 0, 0)
     struct.pack_into("<fff", header, 108, 352.0, 1.0, 0.0)
     header[123] = _MILLIMETRES
     header[148:160] = b"SinusViewer\0"
-    struct.pack_into("<hh", header, 252, 0, _ALIGNED)
+    # The affine (sform) is exact; the rotation (qform) helps readers that take no sheared axes.
+    struct.pack_into("<hh", header, 252, _ALIGNED, _ALIGNED)
+    struct.pack_into("<6f", header, 256, *quaternion, *ras[:3, 3])
     for row in range(3):
         struct.pack_into("<4f", header, 280 + 16 * row, *ras[row])
     header[344:348] = b"n+1\0"
     body = bytes(header) + np.ascontiguousarray(labels, np.uint8).tobytes()
     return gzip.compress(body, compresslevel=4, mtime=0)
+
+
+def _rotation(axes: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+    """Handedness (qfac) and quaternion (b, c, d) of the rotation nearest to ``axes`` (NIfTI-1 method 2)."""
+    u, _, v = np.linalg.svd(axes)
+    nearest = u @ v
+    handedness = 1.0 if np.linalg.det(nearest) > 0 else -1.0
+    nearest[:, 2] *= handedness
+    x, y, z, w = Rotation.from_matrix(nearest).as_quat(canonical=True)
+    return handedness, np.array([x, y, z]) if w >= 0 else np.array([-x, -y, -z])
 
 
 def label_names() -> dict[str, str]:
