@@ -10,15 +10,22 @@ from PySide6.QtWidgets import QApplication
 
 from sinusviewer import logs
 from sinusviewer.actions import Actions, Engines
+from sinusviewer.actions.recording import Recorder
+from sinusviewer.actions.reporting import Reporting
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.image import Volume
 from sinusviewer.domain.reading import SeriesReading
 from sinusviewer.domain.study import ScanResult, Series
 from sinusviewer.jobs.runner import CancelToken, JobRunner, Progress
+from sinusviewer.paths import user_data_dir
+from sinusviewer.records.database import Database
+from sinusviewer.records.findings import FindingStore
+from sinusviewer.records.study_index import StudyIndex
 from sinusviewer.session import Image, Session
 from sinusviewer.settings import load_settings, save_settings
 from sinusviewer.ui.bridge import JobBridge
 from sinusviewer.ui.main_window import MainWindow
+from sinusviewer.ui.panel_wiring import PanelWiring
 from sinusviewer.ui.theme import apply_theme
 
 
@@ -58,14 +65,22 @@ class Program:
         self.bridge = JobBridge()
         self.runner = JobRunner(self.bridge.post)
         self.actions = Actions(self.session, self.runner, work or engines())
-        self.bridge.listen(self.actions.handle)
+        self.bridge.listen(self.actions.desk.handle)
+        self.database = Database(user_data_dir() / "records.sqlite")
+        self.index = StudyIndex(self.database)
+        findings = FindingStore(self.database, self.settings.reader or None)
+        self.recorder = Recorder(self.session, findings, self.index)
         self.window = MainWindow(self.session, self.actions, self.settings, save_settings)
+        self.wiring = PanelWiring(self.window, Reporting(self.session, self.actions.desk, findings, self.index))
         self.window.restore_place()
 
     def close(self) -> bool:
         """Cancel everything and end the threads; True if all ended in time."""
+        self.wiring.release()
         self.window.close()
-        return self.runner.close()
+        ended = self.runner.close()
+        self.database.close()
+        return ended
 
 
 def main(paths: list[str]) -> int:

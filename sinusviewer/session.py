@@ -81,6 +81,8 @@ class Session:
     clinical_changed: ClassVar[Signal] = Signal(str)  # study instance UID
     jobs_changed: ClassVar[Signal] = Signal()
     messages_changed: ClassVar[Signal] = Signal()
+    side_confirmed: ClassVar[Signal] = Signal(str, bool)  # image key, the patient's right is on the image's left
+    thumbnail_changed: ClassVar[Signal] = Signal(str)  # series key
     selection_changed: ClassVar[Signal] = Signal(str)  # identifier of the selected mark, or ""
 
     def __init__(self) -> None:
@@ -98,7 +100,7 @@ class Session:
         self.jobs: dict[str, JobState] = {}
         self.messages: tuple[Message, ...] = ()
         self.selected = ""
-        self.dirty: frozenset[str] = frozenset()
+        self.thumbnails: dict[str, bytes] = {}
         self._undo: list[Edit] = []
         self._redo: list[Edit] = []
         self._stacks: dict[tuple[str, Plane], PlaneStack] = {}
@@ -253,8 +255,11 @@ class Session:
 
     def _put_marks(self, image_key: str, marks: ImageMarks) -> None:
         self.marks[image_key] = marks
-        self.dirty |= {image_key}
         self.marks_changed.emit(image_key)
+
+    def restore_marks(self, image_key: str, marks: ImageMarks) -> None:
+        """Put marks from the records back; nothing that could be undone."""
+        self._put_marks(image_key, marks)
 
     def select(self, identifier: str) -> None:
         if identifier != self.selected:
@@ -364,6 +369,10 @@ class Session:
         else:
             self.key_images = (*self.key_images, key_image)
         self.key_images_changed.emit()
+
+    def set_thumbnail(self, key: str, png: bytes) -> None:
+        self.thumbnails[key] = png
+        self.thumbnail_changed.emit(key)
 
     def set_clinical(self, study_uid: str, clinical: ClinicalData) -> None:
         if self.clinical.get(study_uid) != clinical:

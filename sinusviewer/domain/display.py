@@ -98,3 +98,6 @@ class DisplayState:
     """True while the hide key is held."""
     thresholds: dict[str, float] = field(default_factory=dict)
     """A reader's own threshold per task; absent means the model card's."""
+    hidden_structures: frozenset[int] = frozenset()
+    """Codes of sinus masks that are not drawn."""
+    heat_color_map: str = "inferno"

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sinusviewer.action_table import ACTIONS, BY_ID, conflicts, shortcuts
+from sinusviewer.actions.table import ACTIONS, BY_ID, conflicts, shortcuts
 from sinusviewer.session import Message
 
 if TYPE_CHECKING:

@@ -10,126 +10,39 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
-    QMainWindow,
     QMenu,
-    QSplitter,
-    QStackedWidget,
-    QTabWidget,
-    QToolBar,
-    QVBoxLayout,
-    QWidget,
 )
 
-from sinusviewer.action_table import BY_ID, MENUS, shortcuts
 from sinusviewer.actions import Actions, study_title
+from sinusviewer.actions.table import BY_ID, shortcuts
 from sinusviewer.domain.display import Tool
 from sinusviewer.paths import resources_dir
 from sinusviewer.session import Session
 from sinusviewer.settings import Settings
 from sinusviewer.ui import dialogs, pictures, verbs
-from sinusviewer.ui.job_bar import JobBar
-from sinusviewer.ui.notice_bar import NoticeBar
-from sinusviewer.ui.start_page import StartPage
-from sinusviewer.ui.studies_panel import StudiesPanel
 from sinusviewer.ui.theme import apply_theme
 from sinusviewer.ui.view_area import ViewArea
+from sinusviewer.ui.window_frame import WindowFrame
 
 TITLE = "SinusViewer · Research use only. Not for diagnostic use."
-_TOOLBAR = (
-    "open_files", "open_folder", "", "tool_pointer", "tool_window", "tool_zoom", "tool_pan", "tool_magnifier", "",
-    "tool_length", "tool_angle", "tool_ellipse", "tool_rectangle", "tool_probe", "tool_box", "",
-    "layout_one", "layout_two", "layout_mpr", "layout_sinus_ct", "link", "", "invert", "flip", "rotate", "fit", "reset",
-    "mirror_compare", "play", "key_image", "", "masks", "heatmap", "hide_ai", "", "undo", "redo", "", "read",
-)  # fmt: skip
 
 
-class MainWindow(QMainWindow):
+class MainWindow(WindowFrame):
     """Everything in one window. ``panels`` are put into tabs on the right by `add_panel`."""
 
     def __init__(
         self, session: Session, actions: Actions, settings: Settings, save: Callable[[Settings], None]
     ) -> None:
-        super().__init__()
-        self.setObjectName("main_window")
+        super().__init__(ViewArea(session, actions))
         self.session, self.actions_, self.settings, self._save = session, actions, settings, save
-        self.setAcceptDrops(True)
-        self.setMinimumSize(900, 560)
-        self.resize(1440, 900)
-        self.view_area = ViewArea(session, actions)
-        self.start_page = StartPage()
-        self.studies_panel = StudiesPanel()
-        self.notice_bar = NoticeBar()
-        self.job_bar = JobBar()
-        self.tabs = QTabWidget()
-        self.tabs.setObjectName("result_tabs")
-        self.tabs.setDocumentMode(True)
-        self.tabs.setMinimumWidth(250)
         self.verbs = verbs.build_actions(self, verbs.verbs_of(self), shortcuts(settings.shortcuts))
         self._play = QTimer(self)
         self._play.timeout.connect(self._next_frame)
-        self._lay_out()
-        self._build_menus()
+        self._build_menus(self.verbs)
         self._connect()
         self.refresh()
 
     # -- construction ------------------------------------------------------------------------------------------------
-    def _lay_out(self) -> None:
-        middle = QWidget()
-        column = QVBoxLayout(middle)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        self._pages = QStackedWidget()
-        self._pages.addWidget(self.start_page)
-        self._pages.addWidget(self.view_area)
-        column.addWidget(self.notice_bar)
-        column.addWidget(self._pages, 1)
-        self.middle = column
-        self._splitter = QSplitter(Qt.Orientation.Horizontal)
-        self._splitter.setObjectName("main_splitter")
-        self._splitter.setHandleWidth(3)
-        for widget in (self.studies_panel, middle, self.tabs):
-            self._splitter.addWidget(widget)
-        self._splitter.setStretchFactor(1, 1)
-        self._splitter.setCollapsible(1, False)
-        self._splitter.setSizes([220, 900, 330])
-        central = QWidget()
-        central.setObjectName("central")
-        outer = QVBoxLayout(central)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(0)
-        outer.addWidget(self._splitter, 1)
-        outer.addWidget(self.job_bar)
-        self.setCentralWidget(central)
-
-    def _build_menus(self) -> None:
-        for name in MENUS:
-            menu = self.menuBar().addMenu(name)
-            menu.setObjectName(f"menu_{name.casefold()}")
-            menu.setToolTipsVisible(True)
-            for entry in verbs.menu_entries(name):
-                menu.addAction(self.verbs[entry])
-            if name == "View":
-                scale = menu.addMenu("Size of type")
-                for percent in (100, 125, 150, 175, 200):
-                    scale.addAction(f"{percent} %").triggered.connect(
-                        lambda _checked=False, percent=percent: self.set_scale(percent)
-                    )
-        self.toolbar = QToolBar("Tools")
-        self.toolbar.setObjectName("toolbar")
-        self.toolbar.setMovable(False)
-        self.toolbar.setIconSize(verbs.ICON_SIZE)
-        for entry in _TOOLBAR:
-            if entry:
-                self.toolbar.addAction(self.verbs[entry])
-            else:
-                self.toolbar.addSeparator()
-        read = self.toolbar.widgetForAction(self.verbs["read"])
-        if read is not None:
-            read.setProperty("toolButtonStyle", Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.addToolBar(self.toolbar)
-        for action in self.verbs.values():
-            self.addAction(action)
-
     def _connect(self) -> None:
         session = self.session
         self._connections: list[tuple[Any, Callable[..., None]]] = [
@@ -147,24 +60,20 @@ class MainWindow(QMainWindow):
         ]
         for signal, slot in self._connections:
             signal.connect(slot)
-        self.job_bar.cancel_requested.connect(self.actions_.cancel)
+        self.scale_requested.connect(self.set_scale)
+        self.job_bar.cancel_requested.connect(self.actions_.desk.cancel)
         self.job_bar.messages_requested.connect(self.show_messages)
         self.view_area.hovered.connect(self.job_bar.set_where)
         self.view_area.menu_requested.connect(self._show_view_menu)
-        self.studies_panel.study_requested.connect(self.actions_.show_study)
-        self.studies_panel.series_requested.connect(self.actions_.show_series)
+        self.studies_panel.study_requested.connect(self.actions_.opening.show_study)
+        self.studies_panel.series_requested.connect(self.actions_.opening.show_series)
         self.start_page.open_files_requested.connect(self.open_files)
         self.start_page.open_folder_requested.connect(self.open_folder)
         self.start_page.open_sample_requested.connect(self.open_sample)
         self.start_page.path_requested.connect(lambda path: self.open_paths([Path(path)]))
         self.notice_bar.side_confirmed.connect(
-            lambda left: self.actions_.confirm_side(self.session.active_view, patient_right_is_image_left=left)
+            lambda left: self.actions_.reading.confirm_side(self.session.active_view, patient_right_is_image_left=left)
         )
-
-    def add_panel(self, panel: QWidget, title: str, tooltip: str = "") -> None:
-        """Put a panel into a tab on the right."""
-        index = self.tabs.addTab(panel, title)
-        self.tabs.setTabToolTip(index, tooltip or title)
 
     # -- drawing the session -----------------------------------------------------------------------------------------
     def refresh(self, *_: object) -> None:
@@ -227,7 +136,7 @@ class MainWindow(QMainWindow):
         if paths:
             self.settings = self.settings.with_recent(str(paths[0]))
             self._save(self.settings)
-            self.actions_.open_paths(paths)
+            self.actions_.opening.open_paths(paths)
 
     def open_files(self) -> None:
         names, _ = QFileDialog.getOpenFileNames(self, "Open files", self.settings.last_folder)
@@ -245,14 +154,14 @@ class MainWindow(QMainWindow):
     def open_sample(self) -> None:
         sample = sample_study()
         if sample is not None:
-            self.actions_.open_paths([sample])
+            self.actions_.opening.open_paths([sample])
 
     def compare_study(self) -> None:
         current = self.session.study
         others = [s for s in self.session.studies.values() if current and s is not current
                   and s.identity.patient_id == current.identity.patient_id]  # fmt: skip
         if others:
-            self.actions_.compare_study(others[0].study_instance_uid)
+            self.actions_.opening.compare_study(others[0].study_instance_uid)
         else:
             self.session.say(
                 "No other study of this patient is open.", "warning", "Open it first; it then shows beside this one."
@@ -275,7 +184,7 @@ class MainWindow(QMainWindow):
             self.session.say(f"Done again: {step.label.lower()}.")
 
     def read(self) -> None:
-        self.actions_.read()
+        self.actions_.reading.read()
 
     def cancel(self) -> None:
         """Esc: first what is being drawn, then the work under way, then back to the pointer."""
@@ -283,7 +192,7 @@ class MainWindow(QMainWindow):
             return
         if self._play.isActive():
             self.toggle_play()
-        elif not self.actions_.cancel_all():
+        elif not self.actions_.desk.cancel_all():
             self.session.set_display(tool=Tool.POINTER)
 
     def toggle_left(self) -> None:
@@ -317,6 +226,10 @@ class MainWindow(QMainWindow):
         """Take a reader's own keys into use."""
         self._change_settings(shortcuts=changed)
         verbs.set_keys(self.verbs, shortcuts(changed))
+
+    def remember_reader(self, name: str) -> None:
+        """The name a reader signs with is proposed the next time."""
+        self._change_settings(reader=name)
 
     def toggle_play(self) -> None:
         if self._play.isActive():
@@ -379,7 +292,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._play.stop()
-        self.actions_.cancel_all()
+        self.actions_.desk.cancel_all()
         self.settings = self.settings.model_copy(
             update={
                 "window_geometry": base64.b64encode(self.saveGeometry().data()).decode(),

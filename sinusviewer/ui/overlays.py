@@ -1,5 +1,7 @@
 """Painting over the picture: boxes, masks, heat, measurements. Everything is given in image coordinates."""
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -8,6 +10,7 @@ from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QImage, QPainter
 from sinusviewer.domain.anatomy import AnySide, ImageSide, Side, Structure
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.ui.image_layer import qt_transform
+from sinusviewer.ui.panels.heat_controls import COLOR_MAPS
 from sinusviewer.ui.panels.tones import DARK, structure_color
 from sinusviewer.ui.view_geometry import Matrix, to_screen
 
@@ -21,17 +24,12 @@ SIDE_LETTERS: dict[AnySide, str] = {
 }
 
 
-def inferno_table(steps: int = 256) -> npt.NDArray[np.uint8]:
-    """``[steps, 3]`` of a perceptually even map (anchor colours of matplotlib's inferno, CC0)."""
-    anchors = np.array(
-        [(0, 0, 4), (31, 12, 72), (85, 15, 109), (136, 34, 106), (186, 54, 85), (227, 89, 51), (249, 140, 10),
-         (249, 201, 50), (252, 255, 164)], dtype=np.float64,
-    )  # fmt: skip
+def color_table(name: str, steps: int = 256) -> npt.NDArray[np.uint8]:
+    """``[steps, 3]`` of one of the perceptually even maps."""
+    stops = [QColor(stop) for stop in COLOR_MAPS.get(name, COLOR_MAPS["inferno"])]
+    anchors = np.array([(c.red(), c.green(), c.blue()) for c in stops], dtype=np.float64)
     at = np.linspace(0, len(anchors) - 1, steps)
     return np.stack([np.interp(at, np.arange(len(anchors)), anchors[:, c]) for c in range(3)], axis=1).astype(np.uint8)
-
-
-_INFERNO = inferno_table()
 
 
 def _premultiplied(rgb: npt.NDArray[np.uint8], alpha: npt.NDArray[np.float64]) -> npt.NDArray[np.uint32]:
@@ -41,22 +39,24 @@ def _premultiplied(rgb: npt.NDArray[np.uint8], alpha: npt.NDArray[np.float64]) -
     return np.asarray((a << 24) | (r << 16) | (g << 8) | b, dtype=np.uint32)
 
 
-def mask_table(opacity: float) -> npt.NDArray[np.uint32]:
+@functools.lru_cache(maxsize=64)
+def mask_table(opacity: float, hidden: frozenset[int] = frozenset()) -> npt.NDArray[np.uint32]:
     """Colour of each of the 256 label codes; background is clear."""
     rgb = np.zeros((256, 3), np.uint8)
     alpha = np.zeros(256)
     for structure in Structure:
-        if structure is not Structure.BACKGROUND:
+        if structure is not Structure.BACKGROUND and int(structure) not in hidden:
             color = structure_color(structure)
             rgb[structure] = (color.red(), color.green(), color.blue())
             alpha[structure] = opacity
     return _premultiplied(rgb, alpha)
 
 
-def heat_table(opacity: float) -> npt.NDArray[np.uint32]:
+@functools.lru_cache(maxsize=64)
+def heat_table(opacity: float, color_map: str = "inferno") -> npt.NDArray[np.uint32]:
     """Colour of heat 0-255; weak heat fades out instead of dulling the picture."""
     level = np.linspace(0, 1, 256)
-    return _premultiplied(_INFERNO, opacity * np.clip(level * 1.6, 0, 1))
+    return _premultiplied(color_table(color_map), opacity * np.clip(level * 1.6, 0, 1))
 
 
 class Tint:

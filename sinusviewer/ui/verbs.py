@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize
 from PySide6.QtGui import QAction, QIcon, QKeySequence
 from PySide6.QtWidgets import QWidget
 
-from sinusviewer.action_table import ACTIONS, ICONS, MENUS
+from sinusviewer.actions.table import ACTIONS, ICONS, MENUS
 from sinusviewer.domain.display import LayoutKind, Tool
 from sinusviewer.domain.finding import FindingStatus
 from sinusviewer.domain.hanging import CT_PRESETS, hang_film
@@ -104,20 +104,21 @@ def verbs_of(window: "MainWindow") -> dict[str, Callable[[], object]]:
 
     def toggle_mpr() -> None:
         layout = LayoutKind.SINUS_CT if session.display.layout is LayoutKind.MPR else LayoutKind.MPR
-        actions.set_layout(layout)
+        actions.opening.set_layout(layout)
 
     def selected_status(status: FindingStatus) -> Callable[[], None]:
-        return lambda: actions.set_status(session.selected, status) if session.selected else None
+        return lambda: actions.marks.set_status(session.selected, status) if session.selected else None
 
     verbs: dict[str, Callable[[], object]] = {
         "open_files": window.open_files, "open_folder": window.open_folder, "open_sample": window.open_sample,
-        "next_study": lambda: actions.step_study(1), "previous_study": lambda: actions.step_study(-1),
-        "compare_study": window.compare_study, "close_study": actions.close_study, "export_picture": window.export_picture,
+        "next_study": lambda: actions.opening.step_study(1), "previous_study": lambda: actions.opening.step_study(-1),
+        "compare_study": window.compare_study, "close_study": actions.opening.close_study, "export_picture": window.export_picture,
         "export_key_images": window.export_key_images, "quit": window.close, "undo": window.undo, "redo": window.redo,
         "reject_finding": selected_status(FindingStatus.REJECTED), "accept_finding": selected_status(FindingStatus.ACCEPTED),
-        "delete_measurements": lambda: actions.delete_measurements(view()),
+        "delete_measurements": lambda: actions.marks.delete_measurements(view()),
         "edit_finding": lambda: session.set_display(tool=Tool.POINTER), "toggle_mpr": toggle_mpr,
-        "next_finding": lambda: actions.step_finding(view(), 1), "previous_finding": lambda: actions.step_finding(view(), -1),
+        "next_finding": lambda: actions.marks.step_finding(view(), 1),
+        "previous_finding": lambda: actions.marks.step_finding(view(), -1),
         "link": toggle("linked"), "corners": toggle("show_corners"), "boxes": toggle("show_boxes"), "masks": toggle("show_masks"),
         "outlines": toggle("masks_outlined"), "heatmap": toggle("show_heatmap"), "hide_ai": toggle("ai_hidden"),
         "studies_panel": window.toggle_left, "results_panel": window.toggle_right, "full_screen": window.toggle_full_screen,
@@ -129,7 +130,7 @@ def verbs_of(window: "MainWindow") -> dict[str, Callable[[], object]]:
         "reset": reset, "mirror_compare": lambda: change(mirror_compare=not session.views[view()].mirror_compare),
         "next_slice": step(1), "previous_slice": step(-1), "first_slice": lambda: session.go_to_slice(view(), 0),
         "last_slice": lambda: session.go_to_slice(view(), 1 << 30), "play": window.toggle_play, "next_view": next_view,
-        "key_image": lambda: actions.toggle_key_image(view()), "read": window.read, "cancel": window.cancel,
+        "key_image": lambda: actions.marks.toggle_key_image(view()), "read": window.read, "cancel": window.cancel,
         "shortcuts": window.show_shortcuts, "messages": window.show_messages, "about": window.show_about,
     }  # fmt: skip
     for number in range(len(CT_PRESETS)):
@@ -137,5 +138,5 @@ def verbs_of(window: "MainWindow") -> dict[str, Callable[[], object]]:
     for tool in Tool:
         verbs[f"tool_{tool.value}"] = partial(session.set_display, tool=tool)
     for layout in LayoutKind:
-        verbs[f"layout_{layout.value}"] = partial(actions.set_layout, layout)
+        verbs[f"layout_{layout.value}"] = partial(actions.opening.set_layout, layout)
     return verbs

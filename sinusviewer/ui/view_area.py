@@ -77,7 +77,7 @@ class ViewArea(QWidget):
 
     @staticmethod
     def _marks(actions: Actions, view: str, label: str, marks: ImageMarks) -> None:
-        actions.change_marks(view, label, marks)
+        actions.marks.change_marks(view, label, marks)
 
     def release(self) -> None:
         """Let go of the session, so that nothing of the window is kept alive by it."""

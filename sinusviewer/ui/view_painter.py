@@ -16,11 +16,11 @@ from sinusviewer.ui.measuring import length_unit, measurement_text
 from sinusviewer.ui.overlays import (
     TONES,
     Tint,
+    color_table,
     draw_detection,
     draw_face_box,
     draw_tint,
     heat_table,
-    inferno_table,
     label,
     mask_table,
     outline,
@@ -84,16 +84,23 @@ class ViewPainter:
         if content.heat is not None and content.stack is not None:
             index = min(state.slice_index * len(content.heat) // max(content.stack.count, 1), len(content.heat) - 1)
             codes = np.ascontiguousarray(np.round(np.clip(content.heat[index], 0, 1) * 255).astype(np.uint8))
-            image = self._heat.image(
-                codes, heat_table(display.heatmap_opacity), (id(content.heat), index, display.heatmap_opacity)
-            )
+            key: tuple[object, ...] = (id(content.heat), index, display.heatmap_opacity, display.heat_color_map)
+            image = self._heat.image(codes, heat_table(display.heatmap_opacity, display.heat_color_map), key)
             draw_tint(painter, matrix, image, shape, smooth=True)
         if content.labels is not None and state.slice_index < len(content.labels):
-            key = (id(content.labels), state.slice_index, display.mask_opacity, display.masks_outlined)
+            key = (
+                id(content.labels), state.slice_index, display.mask_opacity, display.masks_outlined, display.hidden_structures,
+            )  # fmt: skip
             labels = np.ascontiguousarray(content.labels[state.slice_index])
             codes = outline(labels) if display.masks_outlined else labels
             opacity = 0.95 if display.masks_outlined else display.mask_opacity
-            draw_tint(painter, matrix, self._masks.image(codes, mask_table(opacity), key), shape, smooth=False)
+            draw_tint(
+                painter,
+                matrix,
+                self._masks.image(codes, mask_table(opacity, display.hidden_structures), key),
+                shape,
+                smooth=False,
+            )
 
     @staticmethod
     def _paint_boxes(painter: QPainter, content: ViewContent, matrix: Matrix) -> None:
@@ -296,7 +303,7 @@ def _paint_color_bar(painter: QPainter, content: ViewContent, size: tuple[float,
     if bar.top() < 60:
         bar.moveTop(60)
     gradient = QLinearGradient(bar.bottomLeft(), bar.topLeft())
-    colors = inferno_table(9)
+    colors = color_table(content.display.heat_color_map, 9)
     for number, (r, g, b) in enumerate(colors):
         gradient.setColorAt(number / (len(colors) - 1), QColor(int(r), int(g), int(b)))
     painter.fillRect(bar, gradient)

@@ -1,0 +1,41 @@
+"""The verbs: open, look, read, accept, confirm, export. They submit jobs and change the session; they know no Qt."""
+
+from dataclasses import dataclass
+
+from sinusviewer.actions.desk import Continuation, JobDesk
+from sinusviewer.actions.marking import MarkActions
+from sinusviewer.actions.opening import Load, Opening, Scan
+from sinusviewer.actions.reading import Read, ReadingActions
+from sinusviewer.domain.study import Study
+from sinusviewer.jobs.runner import JobRunner
+from sinusviewer.session import Session
+
+__all__ = ["Actions", "Continuation", "Engines", "JobDesk", "study_title"]
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """The three pieces of background work, as plain functions; ``app`` puts the real ones in, tests their own."""
+
+    scan: Scan
+    load: Load
+    read: Read
+
+
+class Actions:
+    """All verbs over one session and one runner, in four groups. Call only from the GUI thread."""
+
+    def __init__(self, session: Session, runner: JobRunner, engines: Engines) -> None:
+        self.session = session
+        self.desk = JobDesk(session, runner)
+        self.opening = Opening(session, self.desk, engines.scan, engines.load)
+        self.reading = ReadingActions(session, self.desk, engines.read, engines.load)
+        self.marks = MarkActions(session)
+
+
+def study_title(study: Study | None) -> str:
+    """Patient and date for the title bar."""
+    if study is None:
+        return ""
+    who = study.identity
+    return " · ".join(p for p in (who.patient_name.replace("^", " ").strip(), who.patient_id, who.study_date) if p)

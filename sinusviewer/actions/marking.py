@@ -1,0 +1,68 @@
+"""What a person says of findings and marks: accept, reject, draw, remember."""
+
+from dataclasses import replace
+
+from sinusviewer.domain.display import KeyImage
+from sinusviewer.domain.finding import Author, FindingStatus
+from sinusviewer.session import ImageMarks, Session
+
+
+class MarkActions:
+    """The verbs of marking over one session; each is one step that can be undone."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def set_status(self, identifier: str, status: FindingStatus) -> None:
+        """Accept or reject a finding; a reader's own one that is rejected is deleted. One undoable step."""
+        for key, marks in self.session.marks.items():
+            found = next((d for d in marks.detections if d.identifier == identifier), None)
+            if found is not None:
+                changed = replace(found, status=status)
+                own = found.author is Author.READER and status is FindingStatus.REJECTED
+                rest = tuple(changed if d is found else d for d in marks.detections if not (own and d is found))
+                words = {FindingStatus.ACCEPTED: "Accept finding", FindingStatus.REJECTED: "Reject finding"}
+                self.session.edit(words.get(status, "Change finding"), key, replace(marks, detections=rest))
+                return
+            if status is FindingStatus.REJECTED and any(m.identifier == identifier for m in marks.measurements):
+                rest_marks = tuple(m for m in marks.measurements if m.identifier != identifier)
+                self.session.edit("Delete mark", key, replace(marks, measurements=rest_marks))
+                return
+
+    def change_marks(self, view: str, label: str, marks: ImageMarks) -> None:
+        self.session.edit(label, self.session.image_key(view), marks, self.session.views[view].slice_index)
+
+    def delete_measurements(self, view: str) -> None:
+        key = self.session.image_key(view)
+        marks = self.session.marks.get(key, ImageMarks())
+        self.session.edit("Delete measurements", key, replace(marks, measurements=()))
+
+    def step_finding(self, view: str, by: int) -> None:
+        """Select the next or the previous finding of an image."""
+        marks = self.session.marks.get(self.session.image_key(view), ImageMarks())
+        ids = [d.identifier for d in marks.detections]
+        if ids:
+            at = ids.index(self.session.selected) if self.session.selected in ids else (-1 if by > 0 else 0)
+            self.session.select(ids[(at + by) % len(ids)])
+
+    def toggle_key_image(self, view: str) -> None:
+        session = self.session
+        state = session.views[view]
+        stack = session.stack(state.series_key, state.plane)
+        if stack is None:
+            return
+        film = session.film(view)
+        uid = film.sop_instance_uid if film else ""
+        session.toggle_key_image(KeyImage(state.series_key, stack.plane, state.slice_index, uid))
+
+    def show_key_image(self, key_image: KeyImage) -> None:
+        session = self.session
+        view = next(
+            (v for v in session.shown_views if session.views[v].series_key == key_image.series_key
+             and session.views[v].plane is key_image.plane),
+            session.active_view,
+        )  # fmt: skip
+        if key_image.series_key in session.images:
+            session.set_view(view, series_key=key_image.series_key, plane=key_image.plane)
+            session.go_to_slice(view, key_image.slice_index)
+            session.set_active_view(view)

@@ -1,0 +1,182 @@
+"""Opening: scan, show a study, load its pixels, hang it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sinusviewer.actions.desk import Continuation, JobDesk
+from sinusviewer.domain.display import LayoutKind, ViewState
+from sinusviewer.domain.hanging import first_series, hang_film, hang_volume, layout_for
+from sinusviewer.domain.image import Volume
+from sinusviewer.domain.study import FileStatus, ScanResult, Series
+from sinusviewer.jobs.events import JobFailed
+from sinusviewer.jobs.runner import CancelToken, Job, Progress
+from sinusviewer.session import VIEWS, Image, Message, Session
+
+Scan = Callable[[Sequence[Path], Progress, CancelToken], ScanResult]
+Load = Callable[[Series, Progress, CancelToken], Image]
+
+
+class Opening:
+    """The verbs of opening over one session."""
+
+    def __init__(self, session: Session, desk: JobDesk, scan: Scan, load: Load) -> None:
+        self.session, self._desk, self._scan, self._load = session, desk, scan, load
+
+    def open_paths(self, paths: Sequence[Path]) -> Job:
+        """Scan files, folders, archives; then show the first study found."""
+
+        def work(progress: Progress, token: CancelToken) -> ScanResult:
+            return self._scan(paths, progress, token)
+
+        return self._desk.submit("io", "Looking through the files", work, Continuation(self._scanned, group="scan"))
+
+    def _scanned(self, result: ScanResult) -> None:
+        failed = [f for f in result.files if f.status is FileStatus.FAILED]
+        if failed:
+            details = "\n".join(f"{Path(f.path).name}: {f.reason}" for f in failed)
+            files = "1 file" if len(failed) == 1 else f"{len(failed)} files"
+            self.session.say(f"{files} could not be opened.", "warning", "Click for the list.", details)
+        if not result.studies:
+            self.session.say(
+                "No images were found there.", "warning", "Choose DICOM files, a ZIP, NIfTI, NRRD, PNG, JPEG or TIFF."
+            )
+            return
+        self.session.add_studies(result.studies)
+        self.show_study(result.studies[0].study_instance_uid)
+
+    def show_study(self, study_uid: str) -> None:
+        """Make a study the current one: work for the former is cancelled, its images are given back."""
+        study = self.session.studies.get(study_uid)
+        if study is None:
+            return
+        if study_uid != self.session.study_uid:
+            self._desk.cancel_group("load:")
+            self._desk.cancel_group("read:")
+            self.session.forget_images(frozenset(s.key for s in study.series))
+        self.session.set_study(study_uid)
+        first = first_series(study.series)
+        if first is not None:
+            self.show_series(first.key)
+
+    def show_series(self, key: str, view: str = "") -> None:
+        """Hang a series in the usual layout, or put it into one view; its pixels are loaded if they are not here."""
+        if view:
+            self.session.set_view(view, **_fields(ViewState(key)))
+        else:
+            self.session.set_layout(
+                self.session.display.layout, {v: ViewState(key if v == VIEWS[0] else "") for v in VIEWS}
+            )
+        if key in self.session.images:
+            self._hang(key)
+        else:
+            self.load(key)
+
+    def load(self, key: str) -> None:
+        series = self.session.series(key)
+        group = f"load:{key}"
+        if series is None or self._desk.works_for(group):
+            return
+
+        def work(progress: Progress, token: CancelToken) -> Image:
+            return self._load(series, progress, token)
+
+        def finished(image: Image) -> None:
+            fresh = key not in self.session.images
+            self.session.set_image(key, image)
+            if fresh or isinstance(image, Volume):
+                self._hang(key, keep=not fresh)
+
+        def partial(image: Image) -> None:
+            fresh = key not in self.session.images
+            self.session.set_image(key, image)
+            if fresh:
+                self._hang(key)
+
+        def failed(event: JobFailed) -> None:
+            self.session.fail_image(key, Message(event.message, "error", event.hint, event.details))
+
+        self._desk.submit("io", "Opening the series", work, Continuation(finished, partial, failed, group))
+
+    def _hang(self, key: str, *, keep: bool = False) -> None:
+        """Hang a series that has just been loaded, unless a reader has moved on."""
+        session = self.session
+        image = session.images[key]
+        asked = [view for view in VIEWS if session.views[view].series_key == key]
+        if not asked or (keep and len([v for v in session.shown_views if session.views[v].series_key == key]) > 1):
+            return
+        alone = all(session.views[v].series_key in ("", key) for v in session.shown_views)
+        if not alone:
+            for view in asked:
+                state = (
+                    hang_film(key, image[0])
+                    if not isinstance(image, Volume)
+                    else hang_volume(key, image, LayoutKind.ONE)["A"]
+                )
+                session.set_view(view, **_fields(state))
+            return
+        if isinstance(image, Volume):
+            layout = layout_for(image, 0)
+            states = hang_volume(key, image, layout)
+        else:
+            layout = layout_for(None, len(image))
+            states = {v: hang_film(key, image[n], n) for n, v in zip(range(len(image)), VIEWS, strict=False)}
+        session.set_layout(layout, {v: states.get(v, ViewState()) for v in VIEWS})
+
+    def set_layout(self, layout: LayoutKind) -> None:
+        """Arrange the views anew for what the active one shows; slice, window and zoom of a plane that stays are kept."""
+        session = self.session
+        key = session.views[session.active_view].series_key
+        volume = session.volume(session.active_view)
+        if volume is None:
+            session.set_layout(layout)
+            return
+        place = session.cursor_lps(session.active_view)
+        session.set_layout(
+            layout, {v: s for v, s in hang_volume(key, volume, layout).items() if not self._other_study(v, key)}
+        )
+        if place is not None:
+            session.go_to_point(VIEWS[0], place)
+
+    def _other_study(self, view: str, key: str) -> bool:
+        other = self.session.views[view].series_key
+        return bool(other) and self.session.study_of(other) is not self.session.study_of(key)
+
+    def compare_study(self, study_uid: str) -> None:
+        """Show another study of the same patient beside the current one."""
+        study = self.session.studies.get(study_uid)
+        first = first_series(study.series) if study else None
+        current = self.session.views[VIEWS[0]]
+        if first is None or not current.series_key or study is None:
+            return
+        here = self.session.study_of(current.series_key)
+        if here is not None and here.identity.patient_id != study.identity.patient_id:
+            self.session.say(
+                "That study is of another patient.", "warning", "Only studies of one patient are shown side by side."
+            )
+            return
+        self.session.set_layout(LayoutKind.TWO, {"A": current, "B": ViewState(first.key)})
+        if first.key in self.session.images:
+            self._hang(first.key)
+        else:
+            self.load(first.key)
+
+    def close_study(self) -> None:
+        """Close the current study; what was found is kept in the records."""
+        uid = self.session.study_uid
+        self._desk.cancel_all()
+        self.session.studies.pop(uid, None)
+        self.session.forget_images()
+        self.session.set_layout(LayoutKind.ONE, {v: ViewState() for v in VIEWS})
+        self.session.set_study("")
+        self.session.studies_changed.emit()
+
+    def step_study(self, by: int) -> None:
+        uids = list(self.session.studies)
+        if uids:
+            at = uids.index(self.session.study_uid) if self.session.study_uid in uids else -1
+            self.show_study(uids[min(max(at + by, 0), len(uids) - 1)])
+
+
+def _fields(state: ViewState) -> dict[str, Any]:
+    return {name: getattr(state, name) for name in ViewState.__slots__}

@@ -1,0 +1,133 @@
+"""Reading: let the networks read, confirm a side, accept a geometry."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from sinusviewer.actions.desk import Continuation, JobDesk
+from sinusviewer.domain.anatomy import ImageSide, Side
+from sinusviewer.domain.clinical import ClinicalData
+from sinusviewer.domain.finding import Detection
+from sinusviewer.domain.hanging import hang_film
+from sinusviewer.domain.image import OrientationEvidence, Radiograph
+from sinusviewer.domain.reading import SeriesReading, SeriesStatus
+from sinusviewer.domain.study import Series
+from sinusviewer.errors import SinusViewerError
+from sinusviewer.jobs.runner import CancelToken, Job, Progress, silent_progress
+from sinusviewer.session import Image, Session
+
+Read = Callable[[Image, ClinicalData, str, Progress, CancelToken], tuple[SeriesReading, ...]]
+Load = Callable[[Series, Progress, CancelToken], Image]
+
+
+class ReadingActions:
+    """The verbs of reading over one session."""
+
+    def __init__(self, session: Session, desk: JobDesk, read: Read, load: Load) -> None:
+        self.session, self._desk, self._read, self._load = session, desk, read, load
+
+    def read(self, override_reason: str = "") -> Job | None:
+        """Let the networks read what the active view shows; the image stays usable."""
+        session = self.session
+        key = session.views[session.active_view].series_key
+        image = session.images.get(key)
+        if image is None or self.is_reading(key):
+            return None
+        film = session.film(session.active_view)
+        subject: Image = (film,) if film is not None else image
+        study = session.study_of(key)
+        clinical = session.clinical.get(study.study_instance_uid if study else "", ClinicalData())
+
+        def work(progress: Progress, token: CancelToken) -> tuple[SeriesReading, ...]:
+            return self._read(subject, clinical, override_reason, progress, token)
+
+        def finished(readings: tuple[SeriesReading, ...]) -> None:
+            for reading in readings:
+                session.set_reading(reading, key)
+                session.say(f"Read: {reading.reason}" if reading.reason else "Read.")
+
+        def partial(value: object) -> None:
+            if isinstance(value, SeriesReading):
+                session.set_reading(value, key)
+
+        return self._desk.submit("gpu", "Reading", work, Continuation(finished, partial, None, f"read:{key}"))
+
+    def is_reading(self, key: str) -> bool:
+        return self._desk.works_for(f"read:{key}")
+
+    def confirm_side(self, view: str, *, patient_right_is_image_left: bool) -> None:
+        """A person says which side is the patient's right; the wording, the letters and the reading follow."""
+        session = self.session
+        film = session.film(view)
+        if film is None:
+            return
+        key, series_key = session.image_key(view), session.views[view].series_key
+        confirmed = replace(
+            film,
+            patient_right_is_image_left=patient_right_is_image_left,
+            orientation_evidence=OrientationEvidence.CONFIRMED,
+            warnings=tuple(w for w in film.warnings if w.code != "side_unverified"),
+        )
+        session.replace_film(series_key, confirmed)
+        state = hang_film(series_key, confirmed, session.views[view].slice_index)
+        session.set_view(view, flipped=state.flipped, quarter_turns=state.quarter_turns)
+        marks = session.marks.get(key)
+        if marks is not None:
+            sided = tuple(replace(d, side=_confirmed_side(d, confirmed)) for d in marks.detections)
+            session.edit("Confirm side", key, replace(marks, detections=sided))
+        session.side_confirmed.emit(key, patient_right_is_image_left)
+        side = "left" if patient_right_is_image_left else "right"
+        session.say(f"Side confirmed: the patient's right is on the image's {side}.")
+        if key in session.readings:
+            self.read()
+
+    def accept_geometry(self, view: str) -> None:
+        """A reader accepts the faults of a volume's geometry: volumes are measured from now on."""
+        session = self.session
+        volume = session.volume(view)
+        if volume is not None and not volume.measurable:
+            session.set_image(session.views[view].series_key, replace(volume, measurable=True))
+            session.say("Geometry accepted: volumes will be measured; they carry the faults named.", "warning")
+
+    def read_many(self, keys: Sequence[str]) -> Job | None:
+        """Read one series after the other; each reading is filed as soon as it is there. One that fails is named, not fatal."""
+        series = [found for found in (self.session.series(k) for k in keys) if found is not None]
+        if not series or self._desk.works_for("batch"):
+            return None
+        clinical = dict(self.session.clinical)
+
+        def work(progress: Progress, token: CancelToken) -> int:
+            for number, one in enumerate(series):
+                token.raise_if_cancelled()
+                progress(f"Reading {number + 1} of {len(series)}", number / len(series))
+                try:
+                    image = self._load(one, silent_progress(), token)
+                    data = clinical.get(one.identity.study_instance_uid, ClinicalData())
+                    readings = self._read(image, data, "", silent_progress(), token)
+                except SinusViewerError as error:
+                    if token.cancelled:
+                        raise
+                    failed = SeriesReading(
+                        one.identity.series_instance_uid, one.identity.modality, SeriesStatus.REFUSED, str(error)
+                    )
+                    readings = (failed,)
+                progress.partial((one.key, readings))
+            return len(series)
+
+        def partial(value: tuple[str, tuple[SeriesReading, ...]]) -> None:
+            for reading in value[1]:
+                self.session.set_reading(reading, value[0])
+
+        def finished(count: int) -> None:
+            self.session.say(f"{count} series read.")
+
+        return self._desk.submit("gpu", "Reading the list", work, Continuation(finished, partial, None, "batch"))
+
+
+def _confirmed_side(detection: Detection, film: Radiograph) -> Side | ImageSide:
+    """The patient's side of what was image-left or image-right until now."""
+    match detection.side:
+        case ImageSide.IMAGE_LEFT:
+            return Side.RIGHT if film.patient_right_is_image_left else Side.LEFT
+        case ImageSide.IMAGE_RIGHT:
+            return Side.LEFT if film.patient_right_is_image_left else Side.RIGHT
+    return detection.side

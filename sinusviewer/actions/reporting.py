@@ -1,0 +1,208 @@
+"""Reports: the proposed text, a reader's own, signing, addenda, and what is written to files."""
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from sinusviewer.actions.desk import Continuation, JobDesk
+from sinusviewer.domain.anatomy import AnySide, Side
+from sinusviewer.domain.image import Radiograph, Volume
+from sinusviewer.domain.reading import Reading, SeriesReading
+from sinusviewer.domain.study import Study
+from sinusviewer.errors import StorageError
+from sinusviewer.jobs.runner import CancelToken, Job, Progress
+from sinusviewer.records.findings import FindingStore, SignedReport
+from sinusviewer.records.study_index import StudyIndex
+from sinusviewer.report import content as report_content
+from sinusviewer.report import html, pdf
+from sinusviewer.report.atomic import write_bytes, write_text
+from sinusviewer.report.content import Picture, ReportContent, Section
+from sinusviewer.report.masks import write_mask
+from sinusviewer.report.pictures import key_pictures
+from sinusviewer.session import Image, ImageMarks, Session
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReportOfStudy:
+    """Everything a report panel shows."""
+
+    content: ReportContent
+    text: str | None
+    signed: tuple[SignedReport, ...]
+
+
+def effective_reading(reading: SeriesReading, marks: ImageMarks | None) -> SeriesReading:
+    """A film's reading with the boxes as a reader left them; the network's own stay in the session and the records."""
+    if reading.waters is None or marks is None:
+        return reading
+    kept = tuple(d for d in marks.detections if d.status.value != "rejected")
+    return replace(reading, waters=replace(reading.waters, boxes=kept))
+
+
+class Reporting:
+    """The verbs of reporting over one session."""
+
+    def __init__(self, session: Session, desk: JobDesk, findings: FindingStore, index: StudyIndex) -> None:
+        self.session, self._desk, self._findings, self._index = session, desk, findings, index
+
+    def reading_of(self, study: Study) -> Reading | None:
+        """All readings of a study, in the order of its series."""
+        found = []
+        for series in study.series:
+            for key, reading in self.session.readings.items():
+                if key.partition("/")[0] == series.key:
+                    found.append(effective_reading(reading, self.session.marks.get(key)))
+        return Reading(study.study_instance_uid, tuple(found)) if found else None
+
+    def report(self, study: Study | None) -> ReportOfStudy | None:
+        """The report of a study; None while nothing of it is read."""
+        reading = self.reading_of(study) if study is not None else None
+        if study is None or reading is None:
+            return None
+        uid = study.study_instance_uid
+        note = self._findings.note(uid, "report_text")
+        text = str(note["text"]) if note and note.get("text") is not None else None
+        return ReportOfStudy(report_content.build(reading, study.identity), text, self._findings.signed_reports(uid))
+
+    def set_text(self, study: Study, text: str | None) -> None:
+        """Keep a reader's text at once; None goes back to the proposal."""
+        self._try(lambda: self._findings.set_note(study.study_instance_uid, "report_text", {"text": text}))
+
+    def sign(self, study: Study, reader: str, text: str) -> None:
+        """Sign: from here on the text stands."""
+        content = {"text": text, "reader": reader}
+        if self._try(lambda: self._findings.sign(study.study_instance_uid, content)):
+            self._try(lambda: self._index.set_badge(study.study_instance_uid, "signed"))
+            self.session.say(f"Signed by {reader}.")
+
+    def add_addendum(self, study: Study, reader: str, text: str) -> None:
+        uid = study.study_instance_uid
+        signed = self._findings.signed_reports(uid)
+        if signed:
+            self._try(lambda: self._findings.sign(uid, {"text": text, "reader": reader}, signed[0].number))
+
+    def _try(self, write: Callable[[], object]) -> bool:
+        try:
+            write()
+        except (StorageError, ValueError) as error:
+            hint = error.hint if isinstance(error, StorageError) else ""
+            self.session.say(f"Not saved: {error}", "error", hint)
+            return False
+        return True
+
+    def export(self, study: Study, path: Path, kind: str, text: str) -> Job | None:
+        """Write the report as HTML or PDF, with pictures of what is loaded."""
+        reading = self.reading_of(study)
+        if reading is None:
+            return None
+        images: list[Image | None] = []
+        for series in study.series:
+            for key in self.session.readings:
+                if key.partition("/")[0] == series.key:
+                    images.append(self.session.images.get(series.key))
+        report = self.report(study)
+        signed = report.signed if report else ()
+
+        def work(progress: Progress, token: CancelToken) -> Path:
+            pictures: dict[int, tuple[Picture, ...]] = {}
+            for number, image in enumerate(images):
+                progress("Making pictures", number / max(len(images), 1))
+                token.raise_if_cancelled()
+                shown = _shown(image, reading.series[number])
+                if shown is not None:
+                    pictures[number] = key_pictures(shown, reading.series[number], f"{number + 1:03d}")
+            content = report_content.build(reading, study.identity, pictures)
+            content = replace(content, sections=(_reader_section(text, signed), *content.sections))
+            if kind == "pdf":
+                write_bytes(path, pdf.render(content))
+            else:
+                write_text(path, html.render(content))
+            return path
+
+        return self._desk.submit("io", "Writing the report", work, Continuation(self._written))
+
+    def export_sinus_table(self, reading: SeriesReading, path: Path) -> Job:
+        """Write the measurements as CSV; empty cells are what could not be known."""
+
+        def work(progress: Progress, token: CancelToken) -> Path:
+            out = io.StringIO(newline="")
+            rows = csv.writer(out)
+            rows.writerow(
+                ("sinus", "side", "volume_ml", "opacified_fraction", "mean_hu", "lund_mackay", "complete", "reason")
+            )
+            for s in reading.sinuses:
+                rows.writerow((s.sinus.value, s.side.value, _cell(s.volume_ml), _cell(s.opacified_fraction), _cell(s.mean_hu),
+                               _cell(s.lund_mackay), s.complete, s.reason))  # fmt: skip
+            write_text(path, out.getvalue())
+            return path
+
+        return self._desk.submit("io", "Writing the table", work, Continuation(self._written))
+
+    def export_masks(self, reading: SeriesReading, folder: Path) -> Job | None:
+        """Write the label map as NIfTI in patient space."""
+        segmentation = reading.segmentation
+        if segmentation is None:
+            return None
+
+        def work(progress: Progress, token: CancelToken) -> Path:
+            write_mask(folder, "sinuses", segmentation)
+            return folder
+
+        return self._desk.submit("io", "Writing the masks", work, Continuation(self._written))
+
+    def set_ostiomeatal(self, reading_key: str, side: AnySide, score: int) -> None:
+        """A reader's score of an ostiomeatal complex; the totals follow."""
+        reading = self.session.readings.get(reading_key)
+        totals = reading.lund_mackay if reading else None
+        if reading is None or totals is None:
+            return
+        right = side is Side.RIGHT
+        old = totals.ostiomeatal_right if right else totals.ostiomeatal_left
+        total = totals.right if right else totals.left
+        if total is None:  # a side without a total has none because only its complex was unknown, or a sinus is
+            scores = [s.lund_mackay for s in reading.sinuses if s.side is side]
+            known = [s for s in scores if s is not None]
+            new_total = sum(known) + score if len(known) == len(scores) == 5 else None
+        else:
+            new_total = total - (old or 0) + score
+        changed = (
+            replace(totals, right=new_total, ostiomeatal_right=score)
+            if right
+            else replace(totals, left=new_total, ostiomeatal_left=score)
+        )
+        self.session.set_reading(replace(reading, lund_mackay=changed), reading_key.partition("/")[0])
+
+    def _written(self, path: Path) -> None:
+        self.session.say(f"Saved: {path}")
+
+
+def _shown(image: Image | None, reading: SeriesReading) -> Volume | Radiograph | None:
+    if image is None or isinstance(image, Volume):
+        return image
+    return next((f for f in image if f.sop_instance_uid == reading.sop_instance_uid), image[0])
+
+
+def _reader_section(text: str, signed: tuple[SignedReport, ...]) -> Section:
+    """What the reader wrote and signed stands first."""
+    lines = tuple(line for line in text.splitlines() if line.strip())
+    stamps = tuple(
+        f"{'Addendum' if s.addendum_to else 'Signed'} by {s.content.get('reader', s.reader)}, {moment(s.at)}"
+        + (f": {s.content.get('text', '')}" if s.addendum_to else ".")
+        for s in signed
+    )
+    return Section("Report" if signed else "Report, not signed", (*lines, *stamps))
+
+
+def moment(iso: str) -> str:
+    """A stored time as people read it, in this computer's zone."""
+    try:
+        return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return iso
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"

@@ -1,0 +1,307 @@
+"""Wires the result panels to session and actions: what changed goes in by ``set_``, what is asked for comes out by signals."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from sinusviewer.actions.reporting import Reporting
+from sinusviewer.domain.anatomy import Structure
+from sinusviewer.domain.display import Plane, Tool
+from sinusviewer.domain.finding import FindingStatus
+from sinusviewer.domain.reading import SeriesReading, SeriesStatus
+from sinusviewer.domain.study import SeriesKind, Study
+from sinusviewer.session import ImageMarks
+from sinusviewer.ui.panels.endotype_panel import EndotypePanel
+from sinusviewer.ui.panels.findings_panel import FindingsPanel
+from sinusviewer.ui.panels.heat_controls import HeatStyle
+from sinusviewer.ui.panels.mask_controls import MaskStyle
+from sinusviewer.ui.panels.sinus_panel import SinusPanel
+from sinusviewer.ui.panels.worklist_panel import Badge, WorklistItem, WorklistPanel
+from sinusviewer.ui.patient_wiring import PatientWiring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sinusviewer.ui.main_window import MainWindow
+
+
+class PanelWiring:
+    """Owns the panels' connections; the window owns the panels."""
+
+    def __init__(self, window: "MainWindow", reporting: Reporting) -> None:
+        self._window, self._reporting = window, reporting
+        self._session, self._actions = window.session, window.actions_
+        self.findings, self.sinuses, self.endotype = FindingsPanel(), SinusPanel(), EndotypePanel()
+        self.worklist = WorklistPanel()
+        self.patient = PatientWiring(window, reporting)
+        self._tabs: tuple[tuple[QWidget, str, str], ...] = (
+            (self.findings, "Findings", "What was found on a Waters' view"),
+            (self.sinuses, "Sinuses", "Volumes, opacification and Lund-Mackay on CT"),
+            (self.endotype, "Endotype", "Probability of eosinophilic chronic rhinosinusitis on CT"),
+            (self.patient.nomogram, "Nomogram", "Risk of recurrence after surgery"),
+            (self.patient.clinical, "Clinical", "Age, history, laboratory"),
+            (self.patient.report, "Report", "Text, export, signature"),
+            (self.worklist, "List", "All open films and CTs, sorted by score"),
+        )
+        for panel, title, says in self._tabs:
+            window.add_panel(panel, title, says)
+        self._connect_panels()
+        session = self._session
+        self._connections: list[tuple[Any, Callable[..., None]]] = [
+            (session.readings_changed, self.refresh),
+            (session.marks_changed, self.refresh),
+            (session.image_changed, self.refresh),
+            (session.active_view_changed, self.refresh),
+            (session.layout_changed, self.refresh),
+            (session.study_changed, self.refresh),
+            (session.clinical_changed, self.refresh),
+            (session.studies_changed, self.refresh),
+            (session.jobs_changed, self._show_jobs),
+            (session.selection_changed, self.findings.set_selected),
+            (session.display_changed, self._show_display),
+            (session.view_changed, self._show_slice),
+        ]
+        for signal, slot in self._connections:
+            signal.connect(slot)
+        self._reading_now = False
+        self.refresh()
+        self._show_display()
+
+    def release(self) -> None:
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+        self._connections.clear()
+
+    # -- asked for by the panels -------------------------------------------------------------------------------------
+    def _connect_panels(self) -> None:
+        session, actions, window = self._session, self._actions, self._window
+        status = actions.marks.set_status
+        self.findings.threshold_changed.connect(
+            lambda value: session.set_display(thresholds={**session.display.thresholds, "waters": value})
+        )
+        self.findings.accept_requested.connect(lambda i: status(i, FindingStatus.ACCEPTED))
+        self.findings.reject_requested.connect(lambda i: status(i, FindingStatus.REJECTED))
+        self.findings.edit_requested.connect(self._edit)
+        self.findings.select_requested.connect(session.select)
+        self.findings.add_requested.connect(lambda: session.set_display(tool=Tool.BOX))
+        self.findings.right_side_confirmed.connect(
+            lambda left: actions.reading.confirm_side(session.active_view, patient_right_is_image_left=left)
+        )
+        self.findings.read_anyway_requested.connect(lambda reason: actions.reading.read(reason))
+        self.findings.view_only_requested.connect(lambda: self.findings.set_message("Viewed only: no score is shown."))
+        self.findings.mirror_compare_requested.connect(lambda: window.verbs["mirror_compare"].trigger())
+        for panel in (self.findings, self.sinuses, self.endotype):
+            panel.read_requested.connect(lambda: actions.reading.read())
+        self.sinuses.go_to_sinus_requested.connect(self._go_to_sinus)
+        self.sinuses.mask_style_requested.connect(self._set_mask_style)
+        self.sinuses.ostiomeatal_requested.connect(self._set_ostiomeatal)
+        self.sinuses.export_csv_requested.connect(self._export_csv)
+        self.sinuses.export_masks_requested.connect(self._export_masks)
+        self.sinuses.export_pictures_requested.connect(window.export_picture)
+        for name, slot in (
+            ("accept_geometry_requested", self._accept_geometry),
+            ("read_anyway_requested", self._read_anyway),
+        ):
+            signal = getattr(self.sinuses, name, None)
+            if signal is not None:
+                signal.connect(slot)
+        self.endotype.slice_requested.connect(self._go_to_axial)
+        self.endotype.heat_style_requested.connect(
+            lambda s: session.set_display(show_heatmap=s.visible, heatmap_opacity=s.opacity, heat_color_map=s.color_map)
+        )
+        self.worklist.open_requested.connect(self._open_item)
+        self.worklist.read_requested.connect(lambda keys: actions.reading.read_many(keys))
+        self.worklist.cancel_requested.connect(lambda: actions.desk.cancel_group("batch"))
+
+    def _edit(self, identifier: str) -> None:
+        self._session.set_display(tool=Tool.POINTER)
+        self._session.select(identifier)
+
+    # -- what is shown -----------------------------------------------------------------------------------------------
+    def refresh(self, *_: object) -> None:
+        """Everything but the current slice; called when something was read or changed, not while scrolling."""
+        session = self._session
+        view = session.active_view
+        reading, film, volume = session.reading(view), session.film(view), session.volume(view)
+        is_film, is_volume = film is not None, volume is not None
+        for panel, shown in ((self.findings, is_film or not is_volume), (self.sinuses, is_volume), (self.endotype, is_volume),
+                             (self.patient.nomogram, is_volume)):  # fmt: skip
+            self._window.tabs.setTabVisible(self._window.tabs.indexOf(panel), shown)
+        study = session.study_of(session.views[view].series_key)
+        if is_volume:
+            self._show_volume(reading, len(volume.voxels) if volume is not None else 0)
+        else:
+            self._show_film(reading, view)
+        self.patient.refresh(reading, study)
+        self._show_worklist()
+
+    def _show_film(self, reading: SeriesReading | None, view: str) -> None:
+        session = self._session
+        if self._actions.reading.is_reading(session.views[view].series_key):
+            self.findings.set_message("Reading … the image stays usable.", can_read=False)
+            return
+        self.findings.set_series_reading(reading, session.display.thresholds.get("waters"))
+        marks = session.marks.get(session.image_key(view), ImageMarks())
+        self.findings.set_detections(marks.detections, session.selected)
+
+    def _show_volume(self, reading: SeriesReading | None, slices: int) -> None:
+        prior, date = self._prior()
+        self.sinuses.set_series_reading(reading, prior, date)
+        self.endotype.set_series_reading(reading, slices)
+        self._show_slice(self._session.active_view)
+
+    def _prior(self) -> tuple[SeriesReading | None, str]:
+        """The newest reading with sinuses of an earlier study of the same patient that is open."""
+        session = self._session
+        here = session.study_of(session.views[session.active_view].series_key)
+        if here is None or not here.identity.patient_id:
+            return None, ""
+        found: list[tuple[str, SeriesReading]] = []
+        for key, reading in session.readings.items():
+            study = session.study_of(key.partition("/")[0])
+            if study is not None and study is not here and reading.sinuses:
+                who = study.identity
+                if who.patient_id == here.identity.patient_id and who.study_date < here.identity.study_date:
+                    found.append((who.study_date, reading))
+        if not found:
+            return None, ""
+        date, reading = max(found, key=lambda pair: pair[0])
+        return reading, date
+
+    def _show_worklist(self) -> None:
+        session = self._session
+        items = []
+        for study in session.studies.values():
+            for series in study.series:
+                if series.kind in (SeriesKind.RADIOGRAPH, SeriesKind.VOLUME):
+                    readings = [r for k, r in session.readings.items() if k.partition("/")[0] == series.key]
+                    items.append(worklist_item(series.key, study, readings[0] if readings else None))
+        self.worklist.set_items(tuple(items), session.views[session.active_view].series_key)
+
+    def _show_jobs(self) -> None:
+        session = self._session
+        key = session.views[session.active_view].series_key
+        reading_now = self._actions.reading.is_reading(key)
+        if reading_now != self._reading_now:
+            self._reading_now = reading_now
+            self.refresh()
+        batch = next((j for j in session.jobs.values() if j.stage.startswith("Reading ") and " of " in j.stage), None)
+        if batch is None:
+            self.worklist.set_progress(None)
+        else:
+            done, _, total = batch.stage.removeprefix("Reading ").partition(" of ")
+            self.worklist.set_progress(int(done) - 1, int(total), batch.seconds_left)
+
+    def _show_display(self) -> None:
+        display = self._session.display
+        hidden = frozenset(Structure(c) for c in display.hidden_structures)
+        self.sinuses.set_mask_style(MaskStyle(display.show_masks, display.masks_outlined, display.mask_opacity, hidden))
+        self.endotype.set_heat_style(HeatStyle(display.show_heatmap, display.heatmap_opacity, display.heat_color_map))
+        threshold = display.thresholds.get("waters")
+        reading = self._session.reading(self._session.active_view)
+        if threshold is not None and reading is not None and reading.waters is not None:
+            self.findings.set_threshold(threshold)
+
+    def _show_slice(self, view: str) -> None:
+        """Keep the strip of slices in step with the axial view."""
+        session = self._session
+        state = session.views[view]
+        stack = session.stack(state.series_key, state.plane)
+        image = session.volume(view)
+        if stack is None or image is None or stack.plane is not Plane.AXIAL:
+            return
+        downwards = float(image.affine[2, 2]) < 0
+        self.endotype.set_current_slice(stack.count - 1 - state.slice_index if downwards else state.slice_index)
+
+    # -- verbs of single panels --------------------------------------------------------------------------------------
+    def _go_to_sinus(self, structure: Structure) -> None:
+        """Show the slices through the middle of a sinus, on its largest extent."""
+        session = self._session
+        view = session.active_view
+        reading, volume = session.reading(view), session.volume(view)
+        if reading is None or reading.segmentation is None or volume is None:
+            return
+        at = largest_place(reading.segmentation.labels, int(structure))
+        if at is not None:
+            x, y, z = (volume.affine @ np.array([at[2], at[1], at[0], 1.0]))[:3]
+            session.go_to_point(view, (float(x), float(y), float(z)))
+
+    def _go_to_axial(self, index: int) -> None:
+        session = self._session
+        view = session.active_view
+        volume = session.volume(view)
+        if volume is None:
+            return
+        middle = np.array([(volume.voxels.shape[2] - 1) / 2, (volume.voxels.shape[1] - 1) / 2, index, 1.0])
+        cursor = session.cursor_lps(view)
+        if cursor is not None:
+            here = np.linalg.solve(volume.affine, np.append(np.array(cursor), 1.0))
+            middle[:2] = here[:2]
+        x, y, z = (volume.affine @ middle)[:3]
+        session.go_to_point(view, (float(x), float(y), float(z)))
+
+    def _set_mask_style(self, style: MaskStyle) -> None:
+        self._session.set_display(
+            show_masks=style.visible, masks_outlined=style.outlined, mask_opacity=style.opacity,
+            hidden_structures=frozenset(int(s) for s in style.hidden),
+        )  # fmt: skip
+
+    def _set_ostiomeatal(self, side: Any, score: int) -> None:
+        self._reporting.set_ostiomeatal(self._session.image_key(self._session.active_view), side, score)
+
+    def _accept_geometry(self) -> None:
+        self._actions.reading.accept_geometry(self._session.active_view)
+        self._actions.reading.read()
+
+    def _read_anyway(self, reason: str = "") -> None:
+        self._actions.reading.read(reason or "Reader asked to read anyway")
+
+    def _export_csv(self) -> None:
+        reading = self._session.reading(self._session.active_view)
+        name, _ = QFileDialog.getSaveFileName(self._window, "Save the table", "sinuses.csv", "CSV (*.csv)")
+        if reading is not None and name:
+            self._reporting.export_sinus_table(reading, Path(name))
+
+    def _export_masks(self) -> None:
+        reading = self._session.reading(self._session.active_view)
+        folder = QFileDialog.getExistingDirectory(self._window, "Save the masks to")
+        if reading is not None and folder:
+            self._reporting.export_masks(reading, Path(folder))
+
+    def _open_item(self, key: str) -> None:
+        study = self._session.study_of(key)
+        if study is not None:
+            self._actions.opening.show_study(study.study_instance_uid)
+            self._actions.opening.show_series(key)
+
+
+def largest_place(labels: Any, code: int) -> tuple[int, int, int] | None:
+    """``z, y, x`` inside the largest axial slice of a structure; looks at every second voxel, which is quick and enough."""
+    mask = np.asarray(labels[::2, ::2, ::2] == code)
+    areas = mask.sum(axis=(1, 2))
+    if not areas.any():
+        return None
+    z = int(areas.argmax())
+    ys, xs = np.nonzero(mask[z])
+    middle = int(np.argmin((ys - ys.mean()) ** 2 + (xs - xs.mean()) ** 2))
+    return z * 2, int(ys[middle]) * 2, int(xs[middle]) * 2
+
+
+def worklist_item(key: str, study: Study, reading: SeriesReading | None) -> WorklistItem:
+    """One line of the list."""
+    who = study.identity
+    name = who.patient_name.replace("^", " ").strip() or who.patient_id
+    if reading is None:
+        return WorklistItem(key, name, who.study_date)
+    if reading.status is SeriesStatus.REFUSED:
+        return WorklistItem(key, name, who.study_date, None, reading.reason or "withheld", Badge.WITHHELD)
+    if reading.waters is not None:
+        score = max(side.score for side in reading.waters.sides)
+        return WorklistItem(key, name, who.study_date, score, reading.waters.label.value, Badge.READ)
+    if reading.endotype is not None:
+        probability = reading.endotype.probability_ecrs
+        return WorklistItem(key, name, who.study_date, probability, f"ECRS {probability:.2f}", Badge.READ)
+    total = reading.lund_mackay.total if reading.lund_mackay else None
+    return WorklistItem(key, name, who.study_date, None, "" if total is None else f"Lund-Mackay {total}", Badge.READ)

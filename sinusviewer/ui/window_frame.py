@@ -1,0 +1,105 @@
+"""The window's parts and where they stand; it knows neither session nor actions."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QTabWidget, QToolBar, QVBoxLayout, QWidget
+
+from sinusviewer.actions.table import MENUS
+from sinusviewer.ui import verbs
+from sinusviewer.ui.job_bar import JobBar
+from sinusviewer.ui.notice_bar import NoticeBar
+from sinusviewer.ui.start_page import StartPage
+from sinusviewer.ui.studies_panel import StudiesPanel
+from sinusviewer.ui.view_area import ViewArea
+
+_TOOLBAR = (
+    "open_files", "open_folder", "", "tool_pointer", "tool_window", "tool_zoom", "tool_pan", "tool_magnifier", "",
+    "tool_length", "tool_angle", "tool_ellipse", "tool_rectangle", "tool_probe", "tool_box", "",
+    "layout_one", "layout_two", "layout_mpr", "layout_sinus_ct", "link", "", "invert", "flip", "rotate", "fit", "reset",
+    "mirror_compare", "play", "key_image", "", "masks", "heatmap", "hide_ai", "", "undo", "redo", "", "read",
+)  # fmt: skip
+
+
+class WindowFrame(QMainWindow):
+    """Studies on the left, the picture in the middle, results in tabs on the right, jobs below."""
+
+    scale_requested = Signal(int)
+
+    def __init__(self, view_area: ViewArea) -> None:
+        super().__init__()
+        self.setObjectName("main_window")
+        self.setAcceptDrops(True)
+        self.setMinimumSize(900, 560)
+        self.resize(1440, 900)
+        self.view_area = view_area
+        self.start_page = StartPage()
+        self.studies_panel = StudiesPanel()
+        self.notice_bar = NoticeBar()
+        self.job_bar = JobBar()
+        self.tabs = QTabWidget()
+        self.tabs.setObjectName("result_tabs")
+        self.tabs.setDocumentMode(True)
+        self.tabs.setMinimumWidth(250)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.start_page)
+        self._pages.addWidget(self.view_area)
+        column.addWidget(self.notice_bar)
+        column.addWidget(self._pages, 1)
+        self.middle = column
+        self._splitter = QSplitter(Qt.Orientation.Horizontal)
+        self._splitter.setObjectName("main_splitter")
+        self._splitter.setHandleWidth(3)
+        for widget in (self.studies_panel, middle, self.tabs):
+            self._splitter.addWidget(widget)
+        self._splitter.setStretchFactor(1, 1)
+        self._splitter.setCollapsible(1, False)
+        self._splitter.setSizes([220, 900, 330])
+        central = QWidget()
+        central.setObjectName("central")
+        outer = QVBoxLayout(central)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(self._splitter, 1)
+        outer.addWidget(self.job_bar)
+        self.setCentralWidget(central)
+
+    def _build_menus(self, actions: dict[str, QAction]) -> None:
+        for name in MENUS:
+            menu = self.menuBar().addMenu(name)
+            menu.setObjectName(f"menu_{name.casefold()}")
+            menu.setToolTipsVisible(True)
+            for entry in verbs.menu_entries(name):
+                menu.addAction(actions[entry])
+            if name == "View":
+                scale = menu.addMenu("Size of type")
+                for percent in (100, 125, 150, 175, 200):
+                    scale.addAction(f"{percent} %").triggered.connect(
+                        lambda _checked=False, percent=percent: self.scale_requested.emit(percent)
+                    )
+        self.toolbar = QToolBar("Tools")
+        self.toolbar.setObjectName("toolbar")
+        self.toolbar.setMovable(False)
+        self.toolbar.setIconSize(verbs.ICON_SIZE)
+        for entry in _TOOLBAR:
+            if entry:
+                self.toolbar.addAction(actions[entry])
+            else:
+                self.toolbar.addSeparator()
+        read = self.toolbar.widgetForAction(actions["read"])
+        if read is not None:
+            read.setProperty("toolButtonStyle", Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.addToolBar(self.toolbar)
+        for action in actions.values():
+            self.addAction(action)
+
+    def add_panel(self, panel: QWidget, title: str, tooltip: str = "") -> None:
+        """Put a panel into a tab on the right."""
+        index = self.tabs.addTab(panel, title)
+        self.tabs.setTabToolTip(index, tooltip or title)
