@@ -1,15 +1,11 @@
 """Training, export and decoding of the detectors, on toy films."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-torch = pytest.importorskip("torch")
-
+import torch
 from toy_films import ToyFilms, toy_manifest
 
 from sinustrainer import export, train
@@ -149,7 +145,7 @@ def test_numpy_decodes_as_torch_does() -> None:
     np.testing.assert_allclose(mine.classes, theirs.classes.softmax(-1).reshape(-1, 3).numpy(), rtol=1e-4, atol=1e-6)
 
 
-def perfect_raw(network: YoloV2, box: tuple[float, ...], label: int, cells: int) -> "torch.Tensor":
+def perfect_raw(network: YoloV2, box: tuple[float, ...], label: int, cells: int) -> torch.Tensor:
     """Raw output that says exactly one box."""
     raw = torch.zeros(1, len(network.anchors), 5 + network.classes, cells, cells)
     raw[:, :, 4] = -12
