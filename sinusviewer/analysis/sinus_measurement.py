@@ -20,7 +20,7 @@ CLEAR_BELOW = 0.05
 TOTAL_FROM = 0.95
 """Opacified share from which a sinus scores 2."""
 _SEED_DEPTH_MM = 1.3
-_LINING_MM = 1.7
+_LINING_MM = 1.8
 _SMALLEST_SINUS_ML = 0.05
 _EDGE_SLICES = 1
 

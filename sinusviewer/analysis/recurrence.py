@@ -1,0 +1,72 @@
+"""Recurrence after surgery (He 2023): a radiomic score from the CT, then the nomogram with clinical data."""
+
+from pathlib import Path
+
+from sinusviewer import paths
+from sinusviewer.domain.clinical import ClinicalData
+from sinusviewer.domain.finding import ModelReference
+from sinusviewer.domain.reading import RecurrenceReading
+from sinusviewer.nomogram import Nomogram, read_nomogram
+
+NOMOGRAM_FILE = "nomogram.json"
+DLR_NAMES = ("dlr", "dlr_score", "dlr-score")
+_ALIASES = {
+    "ar": "allergic_rhinitis",
+    "eos": "eosinophils_per_ul",
+    "eosinophils": "eosinophils_per_ul",
+    "sex": "female",
+}
+"""Column names that cohort tables use for clinical fields."""
+
+
+def predictor_values(nomogram: Nomogram, clinical: ClinicalData, dlr_score: float | None) -> dict[str, float | None]:
+    """The nomogram's inputs under its own names; None where missing."""
+    known = clinical.values()
+    result: dict[str, float | None] = {}
+    for predictor in nomogram.predictors:
+        name = predictor.name.lower()
+        if name in DLR_NAMES:
+            result[predictor.name] = dlr_score
+        else:
+            result[predictor.name] = known.get(_ALIASES.get(name, name))
+    return result
+
+
+def clinical_name(predictor_name: str) -> str:
+    """The contract's name of a predictor: the clinical field, or ``dlr_score``."""
+    name = predictor_name.lower()
+    return "dlr_score" if name in DLR_NAMES else _ALIASES.get(name, name)
+
+
+def assess(
+    dlr_score: float, clinical: ClinicalData, nomogram: Nomogram | None, model: ModelReference | None
+) -> RecurrenceReading:
+    """Points, total and risk; where an input is missing, the interval it allows instead of a number."""
+    if nomogram is None:
+        return RecurrenceReading(dlr_score, None, (0.0, 1.0), ("nomogram",), {}, None, model)
+    read = nomogram.read(predictor_values(nomogram, clinical, dlr_score))
+    cohort = (
+        f"{nomogram.cohort.name} ({nomogram.cohort.n} patients, {nomogram.cohort.events} events). {nomogram.trained_on}"
+    )
+    return RecurrenceReading(
+        dlr_score=dlr_score,
+        risk=read.risk,
+        risk_interval=read.risk_interval,
+        missing=tuple(clinical_name(name) for name in read.missing),
+        points={clinical_name(name): points for name, points in read.points.items()},
+        total_points=read.total_points,
+        model=model,
+        nomogram_cohort=cohort,
+    )
+
+
+def load_nomogram(model_folder: Path | None) -> Nomogram | None:
+    """A site's own nomogram, else the one beside the model, else the bundled one; None where there is none."""
+    places = [paths.user_data_dir() / NOMOGRAM_FILE]
+    if model_folder is not None:
+        places.append(model_folder / NOMOGRAM_FILE)
+    places.append(paths.bundled_models_dir() / "recurrence" / NOMOGRAM_FILE)
+    for place in places:
+        if place.is_file():
+            return read_nomogram(place)
+    return None

@@ -1,0 +1,125 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sinusviewer.analysis import sinus_measurement
+from sinusviewer.domain.anatomy import SINUS_CODES, ImageSide, Side, Sinus, Structure
+from sinusviewer.domain.finding import Segmentation
+from sinusviewer.domain.image import Identity, Volume
+from sinusviewer.domain.reading import SinusMeasurement
+
+SHAPE = (40, 60, 80)
+
+
+def boxes() -> np.ndarray:
+    """Ten sinuses as blocks of 10 x 10 x 10 voxels, well inside the volume."""
+    labels = np.zeros(SHAPE, np.uint8)
+    for number, code in enumerate(SINUS_CODES.values()):
+        y, x = 5 + 11 * (number // 2 % 5), 10 + 40 * (number % 2)
+        labels[10:20, y : y + 10, x : x + 10] = code
+    return labels
+
+
+def volume(labels: np.ndarray, filled: dict[Structure, float] | None = None, **more: object) -> Volume:
+    """Air in every sinus; ``filled`` fills that share of a sinus with fluid, from below."""
+    hu = np.full(SHAPE, 40, np.int16)
+    hu[labels > 0] = -1000
+    for code, share in (filled or {}).items():
+        z = np.argwhere(labels == code)[:, 0]
+        level = z.min() + round(share * (z.max() + 1 - z.min()))
+        below = (labels == code) & (np.arange(SHAPE[0])[:, None, None] < level)
+        hu[below] = 20
+    return Volume(hu, np.diag([1.0, 1.0, 1.0, 1.0]), Identity(), **more)  # type: ignore[arg-type]
+
+
+def measured(labels: np.ndarray, given: Volume, withheld: str = "") -> dict[tuple[Sinus, object], SinusMeasurement]:
+    rows = sinus_measurement.measure_sinuses(given, Segmentation(labels, given.affine), withheld)
+    assert len(rows) == 10
+    return {(r.sinus, r.side): r for r in rows}
+
+
+def test_air_is_clear_half_is_partial_and_full_is_total() -> None:
+    labels = boxes()
+    given = volume(labels, {Structure.RIGHT_MAXILLARY: 0.5, Structure.LEFT_MAXILLARY: 1.0})
+    rows = measured(labels, given)
+    right, left = rows[Sinus.MAXILLARY, Side.RIGHT], rows[Sinus.MAXILLARY, Side.LEFT]
+    assert right.volume_ml == pytest.approx(1.0)
+    assert right.opacified_fraction == pytest.approx(0.5, abs=0.02)
+    assert (right.lund_mackay, left.lund_mackay) == (1, 2)
+    assert left.opacified_fraction == pytest.approx(1.0, abs=0.01)
+    assert rows[Sinus.SPHENOID, Side.LEFT].lund_mackay == 0
+    assert rows[Sinus.SPHENOID, Side.LEFT].mean_hu == pytest.approx(-1000)
+
+
+def test_a_shell_of_mixed_voxels_is_not_opacification() -> None:
+    labels = boxes()
+    given = volume(labels)
+    inner = np.zeros(SHAPE, bool)
+    inner[11:19, 6:14, 11:19] = True
+    hu = given.voxels.copy()
+    hu[(labels == Structure.RIGHT_MAXILLARY) & ~inner] = -200
+    rows = measured(labels, replace(given, voxels=hu))
+    assert rows[Sinus.MAXILLARY, Side.RIGHT].opacified_fraction == 0.0
+
+
+def test_a_lining_of_three_millimetres_is_opacification() -> None:
+    labels = boxes()
+    hu = volume(labels).voxels.copy()
+    lining = (labels == Structure.RIGHT_MAXILLARY).copy()
+    lining[13:, :, :] = False
+    hu[lining] = 20
+    rows = measured(labels, replace(volume(labels), voxels=hu))
+    assert rows[Sinus.MAXILLARY, Side.RIGHT].opacified_fraction == pytest.approx(0.3, abs=0.03)
+
+
+def test_a_sinus_cut_by_the_volume_is_incomplete_and_unscored() -> None:
+    labels = boxes()
+    labels[0:20, 5:15, 10:20] = Structure.RIGHT_MAXILLARY
+    row = measured(labels, volume(labels))[Sinus.MAXILLARY, Side.RIGHT]
+    assert not row.complete
+    assert row.lund_mackay is None
+    assert "right maxillary incomplete" in row.reason
+    assert row.volume_ml is not None
+
+
+def test_a_sinus_that_was_not_found_has_no_numbers() -> None:
+    labels = boxes()
+    labels[labels == Structure.LEFT_FRONTAL] = 0
+    row = measured(labels, volume(labels))[Sinus.FRONTAL, Side.LEFT]
+    assert (row.volume_ml, row.opacified_fraction, row.lund_mackay, row.complete) == (None, None, None, False)
+    assert "left frontal" in row.reason
+
+
+def test_faulty_geometry_withholds_every_number() -> None:
+    labels = boxes()
+    for row in measured(labels, volume(labels), withheld="slice distances vary").values():
+        assert (row.volume_ml, row.opacified_fraction, row.mean_hu, row.lund_mackay) == (None, None, None, None)
+        assert "slice distances vary" in row.reason
+
+
+def test_sides_are_the_images_where_nothing_proves_the_patients_and_no_total_is_given() -> None:
+    labels = boxes()
+    rows = measured(labels, volume(labels, oriented=False))
+    assert {side for _, side in rows} == {ImageSide.IMAGE_LEFT, ImageSide.IMAGE_RIGHT}
+    assert sinus_measurement.lund_mackay_total(tuple(rows.values()), {}) is None
+
+
+def test_totals_add_ten_sinuses_and_both_complexes() -> None:
+    labels = boxes()
+    given = volume(labels, {Structure.RIGHT_MAXILLARY: 1.0, Structure.RIGHT_FRONTAL: 0.5})
+    rows = tuple(measured(labels, given).values())
+    totals = sinus_measurement.lund_mackay_total(rows, {Side.RIGHT: 2, Side.LEFT: 0})
+    assert totals is not None
+    assert (totals.right, totals.left, totals.total) == (5, 0, 5)
+    without = sinus_measurement.lund_mackay_total(rows, {Side.RIGHT: None, Side.LEFT: 0})
+    assert without is not None
+    assert (without.right, without.left, without.total) == (None, 0, None)
+
+
+def test_a_complex_is_proposed_occluded_where_both_sinuses_before_it_are_full() -> None:
+    labels = boxes()
+    given = volume(labels, {Structure.RIGHT_MAXILLARY: 1.0, Structure.RIGHT_ANTERIOR_ETHMOID: 1.0})
+    rows = tuple(measured(labels, given).values())
+    proposal = sinus_measurement.propose_ostiomeatal(given, Segmentation(labels, given.affine), rows)
+    assert proposal == {Side.RIGHT: 2, Side.LEFT: 0}
