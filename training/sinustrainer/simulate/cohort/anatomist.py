@@ -1,6 +1,6 @@
 """Who draws heads and paints disease into them: the door from cohorts to anatomy, so that either can be replaced in a test."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +12,23 @@ from sinustrainer.simulate.cohort.recipe import AnatomySection
 from sinustrainer.simulate.disease.paint import LocalDisease, paint_each
 from sinustrainer.simulate.head import Head, SinusDisease
 from sinusviewer.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawnCrs:
+    """Chronic rhinosinusitis of one patient.
+
+    Attributes
+    ----------
+    endotype
+        "ecrs" or "necrs".
+    truth
+        What a perfect reader of the image could know (``true_image_score``, ``true_risk``), for the manifest.
+    """
+
+    diseases: tuple[SinusDisease, ...]
+    endotype: str
+    truth: dict[str, float]
 
 
 class Anatomist(Protocol):
@@ -31,6 +48,12 @@ class Anatomist(Protocol):
         """What each diseased structure adds to the head; fluid settles along ``gravity_lps``."""
         ...
 
+    def draw_crs(
+        self, rng: np.random.Generator, endotype: str, recurrence: int | None, clinical: Mapping[str, float | bool]
+    ) -> DrawnCrs:
+        """Disease of a patient whose endotype, or else whose outcome, is given."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SimulatedAnatomy:
@@ -41,11 +64,11 @@ class SimulatedAnatomy:
 
     def draw_head(self, rng: np.random.Generator, age: float, sex: str, split: str) -> Head:
         from sinustrainer.simulate.anatomy.draw import draw_head
-        from sinustrainer.simulate.anatomy.parametric import draw_parametric_head
+        from sinustrainer.simulate.anatomy.parametric.head import parametric_head
 
         sources = self._sources(split)
         if not sources or rng.random() < self.section.parametric_share:
-            return draw_parametric_head(rng, age, sex)
+            return parametric_head(rng, age, sex)
         return draw_head(rng, sources, age, sex)
 
     def paint(

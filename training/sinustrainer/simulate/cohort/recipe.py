@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from sinustrainer.simulate.ct.scanners import SCANNERS
 from sinustrainer.simulate.radiograph.vendors import VENDORS
 from sinusviewer.errors import InputError
 
@@ -129,7 +130,105 @@ class WatersRecipe(_Part):
     groups: tuple[WatersGroup, ...] = Field(min_length=1)
 
 
-Recipe = WatersRecipe
+class ClinicalMargins(_Part):
+    """One outcome group of He 2023, Table 1: counts of yes among ``patients``, means and standard deviations."""
+
+    patients: Annotated[int, Field(ge=1)]
+    age_mean: float
+    age_sd: Annotated[float, Field(ge=0)]
+    female: Count
+    asthma: Count
+    allergic_rhinitis: Count
+    hypertension: Count
+    diabetes: Count
+    smoking: Count
+    drinking: Count
+    eosinophils_mean: Annotated[float, Field(gt=0)]
+    eosinophils_sd: Annotated[float, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _within(self) -> "ClinicalMargins":
+        for name in ("female", "asthma", "allergic_rhinitis", "hypertension", "diabetes", "smoking", "drinking"):
+            if getattr(self, name) > self.patients:
+                raise ValueError(f"{name} is {getattr(self, name)} of {self.patients} patients")
+        return self
+
+
+class CtGroup(_Part):
+    """One set of CT patients: a split of a site.
+
+    Either ``ecrs`` and ``necrs`` (numbers of patients by endotype), or ``recurrence`` and ``no_recurrence`` (their clinical
+    margins; the endotype is then drawn).
+    """
+
+    split: Literal["train", "internal", "external_1", "external_2", "external_3", "test"]
+    site: str
+    ecrs: Count = 0
+    necrs: Count = 0
+    recurrence: ClinicalMargins | None = None
+    no_recurrence: ClinicalMargins | None = None
+    female_share: Share = 0.4
+    age: Spread = Spread(mean=45, sd=15, low=18, high=85)
+    scanners: dict[str, Count]
+    kvp: tuple[Annotated[int, Field(ge=70, le=150)], ...] = (120,)
+    mas: Spread = Spread(mean=200, sd=40, low=60, high=450)
+    bone_kernel_share: Share = 0.5
+    slice_mm: tuple[Annotated[float, Field(ge=0.4, le=5)], ...] = (1.0,)
+    gantry_tilt_share: Share = 0.0
+    partial_coverage_share: Share = 0.02
+    metal_share: Share = 0.25
+
+    @property
+    def by_outcome(self) -> bool:
+        return self.recurrence is not None
+
+    @property
+    def patients(self) -> int:
+        if self.recurrence is not None and self.no_recurrence is not None:
+            return self.recurrence.patients + self.no_recurrence.patients
+        return self.ecrs + self.necrs
+
+    @model_validator(mode="after")
+    def _sums(self) -> "CtGroup":
+        if (self.recurrence is None) != (self.no_recurrence is None):
+            raise ValueError(f"group {self.split}: recurrence and no_recurrence go together")
+        if self.recurrence is not None and self.ecrs + self.necrs > 0:
+            raise ValueError(f"group {self.split}: give either endotypes or recurrence margins")
+        if self.patients == 0:
+            raise ValueError(f"group {self.split} has no patients")
+        if sum(self.scanners.values()) == 0:
+            raise ValueError(f"group {self.split}: scanners are all 0")
+        unknown = sorted(set(self.scanners) - set(SCANNERS))
+        if unknown:
+            raise ValueError(f"group {self.split}: no scanner {unknown[0]}; there are {', '.join(SCANNERS)}")
+        return self
+
+
+class CtSection(_Part):
+    """How scans are made and written."""
+
+    matrix: Annotated[int, Field(ge=64, le=768)] = 256
+    field_mm: tuple[Annotated[float, Field(ge=120, le=300)], Annotated[float, Field(ge=120, le=300)]] = (180, 230)
+    positioning_sd_deg: Annotated[float, Field(ge=0, le=15)] = 4.0
+    write_masks: bool = True
+
+
+class CtRecipe(_Part):
+    """A cohort of CT scans."""
+
+    schema_version: Literal[1]
+    task: Literal["ct"]
+    name: str
+    description: str = ""
+    seed: int = 1
+    patients: Annotated[int, Field(ge=1)] | None = None
+    segmentation_slices: Count = 0
+    anatomy: AnatomySection = AnatomySection()
+    scan: CtSection = CtSection()
+    groups: tuple[CtGroup, ...] = Field(min_length=1)
+
+
+Recipe = WatersRecipe | CtRecipe
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -142,7 +241,7 @@ def load_recipe(path: Path) -> Recipe:
     """
     content = _read(path, ())
     task = content.get("task")
-    kinds: dict[Any, type[WatersRecipe]] = {"waters": WatersRecipe}
+    kinds: dict[Any, type[WatersRecipe] | type[CtRecipe]] = {"waters": WatersRecipe, "ct": CtRecipe}
     if task not in kinds:
         raise InputError(f"{path.name}: task is {task!r}.", f"It must be one of {', '.join(kinds)}.")
     try:

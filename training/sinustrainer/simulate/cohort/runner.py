@@ -8,18 +8,22 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sinustrainer.simulate.cohort import store
 from sinustrainer.simulate.cohort.anatomist import Anatomist, load_anatomist, template_paths
 from sinustrainer.simulate.cohort.coco import coco
-from sinustrainer.simulate.cohort.recipe import Recipe
+from sinustrainer.simulate.cohort.ct_case import make_ct_case
+from sinustrainer.simulate.cohort.ct_plan import CtCase, plan_ct
+from sinustrainer.simulate.cohort.recipe import Recipe, WatersRecipe
 from sinustrainer.simulate.cohort.waters_case import make_waters_case
 from sinustrainer.simulate.cohort.waters_plan import WatersCase, plan_waters
 from sinusviewer.errors import CancelledError
 from sinusviewer.jobs.runner import CancelToken, Progress
 
 AnatomistFactory = Callable[[], Anatomist]
+Case = WatersCase | CtCase
+_Kind = TypeVar("_Kind", WatersCase, CtCase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +66,14 @@ def simulate(
     """
     if anatomist_factory is None:  # a missing template is better found before the workers start
         template_paths(order.recipe.anatomy, order.recipe_folder, order.templates)
-    plan = plan_waters(order.recipe, order.seed, order.patients)
+    plan = _plan(order)
     recipe_data = {**order.recipe.model_dump(mode="json"), "seed": order.seed, "patients": len(plan)}
     factory = anatomist_factory or _Factory(order)
     try:
         (order.out / store.CASES).mkdir(parents=True, exist_ok=True)
         store.sweep(order.out)
         entries: dict[str, dict[str, Any]] = {}
-        missing = []
+        missing: list[Case] = []
         for case in plan:
             entry = store.finished_case(order.out, case.case_id, _fingerprint(case, order))
             if entry is None:
@@ -83,14 +87,27 @@ def simulate(
             progress("Simulating patients", len(entries) / len(plan))
         ordered = [entries[case.case_id] for case in plan]
         store.write_manifest(order.out, order.recipe.task, recipe_data, ordered)
-        store.write_json(order.out / "coco.json", coco(ordered))
+        if isinstance(order.recipe, WatersRecipe):
+            store.write_json(order.out / "coco.json", coco(ordered))
     except OSError as error:
         raise store.as_storage_error(error, order.out) from error
     return {"cases": len(plan), "made": len(missing), "manifest": str(order.out / store.MANIFEST)}
 
 
+def _plan(order: Order) -> tuple[Case, ...]:
+    if isinstance(order.recipe, WatersRecipe):
+        return plan_waters(order.recipe, order.seed, order.patients)
+    return plan_ct(order.recipe, order.seed, order.patients)
+
+
+def _as(kind: type[_Kind], case: Case) -> _Kind:
+    if not isinstance(case, kind):
+        raise TypeError(f"planned a {type(case).__name__}, wanted a {kind.__name__}")
+    return case
+
+
 def _make_all(
-    order: Order, cases: list[WatersCase], factory: AnatomistFactory, token: CancelToken
+    order: Order, cases: list[Case], factory: AnatomistFactory, token: CancelToken
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     if order.workers <= 0 or len(cases) < 2:
         anatomist = factory() if cases else None
@@ -125,16 +142,21 @@ def _make_all(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _make(order: Order, case: WatersCase, anatomist: Anatomist) -> dict[str, Any]:
+def _make(order: Order, case: Case, anatomist: Anatomist) -> dict[str, Any]:
     folder = store.begin_case(order.out, case.case_id)
-    entry = make_waters_case(case, order.recipe.film, anatomist, folder)
+    if isinstance(order.recipe, WatersRecipe):
+        entry = make_waters_case(_as(WatersCase, case), order.recipe.film, anatomist, folder)
+    else:
+        entry = make_ct_case(_as(CtCase, case), order.recipe.scan.write_masks, anatomist, folder)
     store.finish_case(order.out, case.case_id, folder, entry, _fingerprint(case, order))
     return entry
 
 
-def _fingerprint(case: WatersCase, order: Order) -> str:
-    """Changes with the plan, the anatomy and the film section: then a case is made anew."""
-    parts = (asdict(case), order.recipe.anatomy.model_dump(), order.recipe.film.model_dump())
+def _fingerprint(case: Case, order: Order) -> str:
+    """Changes with the plan, the anatomy and the acquisition: then a case is made anew."""
+    recipe = order.recipe
+    section = recipe.film if isinstance(recipe, WatersRecipe) else recipe.scan
+    parts = (asdict(case), recipe.anatomy.model_dump(), section.model_dump(), str(order.templates))
     return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -161,5 +183,5 @@ def _start_worker(order: Order, factory: AnatomistFactory) -> None:
     _worker["order"], _worker["anatomist"] = order, factory()
 
 
-def _work(case: WatersCase) -> dict[str, Any]:
+def _work(case: Case) -> dict[str, Any]:
     return _make(_worker["order"], case, _worker["anatomist"])

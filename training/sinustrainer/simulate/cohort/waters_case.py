@@ -98,7 +98,7 @@ def _paint(
 ) -> PaintedDisease:
     local = anatomist.paint(head, (disease,), geometry.gravity, rng)[0]
     lumen = head.labels[local.where] == disease.structure
-    fraction = float(np.count_nonzero(local.opacified & lumen) / max(1, np.count_nonzero(lumen)))
+    fraction = int(np.count_nonzero(local.opacified & lumen)) / max(1, int(np.count_nonzero(lumen)))
     subclass = SUBCLASS_OF_FORM[disease.form]
     return PaintedDisease(side, subclass, disease.severity, fraction, local.where, local.delta_hu)
 

@@ -4,10 +4,11 @@ Sampling reads the head once per slice profile; the slice's thickness is an aver
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import SimpleITK as sitk
+import SimpleITK
 
 from sinustrainer.simulate.ct.noise import correlated_noise
 from sinustrainer.simulate.ct.scanners import SCANNERS, CtProtocol, Kernel
@@ -17,6 +18,7 @@ from sinustrainer.simulate.radiograph import physics
 from sinusviewer.domain.anatomy import Structure
 from sinusviewer.errors import GeometryError
 
+sitk: Any = SimpleITK  # its own annotations are partial
 _METAL_HU = 2800
 _AIR = -1000.0
 
@@ -127,11 +129,10 @@ def _scanner_to_head(head: Head, protocol: CtProtocol) -> npt.NDArray[np.float64
     about_x = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
     about_y = np.array([[np.cos(roll), 0, np.sin(roll)], [0, 1, 0], [-np.sin(roll), 0, np.cos(roll)]])
     ears = (np.asarray(head.landmarks["porion_right"]) + np.asarray(head.landmarks["porion_left"])) / 2
-    to_scanner = np.eye(4)
+    to_scanner: npt.NDArray[np.float64] = np.eye(4)
     to_scanner[:3, :3] = about_z @ about_x @ about_y
     to_scanner[:3, 3] = -to_scanner[:3, :3] @ ears
-    inverse: npt.NDArray[np.float64] = np.linalg.inv(to_scanner)
-    return inverse
+    return np.asarray(np.linalg.inv(to_scanner), dtype=np.float64)
 
 
 def gravity_in_head(head: Head, protocol: CtProtocol) -> npt.NDArray[np.float64]:
@@ -141,7 +142,7 @@ def gravity_in_head(head: Head, protocol: CtProtocol) -> npt.NDArray[np.float64]
 
 
 def _sampled(
-    image: sitk.Image, to_index: npt.NDArray[np.float64], shape: tuple[int, ...], k_offset: float, how: int, fill: float
+    image: Any, to_index: npt.NDArray[np.float64], shape: tuple[int, ...], k_offset: float, how: int, fill: float
 ) -> npt.NDArray[np.float32]:
     """An image on the scan's grid, both in index coordinates, so that any affine will do."""
     matrix = to_index[:3, :3]

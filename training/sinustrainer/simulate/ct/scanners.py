@@ -1,4 +1,4 @@
-"""CT scanners of Hua 2022 and He 2023, what may be set on them, and how kernels differ. Noise levels are round figures, not measured."""
+"""CT scanners of Hua 2022 and He 2023, what is set on them, how kernels differ. Noise levels are round figures."""
 
 from dataclasses import dataclass
 

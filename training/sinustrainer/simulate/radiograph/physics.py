@@ -168,8 +168,8 @@ def enlarge(image: Image, shape: tuple[int, int]) -> Image:
     rows, columns = (_weights(n, m) for n, m in zip(image.shape, shape, strict=True))
     r0, r1, rw = rows
     c0, c1, cw = columns
-    tall = image[r0] * (1 - rw)[:, None] + image[r1] * rw[:, None]
-    wide: Image = tall[:, c0] * (1 - cw) + tall[:, c1] * cw
+    tall = image[r0] * (np.float32(1) - rw)[:, None] + image[r1] * rw[:, None]
+    wide: Image = (tall[:, c0] * (np.float32(1) - cw) + tall[:, c1] * cw).astype(np.float32, copy=False)
     return wide
 
 
