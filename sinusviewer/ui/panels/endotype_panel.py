@@ -5,8 +5,9 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sinusviewer.domain.reading import EndotypeReading, SeriesReading, SeriesStatus
 from sinusviewer.ui.panels.heat_controls import HeatControls, HeatStyle
-from sinusviewer.ui.panels.parts import Facts, Fold, Notice, ScrollPanel, ToneLabel, button, heading, research_line
+from sinusviewer.ui.panels.parts import Facts, Fold, ScrollPanel, ToneLabel, button, heading, research_line
 from sinusviewer.ui.panels.probability_strip import ProbabilityStrip
+from sinusviewer.ui.panels.withheld import WithheldNotice
 from sinusviewer.ui.panels.wording import ECRS_DEFINITION, model_lines, trained_on_statement
 
 WIDE_SPREAD = 0.15
@@ -18,12 +19,15 @@ class EndotypePanel(ScrollPanel):
 
     Signals
     -------
-    slice_requested(int), heat_style_requested(HeatStyle), read_requested()
+    slice_requested(int), heat_style_requested(HeatStyle), read_requested(), view_only_requested(),
+    read_anyway_requested(str: the reason)
     """
 
     slice_requested = Signal(int)
     heat_style_requested = Signal(object)
     read_requested = Signal()
+    view_only_requested = Signal()
+    read_anyway_requested = Signal(str)
 
     def __init__(self) -> None:
         super().__init__("endotype_panel", "Endotype")
@@ -31,7 +35,9 @@ class EndotypePanel(ScrollPanel):
         self._read = button(
             "Read", "read_endotype", "Read the endotype from this CT.", self.read_requested.emit, "Ctrl+R"
         )
-        self._withheld = Notice("endotype_withheld")
+        self._withheld = WithheldNotice("endotype_withheld", "endotype_")
+        self._withheld.view_only_requested.connect(self.view_only_requested)
+        self._withheld.read_anyway_requested.connect(self.read_anyway_requested)
         self._result = ToneLabel("", "text", "ecrs_probability", scale=1.25, bold=True)
         self._place = ToneLabel("", "text", "ecrs_threshold")
         self._definition = ToneLabel(ECRS_DEFINITION, "muted", "ecrs_definition")

@@ -1,7 +1,7 @@
 """The Findings tab: what was found on a Waters' view, side by side, and what the reader says of it."""
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QLabel, QLineEdit, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QSlider, QVBoxLayout, QWidget
 
 from sinusviewer.domain.anatomy import ImageSide
 from sinusviewer.domain.finding import Detection
@@ -19,6 +19,7 @@ from sinusviewer.ui.panels.parts import (
     row,
 )
 from sinusviewer.ui.panels.score_bar import ScoreBar
+from sinusviewer.ui.panels.withheld import WithheldNotice
 from sinusviewer.ui.panels.wording import (
     SUBCLASS_WORDS,
     antrum_name,
@@ -59,7 +60,9 @@ class FindingsPanel(ScrollPanel):
 
         self._state = ToneLabel("", "text", "findings_state")
         self._read = button("Read", "read_now", "Read this film.", self.read_requested.emit, "Ctrl+R")
-        self._withheld = self._build_withheld()
+        self._withheld = WithheldNotice("withheld")
+        self._withheld.view_only_requested.connect(self.view_only_requested)
+        self._withheld.read_anyway_requested.connect(self.read_anyway_requested)
         self._unverified = self._build_unverified()
         self._warnings = ToneLabel("", "amber", "findings_warnings")
         self._result = ToneLabel("", "text", "four_way_result", scale=1.15, bold=True)
@@ -222,38 +225,3 @@ class FindingsPanel(ScrollPanel):
                        "this is recorded.", lambda: self.right_side_confirmed.emit(False))  # fmt: skip
         notice.body.addLayout(row(left, right))
         return notice
-
-    def _build_withheld(self) -> Notice:
-        notice = Notice("withheld")
-        view = button("View only", "view_only", "Look at the image without any score.", self.view_only_requested.emit)
-        anyway = button("Read anyway …", "read_anyway", "Read in spite of the failed check; asks for a reason, which is recorded.",
-                        self._open_reason)  # fmt: skip
-        self._reason = QLineEdit()
-        self._reason.setPlaceholderText("Reason, e.g. steep but usable projection")
-        describe(self._reason, "override_reason", "Why this image should be read in spite of the failed check. Recorded.",
-                 "Enter", "Reason for reading anyway")  # fmt: skip
-        self._confirm = button("Read with this reason", "read_anyway_confirm", "Read now; the reason stands in the reading.",
-                               self._ask_anyway, "Enter")  # fmt: skip
-        self._reason.textChanged.connect(lambda text: self._confirm.setEnabled(len(text.strip()) >= 5))
-        self._reason.returnPressed.connect(self._ask_anyway)
-        self._reason_part = QWidget()
-        inside = QVBoxLayout(self._reason_part)
-        inside.setContentsMargins(0, 0, 0, 0)
-        inside.addWidget(self._reason)
-        inside.addLayout(row(self._confirm))
-        self._reason_part.hide()
-        self._confirm.setEnabled(False)
-        notice.body.addLayout(row(view, anyway))
-        notice.body.addWidget(self._reason_part)
-        return notice
-
-    def _open_reason(self) -> None:
-        self._reason_part.show()
-        self._reason.setFocus()
-
-    def _ask_anyway(self) -> None:
-        reason = self._reason.text().strip()
-        if len(reason) >= 5:
-            self._reason_part.hide()
-            self._reason.clear()
-            self.read_anyway_requested.emit(reason)

@@ -4,7 +4,7 @@ from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from sinusviewer.domain.anatomy import Side, Structure
-from sinusviewer.domain.reading import LundMackay, SeriesReading, SeriesStatus
+from sinusviewer.domain.reading import AirMeasurement, LundMackay, SeriesReading, SeriesStatus
 from sinusviewer.ui.panels.mask_controls import MaskControls, MaskStyle
 from sinusviewer.ui.panels.parts import (
     Facts,
@@ -19,6 +19,7 @@ from sinusviewer.ui.panels.parts import (
     row,
 )
 from sinusviewer.ui.panels.sinus_table import SinusTable
+from sinusviewer.ui.panels.withheld import WithheldNotice
 from sinusviewer.ui.panels.wording import measurement_sentence, model_lines, trained_on_statement
 
 _UNKNOWN = "–"
@@ -41,7 +42,7 @@ class SinusPanel(ScrollPanel):
     -------
     go_to_sinus_requested(Structure), ostiomeatal_requested(Side, int 0|2), mask_style_requested(MaskStyle),
     export_csv_requested(), export_masks_requested(), export_pictures_requested(), read_requested(),
-    accept_geometry_requested(), read_anyway_requested()
+    view_only_requested(), read_anyway_requested(str: the reason), accept_geometry_requested()
     """
 
     go_to_sinus_requested = Signal(object)
@@ -52,6 +53,8 @@ class SinusPanel(ScrollPanel):
     export_pictures_requested = Signal()
     read_requested = Signal()
     view_only_requested = Signal()
+    read_anyway_requested = Signal(str)
+    accept_geometry_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__("sinus_panel", "Sinuses")
@@ -59,17 +62,24 @@ class SinusPanel(ScrollPanel):
         self._read = button(
             "Read", "read_sinuses", "Measure the sinuses of this CT.", self.read_requested.emit, "Ctrl+R"
         )
-        self._withheld = Notice("sinus_withheld")
-        self._withheld.body.addLayout(
+        self._withheld = WithheldNotice("sinus_withheld", "sinus_")
+        self._withheld.view_only_requested.connect(self.view_only_requested)
+        self._withheld.read_anyway_requested.connect(self.read_anyway_requested)
+        self._geometry = Notice("geometry_faults")
+        self._geometry.set_text(
+            "The slices have geometry faults (named below): volumes are withheld until you accept them."
+        )
+        self._geometry.body.addLayout(
             row(
                 button(
-                    "View only",
-                    "sinus_view_only",
-                    "Look at the CT without measurements.",
-                    self.view_only_requested.emit,
+                    "Accept and measure",
+                    "accept_geometry",
+                    "Measure in spite of the geometry faults; this is recorded.",
+                    self.accept_geometry_requested.emit,
                 )
             )
         )
+        self._air = ToneLabel("", "text", "air_text")
         self._warnings = ToneLabel("", "amber", "sinus_warnings")
         self._total = ToneLabel("", "text", "lund_mackay_total", scale=1.15, bold=True)
         self.table = SinusTable()
@@ -104,7 +114,7 @@ class SinusPanel(ScrollPanel):
             )
         )
         shown.addWidget(Fold("Where these numbers come from", self._facts, "sinus_provenance_fold"))
-        for part in (self._state, self._read, self._withheld, self._warnings, self._shown):
+        for part in (self._state, self._read, self._withheld, self._geometry, self._air, self._warnings, self._shown):
             self.column.addWidget(part)
         self.column.addStretch(1)
         self.footer.addWidget(self._trained_on)
@@ -122,6 +132,14 @@ class SinusPanel(ScrollPanel):
         self._withheld.setVisible(refused)
         self._shown.setVisible(measured)
         self._trained_on.setVisible(measured)
+        faulty = (
+            series is not None
+            and not measured
+            and series.status is SeriesStatus.READ
+            and series.segmentation is not None
+        )
+        self._geometry.setVisible(faulty)
+        self._show_air(series.air if series is not None else None)
         messages = [w.message for w in series.warnings] if series is not None else []
         self._warnings.setText("\n".join(messages))
         self._warnings.setVisible(bool(messages))
@@ -135,6 +153,18 @@ class SinusPanel(ScrollPanel):
             self._state.setText(series.reason or "Nothing was measured in this series.")
         else:
             self._draw(series, prior, prior_date)
+
+    def _show_air(self, air: AirMeasurement | None) -> None:
+        """Enclosed air, which a rule measures without a network: nothing about what is opacified follows from it."""
+        self._air.setVisible(air is not None)
+        if air is None:
+            return
+        sides = ", ".join(
+            f"{side} {value:.1f} ml"
+            for side, value in (("right", air.right_ml), ("left", air.left_ml))
+            if value is not None
+        )
+        self._air.setText(f"Enclosed air {air.total_ml:.1f} ml{f' ({sides})' if sides else ''}. {air.method}")
 
     def set_mask_style(self, style: MaskStyle) -> None:
         self.masks.set_mask_style(style)

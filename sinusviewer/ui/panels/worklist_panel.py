@@ -3,11 +3,19 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt, Signal
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QEvent,
+    QModelIndex,
+    QPersistentModelIndex,
+    QSortFilterProxyModel,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import QColor, QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QProgressBar, QTableView, QVBoxLayout, QWidget
 
-from sinusviewer.ui.panels.parts import ToneLabel, button, describe, row
+from sinusviewer.ui.panels.parts import ToneLabel, button, describe, keeps_key, row
 from sinusviewer.ui.panels.tones import current_tones
 
 
@@ -196,6 +204,9 @@ class WorklistPanel(QWidget):
         layout.addLayout(row(self._progress, self._cancel, stretch=False))
         self.set_items(())
         self.set_progress(None)
+
+    def event(self, event: QEvent) -> bool:
+        return True if keeps_key(event) else super().event(event)
 
     def set_items(self, items: tuple[WorklistItem, ...], current: str = "") -> None:
         """Show these; ``current`` is the one open in the viewer."""
