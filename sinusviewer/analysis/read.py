@@ -12,7 +12,7 @@ from sinusviewer.domain.reading import Reading, SeriesReading, SeriesStatus
 from sinusviewer.domain.study import FileOutcome, FileStatus, Series, SeriesKind, Study
 from sinusviewer.errors import CancelledError, InputError, OutOfMemoryError, SinusViewerError
 from sinusviewer.imaging import load
-from sinusviewer.inference.registry import ModelRegistry
+from sinusviewer.inference.registry import ModelRegistry, shared_registry
 from sinusviewer.jobs.runner import CancelToken, Progress, silent_progress
 
 Image = Radiograph | Volume
@@ -57,7 +57,7 @@ def read_series(
     """
     wanted = frozenset(check_tasks(tasks))
     context = Context(
-        registry or ModelRegistry(),
+        registry or shared_registry(),
         progress or silent_progress(),
         token or CancelToken(),
         clinical or ClinicalData(),
@@ -91,7 +91,7 @@ def read_study(
     ``on_series`` is given each image with its reading (None where it could not be loaded) before the image is let go.
     """
     progress, token = progress or silent_progress(), token or CancelToken()
-    context = Context(registry or ModelRegistry(), progress, token, clinical or ClinicalData())
+    context = Context(registry or shared_registry(), progress, token, clinical or ClinicalData())
     tasks = check_tasks(tasks)
     readings: list[SeriesReading] = []
     failures: list[FileOutcome] = []

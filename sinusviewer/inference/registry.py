@@ -66,7 +66,7 @@ class ModelRegistry:
         self._bundled = bundled if bundled is not None else paths.bundled_models_dir()
         self._installed = installed if installed is not None else paths.user_models_dir()
         self._threads = threads
-        self._loaded: dict[Path, LoadedModel] = {}
+        self._loaded: dict[tuple[Path, str], LoadedModel] = {}
         self._lock = threading.Lock()
 
     def entries(self) -> tuple[ModelEntry, ...]:
@@ -102,16 +102,17 @@ class ModelRegistry:
             Where the card or the weights are missing, changed or not ONNX.
         """
         with self._lock:
-            if entry.folder not in self._loaded:
-                card = entry.card
-                if card is None:
-                    raise ModelFileError(entry.problem, "Install the model again.")
+            card = entry.card
+            if card is None:
+                raise ModelFileError(entry.problem, "Install the model again.")
+            key = (entry.folder, card.sha256)
+            if key not in self._loaded:
                 weights = model_card.verify_weights(card, entry.folder)
                 if weights.suffix.lower() != ".onnx":
                     raise ModelFileError(f"“{entry.name}” is no ONNX file.", "Only ONNX models are loaded.")
                 session = OnnxSession(weights, threads=self._threads)
-                self._loaded[entry.folder] = LoadedModel(card, entry.folder, session)
-            return self._loaded[entry.folder]
+                self._loaded[key] = LoadedModel(card, entry.folder, session)
+            return self._loaded[key]
 
     def load_active(self, task: ModelTask) -> LoadedModel | None:
         """The one model of a task, loaded, or None where none is here."""
@@ -193,6 +194,17 @@ class ModelRegistry:
             if isinstance(given, dict):
                 chosen.update({str(k): str(v) for k, v in given.items()})
         return result
+
+
+_shared: dict[tuple[Path, Path], ModelRegistry] = {}
+_shared_lock = threading.Lock()
+
+
+def shared_registry() -> ModelRegistry:
+    """The process's own registry: networks once loaded stay warm for the next image."""
+    folders = (paths.bundled_models_dir(), paths.user_models_dir())
+    with _shared_lock:
+        return _shared.setdefault(folders, ModelRegistry(*folders))
 
 
 def _folders(parent: Path) -> list[Path]:
