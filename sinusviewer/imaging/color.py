@@ -7,6 +7,7 @@ from pydicom.pixels.processing import convert_color_space
 from sinusviewer.errors import DicomReadError
 from sinusviewer.imaging.decode import JPEG_LOSSLESS, FrameReader
 from sinusviewer.imaging.headers import Header
+from sinusviewer.imaging.pixel_layout import is_native
 from sinusviewer.imaging.plugins import plugin_frame
 from sinusviewer.imaging.quiet import PYDICOM_ERRORS, quiet_readers
 
@@ -22,6 +23,9 @@ def read_color(header: Header, index: int) -> npt.NDArray[np.uint8]:
     if header.transfer_syntax_uid in JPEG_LOSSLESS and header.samples == 3:
         colors = _lossless(header, index)
     else:
+        if not is_native(header):
+            with FrameReader(header) as reader:
+                reader.checked_stream(index)
         colors = plugin_frame(header, index, raw=False)
     if colors.ndim != 3 or colors.shape[:2] != (header.rows, header.columns) or colors.shape[2] not in (3, 4):
         raise DicomReadError("The colour image has an unknown layout.")
@@ -45,7 +49,7 @@ def _eight_bits(colors: npt.NDArray[np.generic], header: Header) -> npt.NDArray[
     if colors.dtype == np.uint8:
         return np.asarray(colors, dtype=np.uint8)
     if header.photometric == "PALETTE COLOR" and colors.dtype == np.uint16:
-        return np.right_shift(colors, 8).astype(np.uint8)  # entries use all 16 bits (PS3.3 C.7.6.3.1.6)
+        return np.asarray(np.right_shift(colors, 8)).astype(np.uint8)  # entries use all 16 bits (PS3.3 C.7.6.3.1.6)
     values = colors.astype(np.float64)
     top = max(float((1 << max(header.bits_stored, 8)) - 1), float(values.max(initial=0)))
     return np.asarray(values * (255.0 / top) + 0.5).astype(np.uint8)

@@ -118,8 +118,21 @@ class FrameReader:
             raise DicomReadError("This is a colour image.")
         if self._fragments is None:
             return put_bits_right(self._native(index), header)
+        return put_bits_right(self._decoded(self.checked_stream(index), index), header)
+
+    def checked_stream(self, index: int) -> bytes:
+        """The compressed stream of a frame, held against the header.
+
+        Raises
+        ------
+        DicomReadError
+            If it is missing, ends early or is of another size.
+        """
+        if self._fragments is None:
+            raise DicomReadError("The image is not compressed.")
         stream = self._fragments.read(self._file, index)
-        return put_bits_right(self._decoded(stream, index), header)
+        check_stream(stream, self.header)
+        return stream
 
     def read_lossless_color(self, index: int) -> Array:
         """Samples ``[y, x, 3]`` of a lossless JPEG frame.
@@ -129,10 +142,7 @@ class FrameReader:
         DicomReadError
             If it is damaged or not in colour.
         """
-        if self._fragments is None:
-            raise DicomReadError("The image is not compressed.")
-        stream = self._fragments.read(self._file, index)
-        check_stream(stream, self.header)
+        stream = self.checked_stream(index)
         try:
             return decode_lossless_jpeg(stream)
         except _CODEC_ERRORS as error:
@@ -172,7 +182,6 @@ class FrameReader:
 
     def _decoded(self, stream: bytes, index: int) -> Array:
         header = self.header
-        check_stream(stream, header)
         shape = header.rows, header.columns
         decode = _FAST.get(header.transfer_syntax_uid)
         try:
@@ -191,15 +200,19 @@ class FrameReader:
 
 
 def check_stream(stream: bytes, header: Header) -> None:
-    """Refuse a stream whose own size differs from the header's, before memory is given to it.
+    """Refuse a stream whose own size differs from the header's, or that ends early, before memory is given to it.
+
+    A cut JPEG stream would be shown half grey without a word, and a cut JPEG-LS stream keeps CharLS busy for seconds.
 
     Raises
     ------
     DicomReadError
-        If it is empty or of another size.
+        If it is empty, of another size, or a JPEG stream without its end.
     """
     if not stream:
         raise DicomReadError("The compressed pixels are missing.")
+    if stream[:2] == b"\xff\xd8" and b"\xff\xd9" not in stream[-16:]:
+        raise DicomReadError("The compressed pixels end early.")
     size = stream_size(stream)
     if size is not None and size.rows and (size.rows, size.columns) != (header.rows, header.columns):
         raise DicomReadError(
