@@ -59,7 +59,7 @@ def draw_volumes_ml(rng: np.random.Generator, age: float, sex: str) -> dict[tupl
     typical = _ADULT_ML[Sinus.MAXILLARY][0] * float(np.interp(age, _AGES, _GROWN[Sinus.MAXILLARY]))
     if rng.random() < LOPSIDED_SHARE:
         for side in Side:
-            volumes[Sinus.MAXILLARY, side] = typical * float(rng.uniform(0.5, 1.3)) ** 3
+            volumes[Sinus.MAXILLARY, side] = typical * float(rng.uniform(0.55, 1.2)) ** 3
     if rng.random() < HYPOPLASIA_SHARE:
         affected = Side.RIGHT if rng.random() < 0.5 else Side.LEFT
         volumes[Sinus.MAXILLARY, affected] = typical * float(rng.uniform(0.42, 0.62)) ** 3

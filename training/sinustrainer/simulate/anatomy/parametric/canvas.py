@@ -1,0 +1,252 @@
+"""A voxel canvas and the implicit shapes painted on it.
+
+A shape is a signed distance (mm, negative inside) over a box of the canvas; its edge is one voxel wide, so that thin walls
+and slanted surfaces look like partial volume and not like stairs. All coordinates are those of the adult normal head in the
+orbitomeatal frame; size and facial height of the person are in the canvas's axes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sinustrainer.simulate.disease.noise import smooth_noise
+
+Field = npt.NDArray[np.float32]
+Point = Sequence[float]
+Axes = tuple[Field, Field, Field]
+"""x, y, z of a box's voxels, each broadcastable to ``[z, y, x]``."""
+Shape = Callable[[Axes], Field]
+_STRIDE = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Canvas:
+    """The head while it is being painted (arrays are changed in place).
+
+    Attributes
+    ----------
+    x, y, z
+        Normalised coordinates (mm in the adult normal head) of the voxels along each axis.
+    coarse_noise, fine_noise
+        Standard normal fields correlated over about 10 and 2.5 mm, for uneven surfaces and textures.
+    """
+
+    hu: Field
+    labels: npt.NDArray[np.uint8]
+    x: Field
+    y: Field
+    z: Field
+    edge_mm: float
+    coarse_noise: Field
+    fine_noise: Field
+
+    @staticmethod
+    def blank(x: Field, y: Field, z: Field, spacing_mm: float, rng: np.random.Generator) -> "Canvas":
+        shape = (z.size, y.size, x.size)
+        spacing = (spacing_mm, spacing_mm, spacing_mm)
+        return Canvas(
+            np.full(shape, -1000, dtype=np.float32),
+            np.zeros(shape, dtype=np.uint8),
+            x.astype(np.float32),
+            y.astype(np.float32),
+            z.astype(np.float32),
+            spacing_mm,
+            smooth_noise(shape, 10.0, spacing, rng),
+            smooth_noise(shape, 2.5, spacing, rng),
+        )
+
+    def box(self, low: Point, high: Point) -> tuple[slice, slice, slice]:
+        """Slices ``[z, y, x]`` of the box between two corners (x, y, z)."""
+        x, y, z = (
+            slice(*(int(i) for i in np.searchsorted(axis, [low[n], high[n]])))
+            for n, axis in enumerate((self.x, self.y, self.z))
+        )
+        return z, y, x
+
+    def axes(self, box: tuple[slice, slice, slice]) -> Axes:
+        return self.x[box[2]][None, None, :], self.y[box[1]][None, :, None], self.z[box[0]][:, None, None]
+
+    def smooth_field(self, shape: Shape) -> Field:
+        """A large, smooth distance over the whole canvas: evaluated every third voxel, interpolated between."""
+        coarse_axes = [
+            axis[::_STRIDE] if axis.size % _STRIDE == 1 else np.append(axis[::_STRIDE], axis[-1])
+            for axis in (self.z, self.y, self.x)
+        ]
+        z, y, x = coarse_axes
+        field = shape((x[None, None, :], y[None, :, None], z[:, None, None]))
+        for n, (axis, coarse) in enumerate(zip((self.z, self.y, self.x), coarse_axes, strict=True)):
+            at = np.interp(axis, coarse, np.arange(coarse.size))
+            low = np.minimum(at.astype(np.intp), coarse.size - 2)
+            form = [1, 1, 1]
+            form[n] = axis.size
+            share = (at - low).astype(np.float32).reshape(form)
+            first = field.take(low, n)
+            field = first + (field.take(low + 1, n) - first) * share
+        return np.asarray(field, dtype=np.float32)
+
+    def _tight(
+        self, box: tuple[slice, slice, slice], shape: Shape, margin_mm: float
+    ) -> tuple[slice, slice, slice] | None:
+        """The part of a box where the shape can be, found on every fourth voxel; None if it is nowhere."""
+        x, y, z = self.axes(box)
+        if 0 in (x.size, y.size, z.size):
+            return None
+        step = 4
+        if min(x.size, y.size, z.size) < 3 * step:
+            return box
+        coarse = np.broadcast_to(
+            shape((x[:, :, ::step], y[:, ::step], z[::step])),
+            (-(-z.size // step), -(-y.size // step), -(-x.size // step)),
+        )
+        near = coarse < margin_mm + 2.0 * step * self.edge_mm
+        if not near.any():
+            return None
+        parts: list[slice] = []
+        for n, whole in enumerate(box):
+            found = np.flatnonzero(near.any(axis=tuple(i for i in range(3) if i != n)))
+            parts.append(
+                slice(
+                    whole.start + max(int(found[0]) - 1, 0) * step,
+                    min(whole.start + (int(found[-1]) + 2) * step, whole.stop),
+                )
+            )
+        return parts[0], parts[1], parts[2]
+
+    def fill(
+        self,
+        shape: Shape,
+        low: Point,
+        high: Point,
+        hu: float,
+        *,
+        label: int | None = None,
+        texture: float = 0.0,
+        bumps_mm: float = 0.0,
+        only: int | None = None,
+        edge_mm: float = 0.0,
+    ) -> None:
+        """Paint a shape inside a box.
+
+        Parameters
+        ----------
+        texture
+            SD of the fine noise in it (HU).
+        bumps_mm
+            How far the coarse noise moves its surface.
+        only
+            Paint only where this label stands.
+        """
+        box = self._tight(self.box(low, high), shape, 2.5 * abs(bumps_mm) + max(self.edge_mm, edge_mm))
+        if box is None:
+            return
+        distance = np.broadcast_to(shape(self.axes(box)), self.hu[box].shape)
+        if bumps_mm:
+            distance = distance + np.float32(bumps_mm) * self.coarse_noise[box]
+        cover = np.clip(0.5 - distance / np.float32(max(self.edge_mm, edge_mm)), 0, 1).astype(np.float32)
+        if only is not None:
+            cover = cover * (self.labels[box] == only)
+        here = self.hu[box]
+        content = np.float32(hu) + np.float32(texture) * self.fine_noise[box] if texture else np.float32(hu)
+        here += cover * (content - here)
+        if label is not None:
+            self.labels[box][cover >= 0.5] = label
+
+
+def ellipsoid(centre: Point, half: Point) -> Shape:
+    def distance(axes: Axes) -> Field:
+        k0 = k1 = np.float32(0)
+        for axis, c, h in zip(axes, centre, half, strict=True):
+            part = ((axis - np.float32(c)) / np.float32(h)) ** 2
+            k0 = k0 + part
+            k1 = k1 + part / np.float32(h * h)
+        root = np.sqrt(k0)
+        return np.asarray(root * (root - 1) / np.sqrt(np.maximum(k1, 1e-9)), dtype=np.float32)
+
+    return distance
+
+
+def capsule(start: Point, end: Point, start_radius: float, end_radius: float, squash: Point = (1, 1, 1)) -> Shape:
+    """A rod with round ends; ``squash`` above 1 flattens it along that axis."""
+    a, b = np.asarray(start, dtype=np.float32), np.asarray(end, dtype=np.float32)
+    s = np.asarray(squash, dtype=np.float32)
+    along = (b - a) * s
+    length2 = float(along @ along)
+
+    def distance(axes: Axes) -> Field:
+        offset = [(axis - a[i]) * s[i] for i, axis in enumerate(axes)]
+        t = np.clip(sum(o * along[i] for i, o in enumerate(offset)) / max(length2, 1e-6), 0, 1)
+        gap2 = sum((o - t * along[i]) ** 2 for i, o in enumerate(offset))
+        return np.asarray(np.sqrt(gap2) - (start_radius + (end_radius - start_radius) * t), dtype=np.float32)
+
+    return distance
+
+
+def block(centre: Point, half: Point, rounding: float = 1.0) -> Shape:
+    def distance(axes: Axes) -> Field:
+        gaps = [
+            np.abs(axis - np.float32(c)) - np.float32(h - rounding)
+            for axis, c, h in zip(axes, centre, half, strict=True)
+        ]
+        outside = np.sqrt(sum(np.maximum(g, 0) ** 2 for g in gaps))
+        inside = np.minimum(np.maximum(np.maximum(gaps[0], gaps[1]), gaps[2]), 0)
+        return np.asarray(outside + inside - rounding, dtype=np.float32)
+
+    return distance
+
+
+def half_spaces(planes: Sequence[tuple[Point, float]], softness: float) -> Shape:
+    """What lies below every plane (normal, offset mm), its edges rounded over ``softness`` mm."""
+
+    def distance(axes: Axes) -> Field:
+        total: Field | None = None
+        for normal, offset in planes:
+            length = float(np.linalg.norm(normal))
+            d = sum(axis * np.float32(n / length) for axis, n in zip(axes, normal, strict=True)) - np.float32(offset)
+            total = d if total is None else smooth_max(total, d, softness)
+        return np.asarray(total, dtype=np.float32)
+
+    return distance
+
+
+def union(*shapes: Shape, softness: float = 0.0) -> Shape:
+    def distance(axes: Axes) -> Field:
+        total = shapes[0](axes)
+        for shape in shapes[1:]:
+            other = shape(axes)
+            total = -smooth_max(-total, -other, softness) if softness else np.minimum(total, other)
+        return total
+
+    return distance
+
+
+def intersection(*shapes: Shape, softness: float = 0.0) -> Shape:
+    def distance(axes: Axes) -> Field:
+        total = shapes[0](axes)
+        for shape in shapes[1:]:
+            total = smooth_max(total, shape(axes), softness)
+        return total
+
+    return distance
+
+
+def grown(shape: Shape, by_mm: float) -> Shape:
+    return lambda axes: shape(axes) - np.float32(by_mm)
+
+
+def shell(shape: Shape, thickness_mm: float) -> Shape:
+    """The wall just outside a shape."""
+
+    def distance(axes: Axes) -> Field:
+        d = shape(axes)
+        return np.asarray(np.maximum(d - np.float32(thickness_mm), -d), dtype=np.float32)
+
+    return distance
+
+
+def smooth_max(a: Field, b: Field, softness: float) -> Field:
+    if softness <= 0:
+        return np.maximum(a, b)
+    h = np.maximum(np.float32(softness) - np.abs(a - b), 0) / np.float32(softness)
+    return np.asarray(np.maximum(a, b) + h * h * np.float32(softness / 4), dtype=np.float32)

@@ -1,0 +1,219 @@
+"""Bones of the face, teeth and the inside of the nose."""
+
+import numpy as np
+
+from sinustrainer.simulate.anatomy.parametric.canvas import (
+    Axes,
+    Canvas,
+    Field,
+    Shape,
+    block,
+    capsule,
+    ellipsoid,
+    grown,
+    half_spaces,
+    intersection,
+    shell,
+    smooth_max,
+    union,
+)
+from sinustrainer.simulate.anatomy.parametric.person import Person
+from sinustrainer.simulate.anatomy.parametric.soft import orbit_cavity
+from sinusviewer.domain.anatomy import Structure
+
+_SIDES = ((-1.0, "RIGHT"), (1.0, "LEFT"))
+
+
+def paint_facial_bones(canvas: Canvas, person: Person) -> None:
+    """Maxilla with alveolar arch, zygoma and its arch, orbital walls and rims, nasal bones, hard palate."""
+    bone, p = person.bone_hu, person.palate_z
+    for side, _name in _SIDES:
+        cavity = orbit_cavity(person, side)
+        low, high = (min(side * 2, side * 66), -86.0, -30.0), (max(side * 2, side * 66), -28.0, 30.0)
+        canvas.fill(shell(cavity, 1.0), low, (high[0], -40.0, high[2]), bone * 0.75, bumps_mm=0.15)
+        d = person.eye_distance
+        rim = [
+            (d - 16, -84.0, 8.0),
+            (d - 3, -84.0, 21.0),
+            (d + 14, -76.0, 14.0),
+            (d + 19, -66.0, 0.0),
+            (d + 13, -72.0, -15.0),
+            (d - 3, -80.0, -21.0),
+            (d - 15, -86.0, -14.0),
+        ]
+        radii = (3.0, 4.5, 4.5, 4.0, 4.5, 3.5, 3.0, 3.0)
+        points = [(side * x, y, z) for x, y, z in rim]
+        parts = [
+            capsule(a, b, r, r2) for a, b, r, r2 in zip(points[:-1], points[1:], radii[:-1], radii[1:], strict=False)
+        ]
+        zygoma = [
+            capsule((side * 42, -70, -24), (side * 54, -60, -20), 6.5, 6, (1, 1, 0.8)),
+            capsule((side * 54, -60, -20), (side * 65, -38, -14), 4.5, 2.8, (1.5, 1, 0.6)),
+            capsule((side * 65, -38, -14), (side * 65, -6, -5), 2.6, 3.5, (1.4, 1, 0.6)),
+            capsule((side * 42, -68, -26), (side * 34, -64, -42), 4.5, 3.5),
+        ]
+        _solid(canvas, union(*parts, softness=3), (-74, -96, -40), (74, -4, 34), bone, 0.7)
+        _solid(canvas, union(*zygoma, softness=4), (-74, -92, -54), (74, 4, -2), bone, 0.55)
+        # Front and side of the maxilla; the antrum is hollowed out of it later and brings its own thin wall.
+        frontal_process = capsule((side * 9, -90, -2), (side * 15, -84, -28), 2.6, 3.5, (1, 0.7, 1))
+        canvas.fill(frontal_process, (-24, -98, -40), (24, -74, 8), bone * 0.85)
+        canvas.fill(
+            capsule((side * 3.2, -94, 4), (side * 4.5, -104, -14), 1.9, 1.2),
+            (-12, -112, -24),
+            (12, -86, 10),
+            bone * 0.8,
+        )
+    arch = _alveolar_arch(p, 1)
+    _solid(canvas, arch, (-42, -96, p - 16), (42, -28, p + 8), bone, 0.42)
+    palate = intersection(ellipsoid((0, -54, p), (24, 31, 30)), block((0, -62, p), (30, 24, 1.8), 1.2))
+    canvas.fill(palate, (-26, -92, p - 5), (26, -32, p + 5), bone * 0.8)
+    canvas.fill(capsule((0, -84, p), (0, -89, p - 1), 2.5, 1.2), (-6, -94, p - 6), (6, -78, p + 6), bone)
+    nasion = ellipsoid((0, -93, 6), (9, 6, 8))
+    _solid(canvas, nasion, (-14, -102, -6), (14, -80, 18), bone, 0.7)
+
+
+def _alveolar_arch(p: float, _up: int) -> Shape:
+    points = [(0.0, -82.0), (12.0, -79.0), (21.0, -68.0), (26.0, -52.0), (27.0, -38.0)]
+    parts: list[Shape] = []
+    for side, _name in _SIDES:
+        for (x0, y0), (x1, y1) in zip(points[:-1], points[1:], strict=True):
+            parts.append(capsule((side * x0, y0, p - 5), (side * x1, y1, p - 5), 8, 8, (1.4, 1.4, 0.8)))
+    return union(*parts, softness=3)
+
+
+def _solid(
+    canvas: Canvas, shape: Shape, low: tuple[float, ...], high: tuple[float, ...], bone: float, inner: float
+) -> None:
+    """Bone with a cortex of 1.3 mm; ``inner`` is the brightness of the rest."""
+    canvas.fill(shape, low, high, bone * inner, texture=70 * inner)
+
+    def cortex(axes: Axes) -> Field:
+        d = shape(axes)
+        return np.asarray(np.maximum(d, -d - 1.3), dtype=np.float32)
+
+    canvas.fill(cortex, low, high, bone)
+
+
+def paint_teeth(canvas: Canvas, person: Person) -> None:
+    """32 teeth (24 in a child, with buds of the permanent ones above and below), some missing."""
+    count = 6 if person.is_child else 8
+    scale = 0.85 if person.is_child else 1.0
+    for jaw, (z, step) in enumerate(((person.palate_z - 11, 1.0), (-71.0, -1.0))):
+        for side_index, (side, _name) in enumerate(_SIDES):
+            for k in range(count):
+                number = jaw * 16 + side_index * 8 + k
+                x, y = _tooth_place(k, jaw, scale)
+                if person.is_child and k >= 1:
+                    _paint_bud(canvas, side * x, y + 1, z + step * 17 - step * 2 * (k % 3))
+                if number in person.missing_teeth:
+                    continue
+                _paint_tooth(canvas, (side * x, y), z, step, scale, molar=k >= 5)
+
+
+def _tooth_place(k: int, jaw: int, scale: float) -> tuple[float, float]:
+    angle = (0.09, 0.27, 0.46, 0.63, 0.80, 1.00, 1.22, 1.43)[k] * scale**-0.5
+    inner = 1.0 if jaw == 0 else 1.5
+    return float((29 - inner) * np.sin(min(angle, 1.5))), float(-85 + inner + 49 * (1 - np.cos(min(angle, 1.5))))
+
+
+def _paint_tooth(
+    canvas: Canvas, place: tuple[float, float], z: float, step: float, scale: float, *, molar: bool
+) -> None:
+    x, y = place
+    half = (4.6 if molar else 3.2) * scale
+    low, high = (x - 9, y - 9, z - 22), (x + 9, y + 9, z + 22)
+    tops = ((-2.2, 0.0), (2.2, 1.0), (1.0, -2.2)) if molar else ((0.0, 0.0),)
+    roots = [
+        capsule((x + dx * 0.6, y + dy * 0.6, z), (x + dx, y + dy, z + step * 14 * scale), 2.2, 1.0) for dx, dy in tops
+    ]
+    canvas.fill(union(*roots, softness=1), low, high, 1450, label=Structure.TEETH)
+    crown = block((x, y, z - step * 3.5 * scale), (half, half * 0.95, 3.6 * scale), 1.8)
+    canvas.fill(crown, low, high, 2350, label=Structure.TEETH)
+    canvas.fill(block((x, y, z - step * 2.2 * scale), (half - 1.3, half * 0.95 - 1.3, 2.6 * scale), 1), low, high, 1500)
+    canvas.fill(capsule((x, y, z - step), (x, y, z + step * 8 * scale), 0.8, 0.5), low, high, 250)
+
+
+def _paint_bud(canvas: Canvas, x: float, y: float, z: float) -> None:
+    low, high = (x - 8, y - 8, z - 8), (x + 8, y + 8, z + 8)
+    canvas.fill(ellipsoid((x, y, z), (5, 5, 5.5)), low, high, 60)  # follicle
+    canvas.fill(ellipsoid((x, y, z), (3.6, 3.6, 4.2)), low, high, 2000, label=Structure.TEETH)
+    canvas.fill(ellipsoid((x, y, z + 0.8), (2.2, 2.2, 2.8)), low, high, 300)
+
+
+def nose_cavity(person: Person) -> Shape:
+    """The inside of the nose: wide over the palate, narrow under the cribriform plate."""
+    w, p = person.nose_half_width, person.palate_z
+
+    def distance(axes: Axes) -> Field:
+        x, y, z = axes
+        roof = np.interp(y, (-92, -84, -72, -62, -50, -38, -30), (-16, -4, 9, 10, 8, -8, -12)).astype(np.float32)
+        rise = np.clip((z + 12) / np.maximum(roof + 12, 4), 0, 1)
+        front = np.interp(y, (-92, -84, -74, -40, -30), (0.5, 0.75, 1, 1, 0.8)).astype(np.float32)
+        half = (w + (3.6 - w) * rise**0.7) * front
+        d = smooth_max(np.abs(x) - half, np.asarray(z - roof + 0 * x, dtype=np.float32), 4)
+        d = smooth_max(d, np.asarray((p + 2.5) - z + 0 * x, dtype=np.float32), 4)
+        return smooth_max(d, np.asarray(np.abs(y + 60) - 30 + 0 * x, dtype=np.float32), 3)
+
+    return distance
+
+
+def paint_nose(canvas: Canvas, person: Person) -> None:
+    """Air, lateral walls, septum (bone behind, cartilage in front) and turbinates; labels 11, 25, 26, 27."""
+    bone, w, p, t = person.bone_hu, person.nose_half_width, person.palate_z, person.turbinate_size
+    low, high = (-24.0, -96.0, p - 4), (24.0, -24.0, 16.0)
+    cavity = nose_cavity(person)
+    canvas.fill(shell(cavity, 1.6), (low[0], -86.0, low[2]), (high[0], -36.0, high[2]), bone * 0.6)
+    canvas.fill(cavity, low, high, -990, label=Structure.NASAL_CAVITY)
+    for side, name in _SIDES:
+        vestibule = capsule((side * 5, -90, -36), (side * 5.5, -106, -37), 4.5, 3.5, (1.2, 1, 0.6))
+        canvas.fill(vestibule, (-14, -118, -48), (14, -84, -24), -990, label=Structure.NASAL_CAVITY)
+        label = Structure[f"{name}_TURBINATES"]
+        inferior = capsule(
+            (side * (w - 5.2), -82, p + 11), (side * (w - 5), -40, p + 10), 4.4 * t, 4.6 * t, (1.15, 1, 0.62)
+        )
+        middle = capsule((side * 6.2, -74, -10), (side * 6.8, -42, -14), 2.7 * t, 3.3 * t, (1.1, 1, 0.5))
+        lamella = capsule((side * 4.4, -70, -8), (side * 4.6, -50, 9), 1.2, 0.9, (1, 0.4, 0.4))
+        superior = capsule((side * 4.8, -55, 0), (side * 5, -42, -3), 1.4, 1.6, (1, 1, 0.6))
+        for turbinate in (inferior, middle, superior):
+            canvas.fill(turbinate, low, high, 52, texture=8, bumps_mm=0.5, label=label)
+        stem = capsule((side * (w - 5), -80, p + 14), (side * (w + 1), -44, p + 16), 1.6, 1.6, (0.6, 0.3, 1))
+        canvas.fill(stem, low, high, 55, label=label)
+        canvas.fill(
+            capsule((side * (w - 4.5), -80, p + 13), (side * (w - 4.5), -42, p + 12), 0.9, 0.9, (1, 1, 0.3)),
+            low,
+            high,
+            380,
+        )
+        canvas.fill(capsule((side * 5.6, -72, -7), (side * 6, -44, -12), 0.7, 0.7, (1, 1, 0.25)), low, high, 350)
+        canvas.fill(lamella, low, high, 260, label=label)
+    inside = (-14.0, -93.0, p + 1), (14.0, -32.0, 14.0)
+    canvas.fill(intersection(_septum(person, 1.9), grown(cavity, 1.0)), *inside, 50, label=Structure.SEPTUM)
+    canvas.fill(intersection(_septum(person, 0.7), grown(cavity, 1.0)), (-14, -78, p + 1), (14, -32, 14), bone * 0.5)
+    cartilage = block((0, -98, -28), (1.6, 10, 8), 1.5)
+    canvas.fill(cartilage, (-4, -112, -44), (4, -86, -14), 70, label=Structure.SEPTUM)
+
+
+def _septum(person: Person, half_mm: float) -> Shape:
+    def distance(axes: Axes) -> Field:
+        x, y, z = axes
+        bend = person.septum_bend_mm * np.exp(-(((y + 62) / 18) ** 2) - ((z - person.septum_bend_z) / 10) ** 2)
+        return np.asarray(np.abs(x - bend) - np.float32(half_mm), dtype=np.float32)
+
+    return distance
+
+
+def antrum_space(person: Person, side: float) -> Shape:
+    """Room for the maxillary sinus: a pyramid with its base at the nose and its apex in the zygoma."""
+    w = person.nose_half_width + 1.5
+    floor = person.palate_z - 3.0
+    planes = [
+        ((-side, 0.0, 0.06), -w),  # nose
+        ((side * 0.30, -0.12, 0.95), float(np.dot((side * 0.30, -0.12, 0.95), (side * 26, -60, -20)))),  # orbit
+        ((side * 0.55, -0.80, -0.1), float(np.dot((side * 0.55, -0.80, -0.1), (side * 27, -76, -30)))),  # cheek
+        ((side * 0.62, 0.78, 0.0), float(np.dot((side * 0.62, 0.78, 0.0), (side * 30, -44, -30)))),  # infratemporal
+        ((side * 0.55, 0.0, -0.80), float(np.dot((side * 0.55, 0.0, -0.80), (side * 30, -60, floor + 8)))),  # alveolus
+        ((0.0, 0.0, -1.0), -floor),
+        ((0.0, 1.0, 0.0), -39.0),
+    ]
+    normalised = [(n, o / float(np.linalg.norm(n))) for n, o in planes]
+    return half_spaces(normalised, 7.0)

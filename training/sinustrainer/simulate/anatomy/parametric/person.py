@@ -1,0 +1,79 @@
+"""The numbers a parametric head is built from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sinustrainer.simulate.anatomy.growth import draw_volumes_ml, head_size
+from sinusviewer.domain.anatomy import Side, Sinus
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person's measures; lengths in mm of the normal adult head."""
+
+    age: float
+    sex: str
+    size: tuple[float, float, float]
+    face_height: float
+    skull_mm: float
+    fat_mm: float
+    bone_hu: float
+    brow_mm: float
+    jaw_width: float
+    nose_length: float
+    eye_distance: float
+    orbit_radius: float
+    palate_z: float
+    nose_half_width: float
+    septum_bend_mm: float
+    septum_bend_z: float
+    turbinate_size: float
+    wall_mm: float
+    sphenoid_septum_x: float
+    frontal_septum_x: float
+    missing_teeth: frozenset[int]
+    volumes_ml: dict[tuple[Sinus, Side], float]
+
+    @property
+    def is_child(self) -> bool:
+        return self.age < 13
+
+
+def draw_person(rng: np.random.Generator, age: float, sex: str) -> Person:
+    """Random measures for an age and sex."""
+    size, height, _width = head_size(age, sex)
+    man = sex.upper().startswith("M")
+    own = size * (1 + 0.03 * rng.standard_normal(3))
+    volumes = draw_volumes_ml(rng, age, sex)
+    lost = float(np.interp(age, (20, 45, 70, 90), (0.02, 0.08, 0.3, 0.5)))
+    return Person(
+        age=age,
+        sex=sex,
+        size=(float(own[0]), float(own[1]), float(own[2])),
+        face_height=float(np.clip(height * (1 + 0.04 * rng.standard_normal()), 0.6, 1.12)),
+        skull_mm=float(np.interp(age, (0, 3, 15, 25), (2.0, 3.0, 5.0, 6.5)) * rng.uniform(0.8, 1.25)),
+        fat_mm=float(rng.uniform(2.0, 6.0) + (0 if man else 1)),
+        bone_hu=float(np.interp(age, (0, 3, 15, 50, 90), (600, 750, 1000, 1050, 850)) * rng.uniform(0.9, 1.1)),
+        brow_mm=_brow(volumes, man=man and age > 14) + float(rng.uniform(0, 1)),
+        jaw_width=float(rng.uniform(0.92, 1.06)),
+        nose_length=float(rng.uniform(0.85, 1.1) * (0.75 if age < 12 else 1.0)),
+        eye_distance=float(rng.uniform(30.5, 33.5)),
+        orbit_radius=float(rng.uniform(18.5, 20.5)),
+        palate_z=float(rng.uniform(-44, -40)),
+        nose_half_width=float(rng.uniform(12.5, 15.0)),
+        septum_bend_mm=float(rng.normal(0, 2.5)),
+        septum_bend_z=float(rng.uniform(-32, -14)),
+        turbinate_size=float(rng.uniform(0.85, 1.2)),
+        wall_mm=float(rng.uniform(0.7, 1.3)),
+        sphenoid_septum_x=float(rng.normal(0, 2.5)),
+        frontal_septum_x=float(rng.normal(0, 2.0)),
+        missing_teeth=frozenset(int(i) for i in range(32) if rng.random() < lost),
+        volumes_ml=volumes,
+    )
+
+
+def _brow(volumes_ml: dict[tuple[Sinus, Side], float], *, man: bool) -> float:
+    """Extra thickness of the forehead: a man's brow, and room for the frontal sinuses."""
+    largest = max(volumes_ml[Sinus.FRONTAL, side] for side in Side)
+    return (2.5 if man else 1.0) + 4.0 * min(largest / 3.0, 1.6) ** 0.5

@@ -1,0 +1,168 @@
+"""Skin, fat, muscles, eyes, tongue and the airway below the nose."""
+
+import numpy as np
+
+from sinustrainer.simulate.anatomy.parametric.canvas import (
+    Axes,
+    Canvas,
+    Field,
+    Shape,
+    block,
+    capsule,
+    ellipsoid,
+    half_spaces,
+    intersection,
+    union,
+)
+from sinustrainer.simulate.anatomy.parametric.person import Person
+from sinusviewer.domain.anatomy import Structure
+
+_SIDES = ((-1.0, "RIGHT"), (1.0, "LEFT"))
+
+
+def paint_body(canvas: Canvas, person: Person, case: Field, skull: Field) -> None:
+    """Everything inside the skin: skin, fat below it, muscle under that.
+
+    Parameters
+    ----------
+    case, skull
+        Distance to the brain case and the skull's thickness, on the whole canvas.
+    """
+    everything = (slice(None), slice(None), slice(None))
+    axes = canvas.axes(everything)
+    face = canvas.smooth_field(_face(person))
+    neck = canvas.smooth_field(_neck(person))
+    scalp = case - skull - np.float32(5.5 + 0.3 * person.fat_mm)
+    soft = _blend(_blend(scalp, face, 9.0), neck, 12.0)
+    cover = np.clip(0.5 - soft / canvas.edge_mm, 0, 1)
+    depth = -soft
+    _x, y, z = axes
+    padding = person.fat_mm * (1 + 0.8 * np.clip((-50 - y) / 30, 0, 1) * np.clip((-10 - z) / 20, 0, 1))
+    padding = padding + 0.8 * canvas.coarse_noise
+    muscle = np.clip((depth - padding) / 2.0, 0, 1)
+    streaks = np.clip((0.18 - np.abs(canvas.coarse_noise)) * 6, 0, 1) * 0.75
+    tissue = -100 + 150 * muscle * (1 - streaks) + 7 * canvas.fine_noise
+    skin = np.clip((1.8 - depth) / 0.8, 0, 1)
+    tissue = tissue + skin * (15 - tissue)
+    canvas.hu[...] += cover * (tissue - canvas.hu)
+    for side, _name in _SIDES:
+        ear = intersection(
+            ellipsoid((side * 75, 13, 0), (10, 15, 28)), block((side * 76, 13, 0), (3.0, 40, 40), 2), softness=3
+        )
+        canvas.fill(ear, (-95, -8, -36), (95, 34, 36), -5, texture=20, bumps_mm=0.8)
+    _paint_muscles(canvas, person)
+
+
+def _face(person: Person) -> Shape:
+    n = person.nose_length
+    parts: list[Shape] = [
+        ellipsoid((0, -36, -42), (64, 58, 64)),
+        ellipsoid((0, -74, -91), (25 * person.jaw_width, 20, 18)),
+        ellipsoid((0, -89, -62), (25, 11, 17)),
+        ellipsoid((0, -50, -82), (50 * person.jaw_width, 44, 22)),
+        capsule((0, -96, 2), (0, -96 - 17 * n, -28), 5.5, 9.0),
+        ellipsoid((0, -92, -24), (15, 12, 18)),
+    ]
+    for side, _name in _SIDES:
+        parts.append(ellipsoid((side * 11, -99, -34), (7, 9, 7)))
+        parts.append(ellipsoid((side * 38, -66, -34), (24, 22, 26)))
+        parts.append(ellipsoid((side * 33, -74, 0), (21, 15, 17)))
+    return union(*parts, softness=10)
+
+
+def _neck(person: Person) -> Shape:
+    wide = 53.0 if person.sex.upper().startswith("M") else 47.0
+
+    def distance(axes: Axes) -> Field:
+        x, y, z = axes
+        radius = np.sqrt((x / wide) ** 2 + ((y - 16) / 58) ** 2)
+        return np.asarray((radius - 1) * 52 + np.maximum(z + 18, 0) * 0.6, dtype=np.float32)
+
+    return distance
+
+
+def _paint_muscles(canvas: Canvas, person: Person) -> None:
+    for side, _name in _SIDES:
+        masseter = capsule((side * 58, -36, -28), (side * 53, -24, -74), 9, 8, (1.3, 0.8, 1))
+        temporalis = capsule((side * 60, -34, 32), (side * 52, -38, -10), 9, 7, (1.8, 0.45, 1))
+        medial = capsule((side * 18, -28, -25), (side * 40, -22, -66), 7, 7)
+        lateral = capsule((side * 22, -30, -10), (side * 42, -14, -10), 8, 5)
+        for muscle in (masseter, temporalis, medial, lateral):
+            canvas.fill(muscle, (-80, -80, -95), (80, 20, 75), 56, texture=7)
+        canvas.fill(
+            ellipsoid((side * 46, -52, -42), (8, 13, 17)), (-70, -75, -70), (70, -30, -15), -100, texture=8
+        )  # buccal fat
+        canvas.fill(
+            ellipsoid((side * 60, 2, -38), (10, 14, 22)), (-80, -20, -70), (80, 25, -10), -8, texture=18
+        )  # parotid
+        canvas.fill(capsule((side * 26, 8, -20), (side * 27, -2, -130), 5.5, 5.5), (-40, -12, -135), (40, 20, -15), 45)
+        sternomastoid = capsule((side * 56, 20, -36), (side * 40, -10, -130), 8, 9)
+        canvas.fill(sternomastoid, (-75, -30, -140), (75, 40, -25), 56, texture=6)
+        nape = capsule((side * 18, 46, -16), (side * 18, 44, -130), 15, 16)
+        canvas.fill(nape, (-45, 20, -140), (45, 75, -10), 54, texture=10)
+    prevertebral = capsule((0, -7, -22), (0, -3, -130), 8, 9, (0.5, 1.6, 1))
+    canvas.fill(prevertebral, (-22, -14, -135), (22, 6, -15), 55, texture=5)
+
+
+def paint_orbits(canvas: Canvas, person: Person) -> None:
+    """Orbital fat, eyes with lenses, optic nerves and the straight muscles, labelled as orbit."""
+    for side, name in _SIDES:
+        d = person.eye_distance
+        globe = (side * d, -72.0, 0.0)
+        apex = (side * 13.0, -36.0, 4.0)
+        low, high = (min(side * 4, side * 60), -92.0, -26.0), (max(side * 4, side * 60), -28.0, 26.0)
+        canvas.fill(orbit_cavity(person, side), low, high, -88, texture=10, label=Structure[f"{name}_ORBIT"])
+        for dx, dz in ((0, 9), (0, -9), (9, 0), (-9, 0)):
+            rectus = capsule((globe[0] + dx, -66, dz), (apex[0] + dx * 0.3, -40, 4 + dz * 0.3), 2.2, 1.6)
+            canvas.fill(rectus, low, high, 52)
+        canvas.fill(capsule((globe[0], -60, 0), apex, 2.2, 2.0), low, high, 38)
+        canvas.fill(ellipsoid(globe, (12.2, 12.2, 12.2)), low, high, 48)
+        canvas.fill(ellipsoid(globe, (10.8, 10.8, 10.8)), low, high, 12)
+        canvas.fill(ellipsoid((globe[0], -80.5, 0), (4.6, 2.2, 4.6)), low, high, 100)
+        lid = intersection(
+            ellipsoid((globe[0], -72, 0), (16.5, 15.5, 14.5)), block((globe[0], -85, 0), (30, 8, 30), 1), softness=1
+        )
+        rim = ellipsoid(globe, (13, 13, 13))
+        canvas.fill(
+            lambda axes, a=lid, b=rim: np.maximum(a(axes), -b(axes)), low, (high[0], high[1], high[2]), 25, texture=10
+        )
+
+
+def orbit_cavity(person: Person, side: float) -> Shape:
+    """The bony orbit: a cone from the rim to the optic canal, open in front, its opening turned outwards."""
+    d, r = person.eye_distance, person.orbit_radius
+    cone = union(
+        capsule((side * (d + 0.5), -68, 0), (side * 15, -36, 4), r - 1, 4),
+        capsule((side * (d + 2), -84, -1), (side * (d + 1), -68, 0), r - 0.5, r - 1),
+        softness=2,
+    )
+    opening = half_spaces(
+        [((side * 0.45, -1.0, 0.0), (side * 0.45 * side * d + 81.0) / float(np.hypot(0.45, 1.0)))], 0.0
+    )
+    return intersection(cone, opening, softness=2)
+
+
+def paint_throat(canvas: Canvas, person: Person) -> None:
+    """Nasopharynx, soft palate, tongue, oropharynx and the thin air of the closed mouth."""
+    p = person.palate_z
+    low, high = (-40.0, -95.0, -140.0), (40.0, 12.0, -8.0)
+    canvas.fill(ellipsoid((0, -56, p - 22), (25, 30, 19)), low, high, 58, texture=8)  # tongue
+    canvas.fill(ellipsoid((0, -40, -92), (22, 34, 12)), low, high, 50, texture=9)  # floor of the mouth
+    gap = intersection(ellipsoid((0, -58, p - 18), (23, 25, 16.5)), block((0, -58, p - 3.2), (24, 26, 0.9), 0.5))
+    canvas.fill(gap, low, high, -800)
+    adenoid = 5.0 if person.is_child else 1.0
+    naso = ellipsoid((0, -24 - adenoid / 2, -26), (12, 10 - adenoid, 14))
+    oro = capsule((0, -18, -40), (0, -14, -78), 6, 7.5, (0.65, 1.2, 1))
+    lower = capsule((0, -14, -78), (0, -12, -130), 7.5, 9, (0.7, 1, 1))
+    canvas.fill(union(naso, oro, lower, softness=4), low, high, -1000, bumps_mm=1.0)
+    velum = capsule((0, -40, p), (0, -24, p - 17), 4, 3, (0.35, 1, 1))
+    canvas.fill(velum, low, high, 48)
+    canvas.fill(ellipsoid((0, -26, -92), (10, 2, 12)), low, high, 60)  # epiglottis
+    canvas.fill(capsule((-16, -20, -92), (16, -20, -92), 3, 3), low, high, 60)
+    hyoid = union(capsule((0, -42, -100), (-18, -26, -96), 2.6, 2), capsule((0, -42, -100), (18, -26, -96), 2.6, 2))
+    canvas.fill(hyoid, (-25, -50, -110), (25, -20, -90), person.bone_hu * 0.6)
+
+
+def _blend(a: Field, b: Field, softness: float) -> Field:
+    h = np.maximum(np.float32(softness) - np.abs(a - b), 0) / np.float32(softness)
+    return np.asarray(np.minimum(a, b) - h * h * np.float32(softness / 4), dtype=np.float32)
