@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from sinusviewer.domain.display import LayoutKind, Plane, ViewState
 from sinusviewer.domain.image import BONE, SOFT_TISSUE, Radiograph, Volume, Window
-from sinusviewer.domain.planes import volume_stack
+from sinusviewer.domain.planes import hung_array, volume_stack
 from sinusviewer.domain.study import Series, SeriesKind
 
 CT_PRESETS: tuple[Window, ...] = (
@@ -39,14 +42,19 @@ def hang_film(key: str, film: Radiograph, index: int = 0) -> ViewState:
 
 
 def hang_volume(key: str, volume: Volume, layout: LayoutKind) -> dict[str, ViewState]:
-    """The views of a CT: where left and right are known, the planes; all through the middle of the volume."""
+    """The views of a CT, all through the air of the face."""
     native = next((p for p in (Plane.AXIAL, Plane.CORONAL, Plane.SAGITTAL) if volume_stack(volume, p).count == 1), None)
     if native is not None:  # one slice alone, as while the rest is loading
         return {"A": ViewState(key, native, 0, BONE if volume.identity.modality == "CT" else None)}
     window, second = (BONE, SOFT_TISSUE) if volume.identity.modality == "CT" else (None, None)
 
+    center = face_center(volume)
+
     def view(plane: Plane, shown: Window | None) -> ViewState:
-        return ViewState(key, plane, volume_stack(volume, plane).count // 2, shown)
+        stack = volume_stack(volume, plane)
+        at = stack.index_of(center)
+        index = stack.count // 2 if at is None else min(max(round(at[2]), 0), stack.count - 1)
+        return ViewState(key, plane, index, shown)
 
     coronal, axial, sagittal = Plane.CORONAL, Plane.AXIAL, Plane.SAGITTAL
     match layout:
@@ -59,6 +67,40 @@ def hang_volume(key: str, volume: Volume, layout: LayoutKind) -> dict[str, ViewS
     return {
         "A": view(coronal, window), "B": view(coronal, second), "C": view(axial, window), "D": view(sagittal, window),
     }  # fmt: skip
+
+
+def face_center(volume: Volume) -> npt.NDArray[np.float64]:
+    """LPS of the middle of the air inside the front of the head, where the sinuses are; else of the volume.
+
+    For hanging only. Air is below -400 HU and counts as inside where there is tissue on both sides of it and in front.
+    """
+    shape = np.array(volume.voxels.shape)
+    middle = (volume.affine @ np.append((shape[::-1] - 1) / 2, 1.0))[:3]
+    if volume.identity.modality != "CT" or min(shape) < 8:
+        return np.asarray(middle, dtype=np.float64)
+    steps = tuple(max(1, int(n) // 64) for n in shape)
+    hung, affine = hung_array(
+        volume.voxels[:: steps[0], :: steps[1], :: steps[2]], _coarse(volume.affine, steps), Plane.AXIAL
+    )
+    tissue = np.asarray(hung) > -400  # [z, y, x], y to the back
+    enclosed = np.maximum.accumulate(tissue, axis=2) & np.maximum.accumulate(tissue[:, :, ::-1], axis=2)[:, :, ::-1]
+    enclosed &= np.maximum.accumulate(tissue, axis=1) & ~tissue
+    rows = np.flatnonzero(tissue.any(axis=(0, 2)))
+    if rows.size:  # the front half of the head, so that mastoids and the pharynx weigh nothing
+        enclosed[:, (rows[0] + rows[-1]) // 2 :] = False
+    z, y, x = np.nonzero(enclosed)
+    if z.size < 20:
+        return np.asarray(middle, dtype=np.float64)
+    across = (np.median(x), np.median(y), np.median(z), 1.0)
+    return np.asarray((affine @ np.array(across))[:3], dtype=np.float64)
+
+
+def _coarse(affine: npt.NDArray[np.float64], steps: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """The affine of every n-th voxel; ``steps`` in array order."""
+    result = affine.astype(np.float64).copy()
+    for axis, step in enumerate(reversed(steps)):
+        result[:3, axis] *= step
+    return result
 
 
 def layout_for(volume: Volume | None, count_of_films: int) -> LayoutKind:

@@ -28,7 +28,9 @@ class PlaneStack:
     slices
         Sequence of ``[row, column]`` arrays (views, no copies), or ``[row, column, 3]`` in colour.
     affine
-        ``(column, row, slice, 1)`` pixel-centre indices to LPS mm; None where nothing proves the orientation.
+        ``(column, row, slice, 1)`` pixel-centre indices to LPS mm; None for films.
+    oriented
+        False where nothing proves left and right: the affine then only links planes with each other.
     spacing
         ``(row, column)`` mm, or None where lengths are in pixels.
     """
@@ -37,6 +39,7 @@ class PlaneStack:
     slices: Sequence[npt.NDArray[np.generic]]
     affine: npt.NDArray[np.float64] | None
     spacing: tuple[float, float] | None
+    oriented: bool = True
 
     @property
     def count(self) -> int:
@@ -81,10 +84,10 @@ def volume_stack(volume: Volume, plane: Plane) -> PlaneStack:
     """A volume's slices in a plane. Without a proven orientation the planes are the same, the letters are not known."""
     slices, affine = hung_array(volume.voxels, volume.affine, plane)
     spacing = (float(np.linalg.norm(affine[:3, 1])), float(np.linalg.norm(affine[:3, 0])))
-    return PlaneStack(plane, slices, affine if volume.oriented else None, spacing)  # type: ignore[arg-type]
+    return PlaneStack(plane, slices, affine, spacing, volume.oriented)  # type: ignore[arg-type]
 
 
 def film_stack(films: Sequence[Radiograph]) -> PlaneStack:
     """Radiographs or single frames one behind the other; no common frame of reference."""
     first = films[0]
-    return PlaneStack(Plane.FILM, [f.pixels for f in films], None, first.spacing)
+    return PlaneStack(Plane.FILM, [f.pixels for f in films], None, first.spacing, oriented=False)

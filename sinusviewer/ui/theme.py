@@ -66,6 +66,9 @@ def style_sheet(tones: Tones, dark: bool, scale: float) -> str:
     QPushButton:pressed {{ background: {ground}; }}
     QPushButton:focus {{ border-color: {tones.accent}; }}
     QPushButton:disabled {{ color: {tones.line}; border-color: {tones.faint}; background: transparent; }}
+    QPushButton:flat {{ background: transparent; border-color: transparent; color: {tones.accent}; }}
+    QPushButton:flat:hover {{ background: {hover}; }}
+    QWidget#studies_panel {{ background: {tones.panel}; }}
     QPushButton#primary {{ background: {tones.accent}; color: {tones.field}; border-color: {tones.accent}; font-weight: 600; }}
     QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox {{ background: {tones.field}; color: {tones.text};
         border: 1px solid {tones.line}; border-radius: 4px; padding: {pad}px; selection-background-color: {tones.accent};

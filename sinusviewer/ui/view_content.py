@@ -183,7 +183,7 @@ def directions(film: Radiograph | None, stack: PlaneStack) -> Directions | None:
     """Where columns and rows run in the patient, from the header or the affine; None where nothing proves it."""
     if film is not None:
         return film_directions(film)
-    if stack.affine is None:
+    if stack.affine is None or not stack.oriented:
         return None
     return stack.affine[:3, 0], stack.affine[:3, 1]
 

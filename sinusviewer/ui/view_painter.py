@@ -219,7 +219,8 @@ def paint_frame(painter: QPainter, content: ViewContent, matrix: Matrix, size: t
         _text(painter, area, left | top, "\n".join(identity_lines(content)[:1]), _INK)
     below = line * (3.4 if content.display.show_corners else 1.4)
     for number, note in enumerate(content.notes):
-        _text(painter, area.adjusted(0, below + 6 + number * line, 0, 0), left | top, note, _AMBER)
+        elided = QFontMetricsF(painter.font()).elidedText(note, Qt.TextElideMode.ElideRight, width - 20)
+        _text(painter, area.adjusted(0, below + 6 + number * line, 0, 0), left | top, elided, _AMBER)
     if content.is_key_image:
         _text(painter, area.adjusted(0, below + 6, 0, 0), right | top, "★ key image", QColor(TONES.accent))
     if content.shows_ai:

@@ -244,7 +244,7 @@ class Viewport(QWidget):
             return
         place = stack.point_lps(x - 0.5, y - 0.5, self.content.state.slice_index)
         where = f"x {int(x)} y {int(y)}"
-        if place is not None:
+        if place is not None and stack.oriented:
             where = (
                 "  ".join(
                     f"{pair[0] if v > 0 else pair[1]} {abs(v):.1f}"
