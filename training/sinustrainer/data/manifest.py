@@ -99,7 +99,7 @@ def _case(entry: dict[str, Any], folder: Path) -> Case:
         clinical=dict(entry.get("clinical") or {}),
         acquisition=dict(entry.get("acquisition") or {}),
         seed=entry.get("seed"),
-        template=str(entry.get("template") or ""),
+        template=str((entry.get("anatomy") or {}).get("source") or ""),
     )
 
 

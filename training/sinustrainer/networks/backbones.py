@@ -42,7 +42,7 @@ class Backbone(nn.Module):
         options: dict[str, Any] = {"bn_eps": 1e-3} if name == LITE0 else {}
         whole: Any = timm.create_model(name, features_only=True, pretrained=weights == "timm", **options)
         if weights not in ("none", "timm"):
-            _load_by_order(whole, _weights_file(weights))
+            load_matching(whole, weights)
         available = list(whole.feature_info.reduction())
         missing = [s for s in strides if s not in available]
         if missing:
@@ -54,7 +54,7 @@ class Backbone(nn.Module):
             last = whole.feature_info[self.picked[-1]]["stage"]
             whole.blocks = whole.blocks[:last]
         self.body: nn.Module = whole
-        _grey_stem(self.body, channels)
+        grey_stem(self.body, channels)
         self.frozen: tuple[nn.Module, ...] = ()
         if frozen:
             if not hasattr(whole, "blocks") or not hasattr(whole, "conv_stem"):
@@ -87,26 +87,34 @@ def _weights_file(weights: str) -> Path:
     return path
 
 
-def _load_by_order(network: nn.Module, path: Path) -> None:
-    """Load tensors in order where shapes agree: the two EfficientNet-lite0 codes differ in names only."""
+def load_matching(network: nn.Module, weights: str) -> int:
+    """Load the tensors of a state dict that have the network's names and shapes; how many they were.
+
+    The two codes of EfficientNet-lite0 order their tensors alike and name them differently, so the package's are renamed by
+    order first. EfficientNet-B0 takes them too, all but its squeeze-and-excitation.
+
+    Raises
+    ------
+    InputError
+        Where less than half of the network's tensors are found.
+    """
+    path = _weights_file(weights)
     given = torch.load(path, map_location="cpu", weights_only=True)
-    given = given.get("state_dict", given)
-    tensors = [(k, v) for k, v in given.items() if not k.endswith("num_batches_tracked")]
+    given = {k: v for k, v in given.get("state_dict", given).items() if not k.endswith("num_batches_tracked")}
+    if "_conv_stem.weight" in given:
+        reference = timm.create_model(LITE0).state_dict()
+        names = [k for k in reference if not k.endswith("num_batches_tracked")]
+        given = dict(zip(names, given.values(), strict=True))
     own = network.state_dict()
-    names = [k for k in own if not k.endswith("num_batches_tracked")]
-    if all(k in given for k in names):
-        network.load_state_dict({k: given[k] for k in own if k in given}, strict=False)
-        return
-    if len(tensors) < len(names):
-        raise InputError(f"The weights “{path.name}” hold {len(tensors)} tensors, the backbone needs {len(names)}.")
-    for name, (other, value) in zip(names, tensors, strict=False):
-        if own[name].shape != value.shape:
-            raise InputError(f"The weights “{path.name}” do not fit the backbone: {other} against {name}.")
-        own[name] = value
-    network.load_state_dict(own)
+    fitting = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
+    wanted = sum(not k.endswith("num_batches_tracked") for k in own)
+    if len(fitting) * 2 < wanted:
+        raise InputError(f"The weights “{path.name}” do not fit the network: {len(fitting)} of {wanted} tensors.")
+    network.load_state_dict(fitting, strict=False)
+    return len(fitting)
 
 
-def _grey_stem(network: nn.Module, channels: int) -> None:
+def grey_stem(network: nn.Module, channels: int) -> None:
     """Replace the first convolution by one of ``channels`` inputs with the same response to grey."""
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d):
