@@ -13,7 +13,7 @@ from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.errors import InputError
 
 _KEYS = ("study_instance_uid", "patient_id")
-_NUMBERS: dict[str, tuple[float, float]] = {"age": (0, 120), "eosinophils_per_ul": (0, 100_000)}
+_NUMBERS: dict[str, tuple[float, float]] = {"age": (0, 120), "eosinophils_per_ul": (0, 100_000), "overruled_dlr_score": (0, 1)}
 _YES = frozenset({"1", "1.0", "true", "yes", "y"})
 _NO = frozenset({"0", "0.0", "false", "no", "n"})
 _MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", "-"})

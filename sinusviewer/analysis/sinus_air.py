@@ -77,7 +77,7 @@ def measure(volume: Volume, token: CancelToken | None = None) -> SinusAir:
     bone_ml = float(np.count_nonzero(voxels > 300)) * voxel_ml
     if not head.any():
         return SinusAir((), 0.0, tissue_ml, bone_ml, np.zeros(voxels.shape, np.int32), steps)
-    enclosed = (voxels < AIR_HU) & _filled(head)
+    enclosed = (voxels < AIR_HU) & _filled(head, token)
     token.raise_if_cancelled()
     enclosed_ml = float(np.count_nonzero(enclosed)) * voxel_ml
     cavities, labels = _paired_cavities(voxels, head, enclosed, spacing, token)
@@ -147,10 +147,19 @@ def _largest(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return np.asarray(labels == sizes.argmax())
 
 
-def _filled(head: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _filled(head: npt.NDArray[np.bool_], token: CancelToken) -> npt.NDArray[np.bool_]:
     """Fill what is enclosed within each axial, then each coronal slice: nostrils and throat stay open in one of them."""
-    filled = np.stack([ndimage.binary_fill_holes(plane) for plane in head])
-    return np.stack([ndimage.binary_fill_holes(filled[:, row]) for row in range(filled.shape[1])], axis=1)
+    filled = head.copy()
+    for axis in (0, 1):
+        for plane in np.moveaxis(filled, axis, 0):
+            token.raise_if_cancelled()
+            parts, count = ndimage.label(~plane)
+            outside = np.zeros(count + 1, bool)
+            for edge in (parts[0], parts[-1], parts[:, 0], parts[:, -1]):
+                outside[edge] = True
+            outside[0] = False
+            plane[...] = ~outside[parts]
+    return filled
 
 
 def _paired_cavities(
