@@ -60,14 +60,19 @@ def bootstrap_auc_ci(y: ArrayLike, scores: ArrayLike, count: int, *, seed: int) 
 
 @dataclass(frozen=True, slots=True)
 class Optimism:
-    """An index on the patients fitted to, how much of it is optimism, and what is left."""
+    """An index on the patients fitted to, how much of it is optimism, and what is left; ``None`` is not estimable."""
 
     apparent: float
-    optimism: float
+    optimism: float | None
 
     @property
-    def corrected(self) -> float:
-        return self.apparent - self.optimism
+    def corrected(self) -> float | None:
+        return None if self.optimism is None else self.apparent - self.optimism
+
+
+def _optimism(apparent: float, differences: FloatArray) -> Optimism:
+    known = differences[np.isfinite(differences)]
+    return Optimism(apparent, float(known.mean()) if known.size else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +127,10 @@ def correct_optimism(
     base_auc = float(_row_aucs(truth[None, :], base[None, :])[0])
     base_brier = float(np.mean((logistic(base) - outcome) ** 2))
     return OptimismCorrection(
-        auc=Optimism(base_auc, float(np.mean(apparent_aucs - honest_aucs))),
-        brier=Optimism(base_brier, float(np.mean(apparent_brier - squares.mean(axis=1)))),
-        slope=Optimism(1.0, 1.0 - float(np.nanmean(recalibration[:, 1]))),
-        intercept=Optimism(0.0, 0.0 - float(np.nanmean(recalibration[:, 0]))),
+        auc=_optimism(base_auc, apparent_aucs - honest_aucs),
+        brier=_optimism(base_brier, apparent_brier - squares.mean(axis=1)),
+        slope=_optimism(1.0, 1.0 - recalibration[:, 1]),
+        intercept=_optimism(0.0, 0.0 - recalibration[:, 0]),
         used=int(usable.sum()),
         requested=count,
     )

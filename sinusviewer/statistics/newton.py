@@ -75,6 +75,9 @@ def newton_fits(
         following = problem.at(beta + step)
         for _halving in range(MAX_HALVINGS):
             worse = following.objective < state.objective - 1e-10 * (1.0 + np.abs(state.objective))
+            if firth:  # its step ignores the curvature of the penalty and may overshoot, back and forth for ever
+                slope = np.sum(state.score * step, axis=1)
+                worse |= (slope > 1e-24) & (np.sum(following.score * step, axis=1) < -0.25 * slope)
             if not bool(worse.any()):
                 break
             step[worse] /= 2.0

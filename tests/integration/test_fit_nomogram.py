@@ -406,6 +406,12 @@ def test_the_command_line_takes_the_options_of_the_contract(tmp_path: Path) -> N
     assert (tmp_path / "out" / "nomogram.json").exists()
 
 
+def test_what_the_cohort_is_stays_with_the_nomogram(tmp_path: Path) -> None:
+    fit(tmp_path, trained_on="Simulated patients.")
+    trained_on = read_nomogram(tmp_path / "out" / "nomogram.json").trained_on
+    assert trained_on.startswith("Simulated patients: 120 patients with ")
+
+
 def test_coefficients_in_the_file_are_those_of_the_regression(tmp_path: Path) -> None:
     evaluation = fit(tmp_path)
     rows = read_rows(tmp_path / "train.csv")

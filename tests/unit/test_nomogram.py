@@ -1,6 +1,7 @@
 """The nomogram: hand-made closed forms, properties, and R's rms on the shared cohorts."""
 
 import csv
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -225,6 +226,25 @@ class TestAgainstRms:
             got = nomogram.predictor_ticks(name)
             assert [t.value for t in got] == [float(r["value"]) for r in ticks]
             np.testing.assert_allclose([t.points for t in got], [float(r["points"]) for r in ticks], atol=2e-6)
+
+    def test_with_the_coefficients_of_rms_the_points_are_exact(self, cohort: str, model: str) -> None:
+        assert SHARED is not None
+        expected = json.loads((SHARED / "reference" / cohort / "expected.json").read_text())["nomogram"][model]
+        fitted = self.fit(cohort, model)
+        nomogram = dataclasses.replace(
+            fitted,
+            intercept=expected["coef"][0],
+            predictors=tuple(
+                dataclasses.replace(p, coefficients=(b,))
+                for p, b in zip(fitted.predictors, expected["coef"][1:], strict=True)
+            ),
+        )
+        assert nomogram.points_per_unit == pytest.approx(expected["sc_points_per_lp"], abs=1e-9)
+        assert nomogram.intercept_adjusted == pytest.approx(expected["Intercept_adjusted"], abs=1e-9)
+        for row in self.rows(cohort, "nomogram_points.csv"):
+            if row["model"] == model:
+                got = nomogram.points(row["predictor"], float(row["value"]))
+                assert got == pytest.approx(float(row["points"]), abs=1e-9)
 
     def test_axes_of_total_linear_predictor_and_risk_agree(self, cohort: str, model: str) -> None:
         nomogram = self.fit(cohort, model)

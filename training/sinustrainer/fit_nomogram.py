@@ -49,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bootstraps", type=int, default=1000, metavar="N", help="resamples (default 1000)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the resamples (default 0)")
     parser.add_argument("--firth", action="store_true", help="Firth's penalised fit, for separated data")
+    parser.add_argument(
+        "--trained-on", default="", metavar="TEXT", help="what the cohort is; shown wherever the nomogram is"
+    )
     parser.add_argument("--no-report", action="store_true", help="JSON and predictions only, no tables and figures")
     parser.add_argument(
         "--nonlinear-eos", action="store_true", help="restricted cubic spline with 3 knots for the eosinophil count"
@@ -70,6 +73,7 @@ def run_arguments(arguments: argparse.Namespace) -> None:
         firth=arguments.firth,
         nonlinear_eos=arguments.nonlinear_eos,
         report=not arguments.no_report,
+        trained_on=arguments.trained_on,
     )
 
 
@@ -91,11 +95,19 @@ def run(
     firth: bool = False,
     nonlinear_eos: bool = False,
     report: bool = True,
+    trained_on: str = "",
 ) -> None:
     """Fit the three models, or take given probabilities, and write all results into ``out_dir``.
 
     Written are ``nomogram.json`` (fits only), ``evaluation.json``, ``predictions_<split>.csv``, ``report.html`` and the
     paper's Tables 1 and 2 and Figures 3, 5, 6 and 7 as CSV, PNG and SVG.
+
+    Parameters
+    ----------
+    trained_on
+        What the training cohort is, for instance "simulated patients"; shown wherever the nomogram is.
+    report
+        Whether to write the page, tables and figures, too.
 
     Raises
     ------
@@ -133,7 +145,7 @@ def run(
     }
     tests = evaluation.univariate_tests(train, test)
     content["univariate"] = evaluation.univariate_to_json(tests)
-    nomogram = _nomogram(plan, fitted, train, splits, corrections["nomogram"])
+    nomogram = _nomogram(plan, fitted, train, splits, corrections["nomogram"], trained_on)
     out_dir.mkdir(parents=True, exist_ok=True)
     write_nomogram(nomogram, out_dir / "nomogram.json")
     _write(content, predictions, out_dir, nomogram)
@@ -256,13 +268,14 @@ def _nomogram(
     train: CohortTable,
     splits: dict[str, SplitEvaluation],
     correction: OptimismCorrection | None,
+    cohort: str,
 ) -> Nomogram:
     fit = fitted["nomogram"].fit
     summaries = {
         name: summarise(name, split.roc["nomogram"], split.calibration["nomogram"]) for name, split in splits.items()
     }
     cutoff = evaluation.carry_cutoffs(splits["train"], None)["nomogram"].threshold
-    trained_on = (
+    trained_on = (f"{cohort.rstrip('.')}: " if cohort else "") + (
         f"{fit.n} patients with {fit.events} events ({train.outcome}); {fitted['nomogram'].missing} of "
         f"{len(train.ids)} left out for missing values."
     )

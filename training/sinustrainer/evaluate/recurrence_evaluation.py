@@ -262,8 +262,8 @@ def optimism_to_json(corrections: dict[str, OptimismCorrection | None]) -> dict[
             **{
                 name: {
                     "apparent": index.apparent,
-                    "optimism": _finite(index.optimism),
-                    "corrected": _finite(index.corrected),
+                    "optimism": index.optimism,
+                    "corrected": index.corrected,
                 }
                 for name, index in (("auc", c.auc), ("brier", c.brier), ("slope", c.slope), ("intercept", c.intercept))
             },
