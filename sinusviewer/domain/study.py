@@ -80,3 +80,5 @@ class ScanResult:
 
     studies: tuple[Study, ...] = ()
     files: tuple[FileOutcome, ...] = field(default=())
+    labels: dict[str, str] = field(default_factory=dict)
+    """Path of an instance to its path in ``files``, where the two differ (members of archives)."""

@@ -81,7 +81,8 @@ def scan(
             headers.append((candidate.label, found))
         outcomes.setdefault(candidate.label, FileOutcome(candidate.label, FileStatus.READ))
     unique = _without_copies(headers, outcomes)
-    return ScanResult(_studies(unique, series), tuple(outcomes.values()))
+    labels = {str(c.path): c.label for c in candidates if str(c.path) != c.label}
+    return ScanResult(_studies(unique, series), tuple(outcomes.values()), labels)
 
 
 def release() -> None:

@@ -74,7 +74,7 @@ def read_paths(
         for number, (name, failed) in _run_all(work, out, chosen, jobs, registry, progress, token):
             study = found.studies[number]
             done.append((number, study.study_instance_uid, name))
-            failures.update({outcome.path: outcome.reason or "" for outcome in failed})
+            failures.update({found.labels.get(f.path, f.path): f.reason or "" for f in failed})
             say(f"{len(done)} of {len(work)}: {name}")
     done.sort()
     studies = tuple((uid, name) for _, uid, name in done)
