@@ -13,10 +13,16 @@ from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.errors import InputError
 
 _KEYS = ("study_instance_uid", "patient_id")
-_NUMBERS: dict[str, tuple[float, float]] = {"age": (0, 120), "eosinophils_per_ul": (0, 100_000), "overruled_dlr_score": (0, 1)}
+_NUMBERS: dict[str, tuple[float, float]] = {
+    "age": (0, 120),
+    "eosinophils_per_ul": (0, 100_000),
+    "overruled_dlr_score": (0, 1),
+}
 _YES = frozenset({"1", "1.0", "true", "yes", "y"})
 _NO = frozenset({"0", "0.0", "false", "no", "n"})
 _MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", "-"})
+_READERS_OWN = frozenset({"overruled_dlr_score"})
+"""Set in the window by a reader, never by a table."""
 _LARGEST_BYTES = 64 << 20
 
 
@@ -73,7 +79,7 @@ def load(path: Path) -> ClinicalTable:
 def parse_row(row: Mapping[str, Any], place: str) -> ClinicalData:
     """Clinical data of one row; unknown columns are left alone, blanks are missing."""
     values: dict[str, Any] = {}
-    for name in (f.name for f in fields(ClinicalData)):
+    for name in (f.name for f in fields(ClinicalData) if f.name not in _READERS_OWN):
         given = row.get(name)
         text = "" if given is None else str(given).strip()
         if text.lower() in _MISSING:

@@ -41,10 +41,14 @@ def clinical_name(predictor_name: str) -> str:
 def assess(
     dlr_score: float, clinical: ClinicalData, nomogram: Nomogram | None, model: ModelReference | None
 ) -> RecurrenceReading:
-    """Points, total and risk; where an input is missing, the interval it allows instead of a number."""
+    """Points, total and risk; where an input is missing, the interval it allows instead of a number.
+
+    A reader's own score (``clinical.overruled_dlr_score``) takes the place of the network's and is kept beside it.
+    """
+    overruled = clinical.overruled_dlr_score
     if nomogram is None:
         return RecurrenceReading(dlr_score, None, (0.0, 1.0), ("nomogram",), {}, None, model)
-    read = nomogram.read(predictor_values(nomogram, clinical, dlr_score))
+    read = nomogram.read(predictor_values(nomogram, clinical, dlr_score if overruled is None else overruled))
     cohort = (
         f"{nomogram.cohort.name} ({nomogram.cohort.n} patients, {nomogram.cohort.events} events). {nomogram.trained_on}"
     )
@@ -57,6 +61,7 @@ def assess(
         total_points=read.total_points,
         model=model,
         nomogram_cohort=cohort,
+        overruled_dlr_score=overruled,
     )
 
 

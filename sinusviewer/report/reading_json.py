@@ -205,6 +205,7 @@ def _recurrence(recurrence: RecurrenceReading) -> Json:
             "total_points": _number(recurrence.total_points),
             "model": _model(recurrence.model) if recurrence.model is not None else None,
             "nomogram_cohort": recurrence.nomogram_cohort or None,
+            "overruled_dlr_score": _number(recurrence.overruled_dlr_score),
         }
     )
 
