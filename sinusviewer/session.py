@@ -101,6 +101,7 @@ class Session:
         self.messages: tuple[Message, ...] = ()
         self.selected = ""
         self.thumbnails: dict[str, bytes] = {}
+        self.study_order: tuple[str, ...] = ()  # how the worklist is sorted: next and previous study follow it
         self._undo: list[Edit] = []
         self._redo: list[Edit] = []
         self._stacks: dict[tuple[str, Plane], PlaneStack] = {}
@@ -336,7 +337,6 @@ class Session:
         for other in self.shown_views:
             if other != view and self._frame_of_reference(other) == frame:
                 self._show_point(other, point_lps)
-        self.view_changed.emit(view)
 
     def _show_point(self, view: str, point_lps: tuple[float, float, float]) -> None:
         state = self.views[view]

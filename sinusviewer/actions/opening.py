@@ -172,7 +172,8 @@ class Opening:
         self.session.studies_changed.emit()
 
     def step_study(self, by: int) -> None:
-        uids = list(self.session.studies)
+        studies = self.session.studies
+        uids = [uid for uid in self.session.study_order if uid in studies] or list(studies)
         if uids:
             at = uids.index(self.session.study_uid) if self.session.study_uid in uids else -1
             self.show_study(uids[min(max(at + by, 0), len(uids) - 1)])

@@ -67,6 +67,9 @@ class Reporting:
         text = str(note["text"]) if note and note.get("text") is not None else None
         return ReportOfStudy(report_content.build(reading, study.identity), text, self._findings.signed_reports(uid))
 
+    def is_signed(self, study_instance_uid: str) -> bool:
+        return bool(self._findings.signed_reports(study_instance_uid))
+
     def set_text(self, study: Study, text: str | None) -> None:
         """Keep a reader's text at once; None goes back to the proposal."""
         self._try(lambda: self._findings.set_note(study.study_instance_uid, "report_text", {"text": text}))

@@ -18,6 +18,8 @@ class ClinicalData:
     drinking: bool | None = None
     hypertension: bool | None = None
     diabetes: bool | None = None
+    overruled_dlr_score: float | None = None
+    """A reader's own radiomic score (0-1) in the place of the one read from the CT."""
 
     def values(self) -> dict[str, float | None]:
         """All fields as numbers (booleans 0 or 1), None where missing."""

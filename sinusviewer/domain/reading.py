@@ -131,6 +131,8 @@ class RecurrenceReading:
     total_points: float | None
     model: ModelReference | None = None
     nomogram_cohort: str = ""
+    overruled_dlr_score: float | None = None
+    """What a reader put in the place of ``dlr_score``; points and risk then follow from it."""
 
 
 @dataclass(frozen=True, slots=True)

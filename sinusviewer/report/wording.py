@@ -131,6 +131,11 @@ def endotype_sentences(endotype: EndotypeReading) -> tuple[str, ...]:
 def recurrence_sentences(recurrence: RecurrenceReading) -> tuple[str, ...]:
     """Score, then risk, or the interval where an input is missing."""
     first = f"Deep-learning radiomic score {recurrence.dlr_score:.2f}."
+    if recurrence.overruled_dlr_score is not None:
+        first = (
+            f"Deep-learning radiomic score {recurrence.overruled_dlr_score:.2f}, set by the reader; "
+            f"the CT gave {recurrence.dlr_score:.2f}."
+        )
     low, high = recurrence.risk_interval
     if recurrence.risk is None or recurrence.missing:
         names = ", ".join(PREDICTOR_WORDS.get(name, name) for name in recurrence.missing)

@@ -1,5 +1,6 @@
 """Wires the result panels to session and actions: what changed goes in by ``set_``, what is asked for comes out by signals."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +12,14 @@ from sinusviewer.domain.anatomy import Structure
 from sinusviewer.domain.display import Plane, Tool
 from sinusviewer.domain.finding import FindingStatus
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
-from sinusviewer.domain.study import SeriesKind, Study
 from sinusviewer.session import ImageMarks
 from sinusviewer.ui.panels.endotype_panel import EndotypePanel
 from sinusviewer.ui.panels.findings_panel import FindingsPanel
 from sinusviewer.ui.panels.heat_controls import HeatStyle
 from sinusviewer.ui.panels.mask_controls import MaskStyle
 from sinusviewer.ui.panels.sinus_panel import SinusPanel
-from sinusviewer.ui.panels.worklist_panel import Badge, WorklistItem, WorklistPanel
 from sinusviewer.ui.patient_wiring import PatientWiring
+from sinusviewer.ui.worklist_wiring import WorklistWiring
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,8 @@ class PanelWiring:
         self._window, self._reporting = window, reporting
         self._session, self._actions = window.session, window.actions_
         self.findings, self.sinuses, self.endotype = FindingsPanel(), SinusPanel(), EndotypePanel()
-        self.worklist = WorklistPanel()
+        self._worklist = WorklistWiring(window, reporting.is_signed)
+        self.worklist = self._worklist.panel
         self.patient = PatientWiring(window, reporting)
         self._tabs: tuple[tuple[QWidget, str, str], ...] = (
             (self.findings, "Findings", "What was found on a Waters' view"),
@@ -56,7 +57,7 @@ class PanelWiring:
             (session.active_view_changed, self.refresh),
             (session.layout_changed, self.refresh),
             (session.study_changed, self.refresh),
-            (session.clinical_changed, self.refresh),
+            (session.clinical_changed, self.patient.clinical_changed),
             (session.studies_changed, self.refresh),
             (session.jobs_changed, self._show_jobs),
             (session.selection_changed, self.findings.set_selected),
@@ -70,6 +71,7 @@ class PanelWiring:
         self._show_display()
 
     def release(self) -> None:
+        self.patient.release()
         for signal, slot in self._connections:
             signal.disconnect(slot)
         self._connections.clear()
@@ -89,31 +91,22 @@ class PanelWiring:
         self.findings.right_side_confirmed.connect(
             lambda left: actions.reading.confirm_side(session.active_view, patient_right_is_image_left=left)
         )
-        self.findings.read_anyway_requested.connect(lambda reason: actions.reading.read(reason))
-        self.findings.view_only_requested.connect(lambda: self.findings.set_message("Viewed only: no score is shown."))
         self.findings.mirror_compare_requested.connect(lambda: window.verbs["mirror_compare"].trigger())
         for panel in (self.findings, self.sinuses, self.endotype):
             panel.read_requested.connect(lambda: actions.reading.read())
+            panel.read_anyway_requested.connect(lambda reason: actions.reading.read(reason))
+            panel.view_only_requested.connect(self._view_only)
         self.sinuses.go_to_sinus_requested.connect(self._go_to_sinus)
         self.sinuses.mask_style_requested.connect(self._set_mask_style)
         self.sinuses.ostiomeatal_requested.connect(self._set_ostiomeatal)
         self.sinuses.export_csv_requested.connect(self._export_csv)
         self.sinuses.export_masks_requested.connect(self._export_masks)
         self.sinuses.export_pictures_requested.connect(window.export_picture)
-        for name, slot in (
-            ("accept_geometry_requested", self._accept_geometry),
-            ("read_anyway_requested", self._read_anyway),
-        ):
-            signal = getattr(self.sinuses, name, None)
-            if signal is not None:
-                signal.connect(slot)
+        self.sinuses.accept_geometry_requested.connect(self._accept_geometry)
         self.endotype.slice_requested.connect(self._go_to_axial)
         self.endotype.heat_style_requested.connect(
             lambda s: session.set_display(show_heatmap=s.visible, heatmap_opacity=s.opacity, heat_color_map=s.color_map)
         )
-        self.worklist.open_requested.connect(self._open_item)
-        self.worklist.read_requested.connect(lambda keys: actions.reading.read_many(keys))
-        self.worklist.cancel_requested.connect(lambda: actions.desk.cancel_group("batch"))
 
     def _edit(self, identifier: str) -> None:
         self._session.set_display(tool=Tool.POINTER)
@@ -134,8 +127,8 @@ class PanelWiring:
             self._show_volume(reading, len(volume.voxels) if volume is not None else 0)
         else:
             self._show_film(reading, view)
-        self.patient.refresh(reading, study)
-        self._show_worklist()
+        self.patient.refresh(reading, session.views[view].series_key, study)
+        self._worklist.refresh()
 
     def _show_film(self, reading: SeriesReading | None, view: str) -> None:
         session = self._session
@@ -170,16 +163,6 @@ class PanelWiring:
         date, reading = max(found, key=lambda pair: pair[0])
         return reading, date
 
-    def _show_worklist(self) -> None:
-        session = self._session
-        items = []
-        for study in session.studies.values():
-            for series in study.series:
-                if series.kind in (SeriesKind.RADIOGRAPH, SeriesKind.VOLUME):
-                    readings = [r for k, r in session.readings.items() if k.partition("/")[0] == series.key]
-                    items.append(worklist_item(series.key, study, readings[0] if readings else None))
-        self.worklist.set_items(tuple(items), session.views[session.active_view].series_key)
-
     def _show_jobs(self) -> None:
         session = self._session
         key = session.views[session.active_view].series_key
@@ -187,12 +170,7 @@ class PanelWiring:
         if reading_now != self._reading_now:
             self._reading_now = reading_now
             self.refresh()
-        batch = next((j for j in session.jobs.values() if j.stage.startswith("Reading ") and " of " in j.stage), None)
-        if batch is None:
-            self.worklist.set_progress(None)
-        else:
-            done, _, total = batch.stage.removeprefix("Reading ").partition(" of ")
-            self.worklist.set_progress(int(done) - 1, int(total), batch.seconds_left)
+        self._worklist.show_jobs()
 
     def _show_display(self) -> None:
         display = self._session.display
@@ -251,12 +229,18 @@ class PanelWiring:
     def _set_ostiomeatal(self, side: Any, score: int) -> None:
         self._reporting.set_ostiomeatal(self._session.image_key(self._session.active_view), side, score)
 
+    def _view_only(self) -> None:
+        """A withheld image is only looked at: the reading says so, and offers no score any more."""
+        session = self._session
+        reading = session.reading(session.active_view)
+        if reading is not None and reading.status is SeriesStatus.REFUSED:
+            reason = f"Viewed only, on the reader's wish. {reading.reason or ''}".strip()
+            viewed = replace(reading, status=SeriesStatus.VIEWED_ONLY, reason=reason)
+            session.set_reading(viewed, session.views[session.active_view].series_key)
+
     def _accept_geometry(self) -> None:
         self._actions.reading.accept_geometry(self._session.active_view)
         self._actions.reading.read()
-
-    def _read_anyway(self, reason: str = "") -> None:
-        self._actions.reading.read(reason or "Reader asked to read anyway")
 
     def _export_csv(self) -> None:
         reading = self._session.reading(self._session.active_view)
@@ -270,12 +254,6 @@ class PanelWiring:
         if reading is not None and folder:
             self._reporting.export_masks(reading, Path(folder))
 
-    def _open_item(self, key: str) -> None:
-        study = self._session.study_of(key)
-        if study is not None:
-            self._actions.opening.show_study(study.study_instance_uid)
-            self._actions.opening.show_series(key)
-
 
 def largest_place(labels: Any, code: int) -> tuple[int, int, int] | None:
     """``z, y, x`` inside the largest axial slice of a structure; looks at every second voxel, which is quick and enough."""
@@ -287,21 +265,3 @@ def largest_place(labels: Any, code: int) -> tuple[int, int, int] | None:
     ys, xs = np.nonzero(mask[z])
     middle = int(np.argmin((ys - ys.mean()) ** 2 + (xs - xs.mean()) ** 2))
     return z * 2, int(ys[middle]) * 2, int(xs[middle]) * 2
-
-
-def worklist_item(key: str, study: Study, reading: SeriesReading | None) -> WorklistItem:
-    """One line of the list."""
-    who = study.identity
-    name = who.patient_name.replace("^", " ").strip() or who.patient_id
-    if reading is None:
-        return WorklistItem(key, name, who.study_date)
-    if reading.status is SeriesStatus.REFUSED:
-        return WorklistItem(key, name, who.study_date, None, reading.reason or "withheld", Badge.WITHHELD)
-    if reading.waters is not None:
-        score = max(side.score for side in reading.waters.sides)
-        return WorklistItem(key, name, who.study_date, score, reading.waters.label.value, Badge.READ)
-    if reading.endotype is not None:
-        probability = reading.endotype.probability_ecrs
-        return WorklistItem(key, name, who.study_date, probability, f"ECRS {probability:.2f}", Badge.READ)
-    total = reading.lund_mackay.total if reading.lund_mackay else None
-    return WorklistItem(key, name, who.study_date, None, "" if total is None else f"Lund-Mackay {total}", Badge.READ)

@@ -11,13 +11,12 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.image import Identity
 from sinusviewer.nomogram import Predictor
 from sinusviewer.ui.panels.nomogram_geometry import AxisKind
 from sinusviewer.ui.panels.nomogram_page import page_image, write_page
 from sinusviewer.ui.panels.nomogram_panel import NomogramPanel
-from sinusviewer.ui.panels.nomogram_words import DlrSource, decision_hint, letter_paragraph, values_for
+from sinusviewer.ui.panels.nomogram_words import DlrSource, decision_hint, letter_paragraph
 
 pytestmark = pytest.mark.gui
 DLR = DlrSource(0.52, "recurrence 0.3.0", SIMULATED)
@@ -279,12 +278,6 @@ def test_the_decision_curve_hint_says_where_the_nomogram_does_good() -> None:
     assert "between thresholds 0.40 and 0.40" in hint
     assert "net benefit 0.30 against 0.10" in hint
     assert decision_hint(None, 0.4) == ""
-
-
-def test_clinical_fields_find_their_axes_by_any_usual_name() -> None:
-    clinical = ClinicalData(asthma=True, allergic_rhinitis=False, eosinophils_per_ul=350.0)
-    assert values_for(nomogram(), clinical, 0.52) == PATIENT
-    assert values_for(nomogram(), ClinicalData(), None) == dict.fromkeys(PATIENT)
 
 
 def test_the_letter_names_inputs_result_cohort_and_limits() -> None:

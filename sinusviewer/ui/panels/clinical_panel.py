@@ -27,7 +27,6 @@ _YES_NO = (
     ("hypertension", "Hypertension", "Arterial hypertension."),
     ("diabetes", "Diabetes", "Diabetes mellitus."),
 )
-_FIELDS = 9
 
 
 class ClinicalPanel(ScrollPanel):
@@ -110,8 +109,9 @@ class ClinicalPanel(ScrollPanel):
             with QSignalBlocker(box):
                 box.setCurrentIndex(0 if value is None else 2 if value else 1)
         self._show_eosinophils()
-        known = sum(value is not None for value in clinical.values().values())
-        self._summary.setText(f"{known} of {_FIELDS} known. Saved with the study.")
+        shown = (clinical.age, clinical.eosinophils_per_ul, *(getattr(clinical, name) for name in self._choices))
+        known = sum(value is not None for value in shown)
+        self._summary.setText(f"{known} of {len(shown)} known. Saved with the study.")
 
     # Rows and asking ------------------------------------------------------------------------------------------------
 

@@ -4,33 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sinusviewer.domain.clinical import ClinicalData
+from sinusviewer.analysis.recurrence import clinical_name
 from sinusviewer.nomogram import CohortSummary, Nomogram, NomogramReading, Predictor
 from sinusviewer.ui.panels.nomogram_geometry import tick_text
 from sinusviewer.ui.panels.nomogram_paint import percent, risk_text
 from sinusviewer.ui.panels.units import shown_number
 
-_ALIASES = {
-    "ar": "allergic_rhinitis",
-    "eos": "eosinophils_per_ul",
-    "eosinophils": "eosinophils_per_ul",
-    "eosinophil_count": "eosinophils_per_ul",
-    "sex_female": "female",
-}
-_DLR_NAMES = frozenset({"dlr", "dlr_score"})
-
-
-def clinical_field(name: str) -> str:
-    """The clinical field that feeds a predictor; the predictor's own name where no alias is known."""
-    return _ALIASES.get(name, name)
-
 
 def is_dlr(name: str) -> bool:
-    return name in _DLR_NAMES
+    return clinical_name(name) == "dlr_score"
 
 
 def is_eosinophils(name: str) -> bool:
-    return clinical_field(name) == "eosinophils_per_ul"
+    return clinical_name(name) == "eosinophils_per_ul"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +26,6 @@ class DlrSource:
     score: float
     model: str
     trained_on: str = ""
-
-
-def values_for(nomogram: Nomogram, clinical: ClinicalData, dlr: float | None) -> dict[str, float | None]:
-    """A patient's values by predictor; None where nothing is known."""
-    known = clinical.values()
-    return {p.name: dlr if is_dlr(p.name) else known.get(clinical_field(p.name)) for p in nomogram.predictors}
 
 
 def value_words(predictor: Predictor, value: float | None) -> str:

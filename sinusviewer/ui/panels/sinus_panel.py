@@ -1,6 +1,6 @@
 """The Sinuses tab: volumes, opacification and the Lund-Mackay score per sinus and side."""
 
-from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from sinusviewer.domain.anatomy import Side, Structure
@@ -205,6 +205,9 @@ class SinusPanel(ScrollPanel):
         for column, side in enumerate((Side.RIGHT, Side.LEFT)):
             box = QComboBox()
             box.addItems(["not assessed", "0 · open", "2 · occluded"])
+            box.setItemData(
+                0, 0, int(Qt.ItemDataRole.UserRole) - 1
+            )  # shown where nothing is proposed, not to be chosen
             describe(
                 box,
                 f"ostiomeatal_{side.value}",
@@ -221,4 +224,5 @@ class SinusPanel(ScrollPanel):
         return part
 
     def _ask_ostiomeatal(self, side: Side, index: int) -> None:
-        self.ostiomeatal_requested.emit(side, (-1, 0, 2)[index])
+        if index > 0:
+            self.ostiomeatal_requested.emit(side, 2 * (index - 1))

@@ -1,0 +1,234 @@
+"""Wires the nomogram: values from clinical data and CT, live while a marker is dragged, saved when it rests."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QTimer
+from PySide6.QtPrintSupport import QPrintDialog, QPrinter
+from PySide6.QtWidgets import QApplication, QDialog, QFileDialog
+
+from sinusviewer.analysis.recurrence import NOMOGRAM_FILE, assess, clinical_name, predictor_values
+from sinusviewer.domain.clinical import ClinicalData
+from sinusviewer.domain.reading import RecurrenceReading, SeriesReading
+from sinusviewer.domain.study import Study
+from sinusviewer.errors import SinusViewerError
+from sinusviewer.nomogram import Nomogram, read_nomogram
+from sinusviewer.paths import bundled_models_dir, user_data_dir
+from sinusviewer.ui.panels.nomogram_page import NomogramPage, print_page, write_page
+from sinusviewer.ui.panels.nomogram_panel import NomogramPanel
+from sinusviewer.ui.panels.nomogram_words import DlrSource, is_dlr
+
+if TYPE_CHECKING:
+    from sinusviewer.ui.main_window import MainWindow
+
+REST_MS = 250
+"""A value is saved when its marker has rested that long; until then it is only shown."""
+_NOBODY = ClinicalData()
+
+
+class NomogramWiring:
+    """Owns the panel's connections and the nomogram in use; the values belong to the session."""
+
+    def __init__(self, window: "MainWindow") -> None:
+        self._window, self._session = window, window.session
+        self.panel = NomogramPanel()
+        self._nomogram: Nomogram | None = None
+        self._study: Study | None = None
+        self._series_key = ""
+        self._reading: SeriesReading | None = None
+        self._draft: ClinicalData | None = None
+        self._rest = QTimer(self.panel)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.timeout.connect(self.save)
+        panel = self.panel
+        panel.value_requested.connect(self._on_value)
+        panel.replace_requested.connect(self._replace)
+        panel.bundled_requested.connect(self._use_bundled)
+        panel.export_requested.connect(self._export)
+        panel.print_requested.connect(self._print)
+        panel.letter_copy_requested.connect(self._copy_letter)
+        self.load()
+
+    # -- the nomogram ------------------------------------------------------------------------------------------------
+    def load(self) -> None:
+        """Take a site's own nomogram, else the bundled one, into use; a broken own one is named and left alone."""
+        for path in (own_nomogram(), bundled_nomogram()):
+            if path is not None and path.is_file() and self._use(path):
+                return
+        self._nomogram = None
+        self.panel.set_nomogram(None)
+
+    def _use(self, path: Path) -> bool:
+        try:
+            self._nomogram = read_nomogram(path)
+        except SinusViewerError as error:
+            self._session.say(error.message, "error", error.hint)
+            return False
+        self.panel.set_nomogram(self._nomogram, _evaluation_beside(path), bundled=path != own_nomogram())
+        self._show()
+        return True
+
+    def _replace(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self._window, "A nomogram of your own", "", "Nomogram (*.json)")
+        if name:
+            self.replace_by(Path(name))
+
+    def replace_by(self, path: Path) -> None:
+        """Check a site's own nomogram and keep a copy, with its evaluation; the window and the readings use it from now on."""
+        try:
+            read_nomogram(path)
+            shutil.copyfile(path, own_nomogram())
+            beside = path.with_name("evaluation.json")
+            kept = own_nomogram().with_name("evaluation.json")
+            if beside.is_file():
+                shutil.copyfile(beside, kept)
+            else:
+                kept.unlink(missing_ok=True)
+        except SinusViewerError as error:
+            self._session.say(error.message, "error", error.hint)
+            return
+        except OSError as error:
+            self._session.say("The nomogram could not be copied.", "error", error.strerror or "")
+            return
+        self.load()
+        self._refile()
+        self._session.say(f"The nomogram is now {path.name}.")
+
+    def _use_bundled(self) -> None:
+        own_nomogram().unlink(missing_ok=True)
+        self.load()
+        self._refile()
+
+    # -- values ------------------------------------------------------------------------------------------------------
+    def refresh(self, reading: SeriesReading | None, series_key: str, study: Study | None) -> None:
+        """Show the patient of the active view; what was not saved yet of the one before is saved first."""
+        if self._draft is not None and study is not self._study:
+            self.save()
+        self._reading, self._series_key, self._study = reading, series_key, study
+        self._show()
+
+    def clinical_changed(self, study_uid: str) -> None:
+        """Clinical data were changed somewhere: the drawing follows, and so does the risk in the reading and the report."""
+        if self._study is None or study_uid != self._study.study_instance_uid:
+            return
+        self._draft = None
+        self._rest.stop()
+        self._show()
+        self._refile()
+
+    def save(self) -> None:
+        """Hand what is shown to the session, which keeps it."""
+        self._rest.stop()
+        draft, self._draft = self._draft, None
+        if draft is not None and self._study is not None:
+            self._session.set_clinical(self._study.study_instance_uid, draft)
+
+    def _clinical(self) -> ClinicalData:
+        if self._draft is not None:
+            return self._draft
+        return self._session.clinical.get(self._study.study_instance_uid, _NOBODY) if self._study else _NOBODY
+
+    def _recurrence(self) -> RecurrenceReading | None:
+        return self._reading.recurrence if self._reading is not None else None
+
+    def _show(self) -> None:
+        if self._nomogram is None:
+            return
+        clinical, recurrence = self._clinical(), self._recurrence()
+        source = None
+        if recurrence is not None:
+            model = recurrence.model
+            name = f"{model.name} {model.version}".strip() if model else "a network without a card"
+            source = DlrSource(recurrence.dlr_score, name, model.trained_on if model else "")
+        values = predictor_values(self._nomogram, clinical, _score(clinical, recurrence))
+        self.panel.set_values(values, source, self._study.identity if self._study else None)
+
+    def _refile(self) -> None:
+        """Put the risk that follows from the clinical data in force into the reading."""
+        recurrence = self._recurrence()
+        if recurrence is None or self._reading is None or self._nomogram is None:
+            return
+        clinical = self._clinical()
+        overruled = clinical.overruled_dlr_score
+        score = recurrence.dlr_score if overruled is None else overruled
+        new = assess(score, clinical, self._nomogram, recurrence.model)
+        new = replace(new, dlr_score=recurrence.dlr_score, overruled_dlr_score=overruled)
+        if new != recurrence:
+            self._reading = replace(self._reading, recurrence=new)
+            self._session.set_reading(self._reading, self._series_key)
+
+    def _on_value(self, name: str, value: float | None) -> None:
+        field = "overruled_dlr_score" if is_dlr(name) else clinical_name(name)
+        if field not in ClinicalData.__slots__:
+            self._session.say(f"“{name}” is no field of the clinical data; use “What if” to try values.", "warning")
+            return
+        changes: dict[str, Any] = {field: value}
+        recurrence = self._recurrence()
+        if is_dlr(name) and recurrence is not None and value == recurrence.dlr_score:
+            changes = {field: None}
+        elif value is not None and field not in ("age", "eosinophils_per_ul", "overruled_dlr_score"):
+            changes = {field: bool(value)}
+        self._draft = replace(self._clinical(), **changes)
+        self._show()
+        self._rest.start()
+
+    # -- what leaves -------------------------------------------------------------------------------------------------
+    def _page(self) -> NomogramPage | None:
+        return self.panel.page(datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"))
+
+    def _export(self, kind: str) -> None:
+        page = self._page()
+        name, _ = QFileDialog.getSaveFileName(self._window, "Save the nomogram", f"nomogram.{kind}", f"*.{kind}")
+        if page is not None and name:
+            path = Path(name)
+            path = path if path.suffix.lower() == f".{kind}" else path.with_name(f"{path.name}.{kind}")
+            self._try(lambda: write_page(page, path), f"Saved: {path}")
+
+    def _print(self) -> None:
+        page = self._page()
+        printer = QPrinter(QPrinter.PrinterMode.HighResolution)
+        if page is not None and QPrintDialog(printer, self._window).exec() == QDialog.DialogCode.Accepted:
+            self._try(lambda: print_page(page, printer), "Printed.")
+
+    def _try(self, write: Callable[[], None], done: str) -> None:
+        try:
+            write()
+        except SinusViewerError as error:
+            self._session.say(error.message, "error", error.hint)
+        else:
+            self._session.say(done)
+
+    def _copy_letter(self, text: str) -> None:
+        QApplication.clipboard().setText(text)
+        self._session.say("Paragraph copied.")
+
+
+def _score(clinical: ClinicalData, recurrence: RecurrenceReading | None) -> float | None:
+    if clinical.overruled_dlr_score is not None:
+        return clinical.overruled_dlr_score
+    return recurrence.dlr_score if recurrence is not None else None
+
+
+def own_nomogram() -> Path:
+    """Where a site's own nomogram is kept; the readings look there too."""
+    return user_data_dir() / NOMOGRAM_FILE
+
+
+def bundled_nomogram() -> Path | None:
+    """The nomogram that comes with the models."""
+    return next(iter(sorted(bundled_models_dir().glob(f"*/{NOMOGRAM_FILE}"))), None)
+
+
+def _evaluation_beside(path: Path) -> dict[str, Any] | None:
+    """The evaluation that was written with a nomogram, for its decision curve; None where there is none."""
+    try:
+        content = json.loads(path.with_name("evaluation.json").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        return None
+    return content if isinstance(content, dict) else None

@@ -1,0 +1,120 @@
+"""Wires the worklist: what is open and how far each film has come; next and previous follow the order on screen."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sinusviewer.domain.anatomy import ImageSide
+from sinusviewer.domain.finding import Author, FindingStatus
+from sinusviewer.domain.reading import SeriesReading, SeriesStatus, WatersReading
+from sinusviewer.domain.study import SeriesKind, Study
+from sinusviewer.session import ImageMarks
+from sinusviewer.ui.panels.worklist_panel import Badge, WorklistItem, WorklistPanel
+
+if TYPE_CHECKING:
+    from sinusviewer.ui.main_window import MainWindow
+
+
+class WorklistWiring:
+    """Owns the panel's connections.
+
+    Parameters
+    ----------
+    is_signed
+        Whether a study's report is signed.
+    """
+
+    def __init__(self, window: "MainWindow", is_signed: Callable[[str], bool]) -> None:
+        self._session, self._actions, self._is_signed = window.session, window.actions_, is_signed
+        self.panel = WorklistPanel()
+        self.panel.open_requested.connect(self._open)
+        self.panel.read_requested.connect(lambda keys: self._actions.reading.read_many(keys))
+        self.panel.cancel_requested.connect(lambda: self._actions.desk.cancel_group("batch"))
+
+    def refresh(self) -> None:
+        session = self._session
+        readings: dict[str, list[SeriesReading]] = defaultdict(list)
+        touched: set[str] = set()
+        for key, reading in session.readings.items():
+            readings[key.partition("/")[0]].append(reading)
+        for key, marks in session.marks.items():
+            if _is_touched(marks):
+                touched.add(key.partition("/")[0])
+        items = []
+        for study in session.studies.values():
+            for series in study.series:
+                if series.kind in (SeriesKind.RADIOGRAPH, SeriesKind.VOLUME):
+                    of_series = readings.get(series.key, ())
+                    signed = bool(of_series) and self._is_signed(study.study_instance_uid)
+                    items.append(
+                        worklist_item(series.key, study, tuple(of_series), edited=series.key in touched, signed=signed)
+                    )
+        self.panel.set_items(tuple(items), session.views[session.active_view].series_key)
+        studies = (session.study_of(key) for key in self.panel.keys_in_order())
+        session.study_order = tuple(dict.fromkeys(s.study_instance_uid for s in studies if s is not None))
+
+    def show_jobs(self) -> None:
+        batch = next(
+            (j for j in self._session.jobs.values() if " of " in j.stage and j.stage.startswith("Reading ")), None
+        )
+        if batch is None:
+            self.panel.set_progress(None)
+            return
+        number, _, total = batch.stage.removeprefix("Reading ").partition(" of ")
+        if number.isdigit() and total.isdigit():
+            self.panel.set_progress(int(number) - 1, int(total), batch.seconds_left)
+
+    def _open(self, key: str) -> None:
+        study = self._session.study_of(key)
+        if study is not None:
+            self._actions.opening.show_study(study.study_instance_uid)
+            if self._session.views[self._session.active_view].series_key != key:
+                self._actions.opening.show_series(key)
+
+
+def _is_touched(marks: ImageMarks) -> bool:
+    return any(d.author is Author.READER or d.status is not FindingStatus.PROPOSED for d in marks.detections)
+
+
+def worklist_item(
+    key: str, study: Study, readings: tuple[SeriesReading, ...], *, edited: bool = False, signed: bool = False
+) -> WorklistItem:
+    """One line of the list; of several films in a series the most suspicious counts."""
+    who = study.identity
+    name = who.patient_name.replace("^", " ").strip() or who.patient_id or "no name"
+    if not readings:
+        return WorklistItem(key, name, who.study_date)
+    reading = max(readings, key=lambda r: -1.0 if (score := _score(r)) is None else score)
+    badge = Badge.SIGNED if signed else Badge.EDITED if edited else Badge.READ
+    if reading.status is SeriesStatus.REFUSED:
+        badge = Badge.WITHHELD
+    return WorklistItem(key, name, who.study_date, _score(reading), _result(reading), badge)
+
+
+def _score(reading: SeriesReading) -> float | None:
+    if reading.waters is not None:
+        return max(side.score for side in reading.waters.sides)
+    return reading.endotype.probability_ecrs if reading.endotype is not None else None
+
+
+def _result(reading: SeriesReading) -> str:
+    if reading.status is not SeriesStatus.READ:
+        return reading.reason or "withheld"
+    if reading.waters is not None:
+        return waters_words(reading.waters)
+    parts = []
+    if reading.endotype is not None:
+        parts.append(f"ECRS {reading.endotype.probability_ecrs:.2f}")
+    if reading.lund_mackay is not None and reading.lund_mackay.total is not None:
+        parts.append(f"Lund-Mackay {reading.lund_mackay.total}")
+    return ", ".join(parts)
+
+
+def waters_words(waters: WatersReading) -> str:
+    """The four-way result for one cell: "right", "both sides", "no finding above 0.43"; never "normal"."""
+    positive = [side.side for side in waters.sides if side.positive]
+    if not positive:
+        return f"no finding above {waters.threshold:.2f}"
+    if len(positive) == 2:
+        return "both sides" + (", side unverified" if isinstance(positive[0], ImageSide) else "")
+    return positive[0].value
