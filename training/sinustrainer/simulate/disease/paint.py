@@ -155,7 +155,7 @@ def _paint_structure(
     if osteitis > 0:
         delta += _osteitis(hu + delta, lumen, free, osteitis)
     opacified = mask & (coverage > 0.5)
-    turned = np.clip(np.round(hu + delta), -1024, 3071) - hu
+    turned = np.clip(np.round(hu + delta), -1024, np.maximum(hu, 3071)) - hu  # metal may be brighter than 3071
     return LocalDisease(
         structure,
         box,

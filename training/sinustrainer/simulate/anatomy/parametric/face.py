@@ -1,5 +1,7 @@
 """Bones of the face, teeth and the inside of the nose."""
 
+import itertools
+
 import numpy as np
 
 from sinustrainer.simulate.anatomy.parametric.canvas import (
@@ -76,7 +78,7 @@ def _alveolar_arch(p: float, _up: int) -> Shape:
     points = [(0.0, -82.0), (12.0, -79.0), (21.0, -68.0), (26.0, -52.0), (27.0, -38.0)]
     parts: list[Shape] = []
     for side, _name in _SIDES:
-        for (x0, y0), (x1, y1) in zip(points[:-1], points[1:], strict=True):
+        for (x0, y0), (x1, y1) in itertools.pairwise(points):
             parts.append(capsule((side * x0, y0, p - 5), (side * x1, y1, p - 5), 8, 8, (1.4, 1.4, 0.8)))
     return union(*parts, softness=3)
 

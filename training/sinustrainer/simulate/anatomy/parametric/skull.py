@@ -1,5 +1,7 @@
 """Brain case, skull base, ear region, jaws and neck."""
 
+import itertools
+
 import numpy as np
 
 from sinustrainer.simulate.anatomy.parametric.canvas import (
@@ -168,7 +170,7 @@ def paint_mandible(canvas: Canvas, person: Person) -> None:
     path = [(0.0, -83.0, -88.0), (16.0, -79.0, -88.0), (30.0, -62.0, -86.0), (41.0, -38.0, -80.0), (46.0, -20.0, -70.0)]
     for side, _name in _SIDES:
         points = [(side * x * w, y, z) for x, y, z in path]
-        parts += [capsule(a, b, 10, 10, (1.7, 1.7, 0.75)) for a, b in zip(points[:-1], points[1:], strict=True)]
+        parts += [capsule(a, b, 10, 10, (1.7, 1.7, 0.75)) for a, b in itertools.pairwise(points)]
         angle, notch = (side * 47 * w, -22.0, -72.0), (side * 49 * w, -24.0, -30.0)
         parts.append(capsule(angle, notch, 12, 10, (2.4, 0.75, 1)))
         parts.append(capsule(notch, (side * 50, -11, -7), 5, 4.5, (0.8, 1.1, 1)))
