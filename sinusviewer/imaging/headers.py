@@ -115,7 +115,7 @@ class Header:
 
     def codes(self, tag: Tag) -> tuple[str, ...]:
         value = self.code(tag)
-        return tuple(part.strip("\0 ") for part in value.split("\\")) if value else ()
+        return tuple([part.strip("\0 ") for part in value.split("\\")]) if value else ()
 
     @property
     def character_sets(self) -> tuple[str, ...]:
@@ -123,11 +123,14 @@ class Header:
 
     def numbers(self, tag: Tag) -> tuple[float, ...]:
         """All values of a decimal or integer string; empty if one of them is no finite number."""
+        raw = self.elements.values.get(tag)
+        if not raw:
+            return ()
         try:
-            values = tuple(float(part) for part in self.codes(tag) if part)
+            values = tuple([float(part) for part in raw.rstrip(b"\0 ").split(b"\\") if part.strip()])
         except ValueError:
             return ()
-        return values if all(math.isfinite(v) for v in values) else ()
+        return values if math.isfinite(sum(values)) else ()
 
     def number(self, tag: Tag) -> float | None:
         values = self.numbers(tag)

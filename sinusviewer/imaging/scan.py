@@ -63,12 +63,18 @@ def scan(
     series: list[Series] = []
     candidates: list[Candidate] = []
     seen: set[str] = set()
+    folders: dict[Path, str] = {}  # resolving each file's own path would cost more than reading its header
     if progress is not None:
         progress("Looking for files")
     for item in _candidates(paths, chosen, token):
         if isinstance(item, FileOutcome):
             outcomes.setdefault(item.path, item)
-        elif (real := os.path.realpath(item.path)) not in seen:
+            continue
+        parent = item.path.parent
+        if parent not in folders:
+            folders[parent] = os.path.realpath(parent)
+        real = f"{folders[parent]}{os.sep}{item.path.name}"
+        if real not in seen:
             seen.add(real)
             candidates.append(item)
     for candidate, found in _examine_all(candidates, progress, token, character_set_fallback):

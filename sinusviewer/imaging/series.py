@@ -46,8 +46,11 @@ def instance_of(header: Header) -> Instance:
     )  # fmt: skip
 
 
-def kind_of(header: Header) -> SeriesKind:
-    """What a single image can be used for, by its SOP class, image type and photometric interpretation."""
+def kind_of(header: Header, *, placed: bool | None = None) -> SeriesKind:
+    """What a single image can be used for, by its SOP class, image type and photometric interpretation.
+
+    ``placed`` says whether it has a position and an orientation; None looks for them.
+    """
     grey = header.samples == 1 and header.photometric in ("MONOCHROME1", "MONOCHROME2", "")
     sop_class, words = header.sop_class_uid, header.image_type
     if sop_class in RADIOGRAPH_CLASSES and grey and header.frames == 1:
@@ -57,7 +60,9 @@ def kind_of(header: Header) -> SeriesKind:
             return SeriesKind.LOCALIZER
         if any(word in part for part in words[2:] for word in _SCREEN_WORDS):
             return SeriesKind.VIEW_ONLY
-        return SeriesKind.VOLUME if header.position and header.orientation else SeriesKind.STACK
+        if placed is None:
+            placed = header.position is not None and header.orientation is not None
+        return SeriesKind.VOLUME if placed else SeriesKind.STACK
     if sop_class in ENHANCED_CT_CLASSES and grey:
         return SeriesKind.LOCALIZER if _LOCALIZER_WORDS & set(words) else SeriesKind.VOLUME
     return SeriesKind.VIEW_ONLY
@@ -67,7 +72,9 @@ def build_series(headers: Iterable[Header]) -> tuple[Series, ...]:
     """Group images of one study into series, in the order of series number and description as met."""
     by_uid: dict[str, list[_Image]] = defaultdict(list)
     for header in headers:
-        by_uid[header.code(Tag.SERIES_INSTANCE_UID)].append(_Image(header, instance_of(header), kind_of(header)))
+        instance = instance_of(header)
+        placed = instance.position is not None and instance.orientation is not None
+        by_uid[header.code(Tag.SERIES_INSTANCE_UID)].append(_Image(header, instance, kind_of(header, placed=placed)))
     result: list[Series] = []
     for uid, images in by_uid.items():
         result.extend(_split(uid, images))
@@ -107,7 +114,7 @@ def _split(uid: str, images: list[_Image]) -> list[Series]:
 
 def _fixed_key(image: _Image) -> tuple[object, ...]:
     header = image.header
-    spacing = tuple(round(v, 3) for v in header.pixel_spacing) if header.pixel_spacing else None
+    spacing = tuple([round(v, 3) for v in image.instance.spacing]) if image.instance.spacing else None
     key: tuple[object, ...] = (
         image.kind, header.sop_class_uid, header.rows, header.columns, header.samples, header.photometric, spacing,
     )  # fmt: skip
