@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,23 @@ from sinusviewer.ui.view_geometry import Matrix
 _QUANTISED_STEPS = 4096
 _LARGE = 1_500_000
 """Pixels from which on a smaller copy is kept for the whole view: windowing 5 megapixels takes longer than a frame."""
+
+
+_GREY_WORDS = (np.arange(256, dtype=np.uint32) * 0x010101) | np.uint32(0xFF000000)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tint:
+    """Colour over the grey: ``codes`` [row, column] of the whole slice, ``table`` [code, grey] of RGB32 words."""
+
+    codes: npt.NDArray[np.uint8]
+    table: npt.NDArray[np.uint32]
+    key: tuple[object, ...]
+
+    def words(self, shades: npt.NDArray[np.uint8], rows: slice, columns: slice) -> npt.NDArray[np.uint32]:
+        """RGB32 of a part of the slice over its grey."""
+        index = (self.codes[rows, columns].astype(np.uint16) << 8) | shades
+        return np.asarray(self.table.ravel()[index])
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +62,7 @@ class ImageLayer:
         self._offset = 0.0
         self._quantised = False
         self._picture_key: tuple[object, ...] = ()
-        self._picture: tuple[QImage, QRectF, npt.NDArray[np.uint8]] | None = None
+        self._picture: tuple[QImage, QRectF, npt.NDArray[Any]] | None = None
 
     def set_pixels(self, pixels: npt.NDArray[np.generic], padding: npt.NDArray[np.bool_] | None = None) -> None:
         """Set the slice, and which of its pixels are no image and stay black; the same array again costs nothing."""
@@ -85,22 +103,31 @@ class ImageLayer:
         return self._levels[step]
 
     def draw(
-        self, painter: QPainter, matrix: Matrix, size: tuple[float, float], grey: GreyScale, *, smooth: bool = True
+        self,
+        painter: QPainter,
+        matrix: Matrix,
+        size: tuple[float, float],
+        grey: GreyScale,
+        *,
+        smooth: bool = True,
+        tint: Tint | None = None,
     ) -> None:
-        """Paint the part that is on screen."""
+        """Paint the part that is on screen, tinted where asked."""
         if self._source is None:
             return
         rows, columns = self._source.shape[:2]
-        x0, y0, x1, y1 = visible_part(matrix, size, (rows, columns))
-        if x1 <= x0 or y1 <= y0:
+        part = visible_part(matrix, size, (rows, columns))
+        if part[2] <= part[0] or part[3] <= part[1]:
             return
         scale = math.sqrt(abs(float(np.linalg.det(matrix[:2, :2])))) * painter.device().devicePixelRatioF()
         step = 1
         while rows * columns > _LARGE and step < 8 and scale * step * 2 <= 1.3 and min(rows, columns) >= 4 * step:
             step *= 2
-        key = (step, x0, y0, x1, y1, *grey.key())
+        if tint is not None:
+            step = 1
+        key = (step, part, *grey.key(), None if tint is None else tint.key)
         if key != self._picture_key or self._picture is None:
-            self._picture = self._make(step, (x0, y0, x1, y1), grey)
+            self._picture = self._make(step, part, grey, tint)
             self._picture_key = key
         image, target, _ = self._picture
         painter.save()
@@ -110,8 +137,8 @@ class ImageLayer:
         painter.restore()
 
     def _make(
-        self, step: int, part: tuple[int, int, int, int], grey: GreyScale
-    ) -> tuple[QImage, QRectF, npt.NDArray[np.uint8]]:
+        self, step: int, part: tuple[int, int, int, int], grey: GreyScale, tint: Tint | None
+    ) -> tuple[QImage, QRectF, npt.NDArray[Any]]:
         x0, y0, x1, y1 = (part[0] // step, part[1] // step, -(-part[2] // step), -(-part[3] // step))
         values = self._level(step)[y0:y1, x0:x1]
         rows, columns = values.shape[:2]
@@ -120,24 +147,23 @@ class ImageLayer:
             colour = np.ascontiguousarray(values[..., :3], dtype=np.uint8)
             colour = 255 - colour if grey.inverted else colour
             return QImage(colour.data, columns, rows, columns * 3, QImage.Format.Format_RGB888), target, colour
+        # 32 bits a pixel: Qt draws these four times as fast as 8-bit grey.
         shades = self._shades(values, grey)
         if self._padding:
-            shades[:, :columns][self._padding_level(step)[y0:y1, x0:x1]] = 0
-        return QImage(shades.data, columns, rows, shades.shape[1], QImage.Format.Format_Grayscale8), target, shades
+            shades[self._padding_level(step)[y0:y1, x0:x1]] = 0
+        words = _GREY_WORDS[shades] if tint is None else tint.words(shades, slice(y0, y1), slice(x0, x1))
+        return QImage(words.data, columns, rows, columns * 4, QImage.Format.Format_RGB32), target, words
 
     def _shades(self, values: npt.NDArray[np.generic], grey: GreyScale) -> npt.NDArray[np.uint8]:
-        """Look every value up; rows are padded to whole words, as QImage wants them."""
+        """Look every value up."""
         kind = np.dtype(values.dtype)
         key = (kind, self._scale, self._offset, *grey.key())
         if key != self._table_key:
             self._table, self._table_key = self._full_table(kind, grey), key
-        width = values.shape[1]
-        shades = np.empty((values.shape[0], -(-width // 4) * 4), np.uint8)
         # The table is laid out by the bit pattern, so that int16 needs no offset and no second pass.
         unsigned = np.uint16 if kind.itemsize == 2 else np.uint8
         index = values.view(unsigned) if kind.isnative else values.astype(kind.newbyteorder("=")).view(unsigned)
-        shades[:, :width] = self._table[index]
-        return shades
+        return np.ascontiguousarray(self._table[index])
 
     def _full_table(self, kind: "np.dtype[np.generic]", grey: GreyScale) -> npt.NDArray[np.uint8]:
         """Screen grey by bit pattern for every value that the type can hold."""

@@ -39,6 +39,10 @@ class MainWindow(WindowFrame):
         self._play = QTimer(self)
         self._play.timeout.connect(self._next_frame)
         self._build_menus(self.verbs)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(80)
+        self._soon.timeout.connect(self.refresh)
         self._connect()
         self.refresh()
 
@@ -51,7 +55,7 @@ class MainWindow(WindowFrame):
             (session.image_changed, self.refresh),
             (session.layout_changed, self.refresh),
             (session.display_changed, self.refresh),
-            (session.view_changed, self.refresh),
+            (session.view_changed, self._refresh_soon),
             (session.active_view_changed, self.refresh),
             (session.marks_changed, self.refresh),
             (session.readings_changed, self.refresh),
@@ -87,6 +91,11 @@ class MainWindow(WindowFrame):
         self.notice_bar.set_film(session.film(session.active_view))
         self.studies_panel.set_current(session.study_uid, session.views[session.active_view].series_key)
         self._check_actions()
+
+    def _refresh_soon(self, _view: str) -> None:
+        """Check marks may lag a little behind a scroll; the picture may not."""
+        if not self._soon.isActive():
+            self._soon.start()
 
     def _check_actions(self) -> None:
         session, display = self.session, self.session.display
@@ -292,6 +301,7 @@ class MainWindow(WindowFrame):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._play.stop()
+        self._soon.stop()
         self.actions_.desk.cancel_all()
         self.settings = self.settings.model_copy(
             update={

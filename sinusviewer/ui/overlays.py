@@ -5,11 +5,10 @@ import functools
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QImage, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen, QPolygonF
 
 from sinusviewer.domain.anatomy import AnySide, ImageSide, Side, Structure
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
-from sinusviewer.ui.image_layer import qt_transform
 from sinusviewer.ui.panels.heat_controls import COLOR_MAPS
 from sinusviewer.ui.panels.tones import DARK, structure_color
 from sinusviewer.ui.view_geometry import Matrix, to_screen
@@ -32,16 +31,19 @@ def color_table(name: str, steps: int = 256) -> npt.NDArray[np.uint8]:
     return np.stack([np.interp(at, np.arange(len(anchors)), anchors[:, c]) for c in range(3)], axis=1).astype(np.uint8)
 
 
-def _premultiplied(rgb: npt.NDArray[np.uint8], alpha: npt.NDArray[np.float64]) -> npt.NDArray[np.uint32]:
-    """ARGB32_Premultiplied words."""
-    a = np.round(np.clip(alpha, 0, 1) * 255).astype(np.uint32)
-    r, g, b = (np.round(rgb[:, c].astype(np.float64) * a / 255).astype(np.uint32) for c in range(3))
-    return np.asarray((a << 24) | (r << 16) | (g << 8) | b, dtype=np.uint32)
+def _blended(rgb: npt.NDArray[np.uint8], alpha: npt.NDArray[np.float64]) -> npt.NDArray[np.uint32]:
+    """RGB32 words [code, grey] of each code's colour over each grey."""
+    grey = np.arange(256, dtype=np.float64)[np.newaxis]
+    a = np.clip(alpha, 0, 1)[:, np.newaxis]
+    r, g, b = (
+        np.round(rgb[:, c].astype(np.float64)[:, np.newaxis] * a + grey * (1 - a)).astype(np.uint32) for c in range(3)
+    )
+    return np.asarray(0xFF000000 | (r << 16) | (g << 8) | b, dtype=np.uint32)
 
 
 @functools.lru_cache(maxsize=64)
 def mask_table(opacity: float, hidden: frozenset[int] = frozenset()) -> npt.NDArray[np.uint32]:
-    """Colour of each of the 256 label codes; background is clear."""
+    """Each label code's colour over grey; background and hidden ones are clear."""
     rgb = np.zeros((256, 3), np.uint8)
     alpha = np.zeros(256)
     for structure in Structure:
@@ -49,33 +51,14 @@ def mask_table(opacity: float, hidden: frozenset[int] = frozenset()) -> npt.NDAr
             color = structure_color(structure)
             rgb[structure] = (color.red(), color.green(), color.blue())
             alpha[structure] = opacity
-    return _premultiplied(rgb, alpha)
+    return _blended(rgb, alpha)
 
 
 @functools.lru_cache(maxsize=64)
 def heat_table(opacity: float, color_map: str = "inferno") -> npt.NDArray[np.uint32]:
-    """Colour of heat 0-255; weak heat fades out instead of dulling the picture."""
+    """Heat 0-255 over grey; weak heat fades out instead of dulling the picture."""
     level = np.linspace(0, 1, 256)
-    return _premultiplied(color_table(color_map), opacity * np.clip(level * 1.6, 0, 1))
-
-
-class Tint:
-    """A picture made of a table of ARGB words, kept while its source stays the same."""
-
-    def __init__(self) -> None:
-        self._key: tuple[object, ...] = ()
-        self._image: QImage | None = None
-        self._words: npt.NDArray[np.uint32] | None = None
-
-    def image(self, codes: npt.NDArray[np.uint8], table: npt.NDArray[np.uint32], key: tuple[object, ...]) -> QImage:
-        if self._image is None or key != self._key:
-            self._words = table[codes]
-            rows, columns = codes.shape
-            self._image = QImage(
-                self._words.data, columns, rows, columns * 4, QImage.Format.Format_ARGB32_Premultiplied
-            )
-            self._key = key
-        return self._image
+    return _blended(color_table(color_map), opacity * np.clip(level * 1.6, 0, 1))
 
 
 def outline(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -86,15 +69,6 @@ def outline(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     inner[:, 1:] &= labels[:, 1:] == labels[:, :-1]
     inner[:, :-1] &= labels[:, :-1] == labels[:, 1:]
     return np.where(inner, 0, labels).astype(np.uint8)
-
-
-def draw_tint(painter: QPainter, matrix: Matrix, image: QImage, shape: tuple[int, int], *, smooth: bool) -> None:
-    """Stretch a tint over the whole image of ``(rows, columns)``."""
-    painter.save()
-    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
-    painter.setTransform(qt_transform(matrix), True)
-    painter.drawImage(QRectF(0, 0, shape[1], shape[0]), image)
-    painter.restore()
 
 
 def quad(matrix: Matrix, xyxy: tuple[float, float, float, float]) -> QPolygonF:

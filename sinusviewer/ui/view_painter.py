@@ -5,21 +5,20 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QLinearGradient, QPainter, QPen
 
 from sinusviewer.domain.display import Measurement, Tool
 from sinusviewer.domain.finding import Detection
 from sinusviewer.domain.image import LookupTable, SpacingKind
-from sinusviewer.ui.image_layer import ImageLayer
+from sinusviewer.ui.image_layer import ImageLayer, Tint
 from sinusviewer.ui.measuring import length_unit, measurement_text
 from sinusviewer.ui.overlays import (
     TONES,
-    Tint,
     color_table,
     draw_detection,
     draw_face_box,
-    draw_tint,
     heat_table,
     label,
     mask_table,
@@ -44,7 +43,6 @@ class ViewPainter:
 
     def __init__(self) -> None:
         self._image = ImageLayer()
-        self._masks, self._heat = Tint(), Tint()
         self._stack: PlaneStack | None = None
 
     def paint(
@@ -65,13 +63,12 @@ class ViewPainter:
             self._stack = content.stack
         self._image.set_pixels(pixels, content.film.padding if content.film else None)
         zoom = math.sqrt(abs(float(np.linalg.det(matrix[:2, :2]))))
-        self._image.draw(painter, matrix, size, content.grey, smooth=zoom < 8)
-        shape = (pixels.shape[0], pixels.shape[1])
-        if not content.display.ai_hidden:
-            self._paint_networks(painter, content, matrix, shape)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._image.draw(
+            painter, matrix, size, content.grey, smooth=zoom < 8, tint=self._tint(content, pixels.shape[:2])
+        )
         if content.cursor is not None:
             _paint_crosshair(painter, content.cursor, matrix, size)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if content.display.show_boxes and not content.display.ai_hidden:
             self._paint_boxes(painter, content, matrix)
         for mark in (*content.marks.measurements, *((draft,) if draft else ())):
@@ -79,28 +76,26 @@ class ViewPainter:
                 paint_measurement(painter, content, mark, matrix, selected=mark.identifier == content.selected != "")
         paint_frame(painter, content, matrix, size)
 
-    def _paint_networks(self, painter: QPainter, content: ViewContent, matrix: Matrix, shape: tuple[int, int]) -> None:
+    def _tint(self, content: ViewContent, shape: tuple[int, ...]) -> Tint | None:
+        """Masks or heat of the slice on screen; heat wins where both are asked for, with the masks' outlines in it."""
         state, display = content.state, content.display
+        if display.ai_hidden:
+            return None
         if content.heat is not None and content.stack is not None:
             index = min(state.slice_index * len(content.heat) // max(content.stack.count, 1), len(content.heat) - 1)
-            codes = np.ascontiguousarray(np.round(np.clip(content.heat[index], 0, 1) * 255).astype(np.uint8))
+            codes = np.round(np.clip(content.heat[index], 0, 1) * 255).astype(np.uint8)
+            if codes.shape != shape:
+                codes = nearest(codes, shape)
             key: tuple[object, ...] = (id(content.heat), index, display.heatmap_opacity, display.heat_color_map)
-            image = self._heat.image(codes, heat_table(display.heatmap_opacity, display.heat_color_map), key)
-            draw_tint(painter, matrix, image, shape, smooth=True)
-        if content.labels is not None and state.slice_index < len(content.labels):
-            key = (
-                id(content.labels), state.slice_index, display.mask_opacity, display.masks_outlined, display.hidden_structures,
-            )  # fmt: skip
-            labels = np.ascontiguousarray(content.labels[state.slice_index])
-            codes = outline(labels) if display.masks_outlined else labels
-            opacity = 0.95 if display.masks_outlined else display.mask_opacity
-            draw_tint(
-                painter,
-                matrix,
-                self._masks.image(codes, mask_table(opacity, display.hidden_structures), key),
-                shape,
-                smooth=False,
-            )
+            return Tint(codes, heat_table(display.heatmap_opacity, display.heat_color_map), key)
+        if content.labels is None or state.slice_index >= len(content.labels) or content.labels.shape[1:] != shape:
+            return None
+        labels = content.labels[state.slice_index]
+        opacity, hidden = display.mask_opacity, display.hidden_structures
+        key = (id(content.labels), state.slice_index, opacity, hidden, display.masks_outlined)
+        if display.masks_outlined:
+            return Tint(outline(labels), mask_table(0.95, hidden), key)
+        return Tint(labels, mask_table(opacity, hidden), key)
 
     @staticmethod
     def _paint_boxes(painter: QPainter, content: ViewContent, matrix: Matrix) -> None:
@@ -124,6 +119,13 @@ class ViewPainter:
         else:
             painter.setPen(QColor(TONES.line))
             painter.drawText(area, flags, "Drop a series here")
+
+
+def nearest(codes: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """A coarser map on the grid of the image, nearest value."""
+    rows = np.arange(shape[0]) * codes.shape[0] // shape[0]
+    columns = np.arange(shape[1]) * codes.shape[1] // shape[1]
+    return np.asarray(codes[rows[:, np.newaxis], columns])
 
 
 def shown_detections(content: ViewContent) -> tuple[Detection, ...]:
@@ -175,13 +177,14 @@ def paint_measurement(
 
 def _paint_crosshair(painter: QPainter, cursor: tuple[float, float], matrix: Matrix, size: tuple[float, float]) -> None:
     at = to_screen(matrix, (cursor[0] + 0.5, cursor[1] + 0.5))
-    painter.setPen(QPen(QColor(79, 195, 201, 150), 1))
-    gap = 14.0
-    for a, b in (
-        ((0, at[1]), (at[0] - gap, at[1])), ((at[0] + gap, at[1]), (size[0], at[1])),
-        ((at[0], 0), (at[0], at[1] - gap)), ((at[0], at[1] + gap), (at[0], size[1])),
+    color, gap = QColor(79, 195, 201, 150), 14.0
+    x, y = round(at[0]), round(at[1])
+    for left, top, right, bottom in (
+        (0.0, y, at[0] - gap, y + 1), (at[0] + gap, y, size[0], y + 1),
+        (x, 0.0, x + 1, at[1] - gap), (x, at[1] + gap, x + 1, size[1]),
     ):  # fmt: skip
-        painter.drawLine(QPointF(*a), QPointF(*b))
+        if right > left and bottom > top:
+            painter.fillRect(QRectF(left, top, right - left, bottom - top), color)
 
 
 def _text(painter: QPainter, area: QRectF, flags: Qt.AlignmentFlag, text: str, color: QColor) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from sinusviewer.domain.display import DisplayState, Measurement, Tool, ViewState
 from sinusviewer.ui import dragging
 from sinusviewer.ui.measuring import value_at
+from sinusviewer.ui.overlays import quad
 from sinusviewer.ui.panels.tones import DARK
 from sinusviewer.ui.view_content import ViewContent
 from sinusviewer.ui.view_geometry import Matrix, display_matrix, to_image, zoomed_about
@@ -101,8 +102,8 @@ class Viewport(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor("#000000"))
         matrix = self.matrix()
+        self._paint_ground(painter, matrix)
         if self.content.state.mirror_compare and self.content.pixels is not None:
             self._paint_mirrored(painter)
         else:
@@ -114,6 +115,22 @@ class Viewport(QWidget):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
         painter.end()
+
+    def _paint_ground(self, painter: QPainter, matrix: Matrix) -> None:
+        """Black where the image is not: filling the whole view costs as much as drawing the image."""
+        pixels = self.content.pixels
+        width, height = self.width(), self.height()
+        covered = QRect()
+        if pixels is not None and not self.content.state.mirror_compare:
+            edges = quad(matrix, (0.0, 0.0, float(pixels.shape[1]), float(pixels.shape[0]))).boundingRect().toRect()
+            covered = edges.adjusted(2, 2, -2, -2).intersected(self.rect())
+        if covered.isEmpty():
+            painter.fillRect(self.rect(), Qt.GlobalColor.black)
+            return
+        x0, y0, x1, y1 = covered.left(), covered.top(), covered.right() + 1, covered.bottom() + 1
+        for part in (QRect(0, 0, width, y0), QRect(0, y1, width, height - y1), QRect(0, y0, x0, y1 - y0),
+                     QRect(x1, y0, width - x1, y1 - y0)):  # fmt: skip
+            painter.fillRect(part, Qt.GlobalColor.black)
 
     def _paint_mirrored(self, painter: QPainter) -> None:
         """The image and, beside it, the same image mirrored: like compares with like at the same place."""
