@@ -17,11 +17,8 @@ from sinusviewer.jobs.runner import CancelToken, Job, Progress
 from sinusviewer.records.findings import FindingStore, SignedReport
 from sinusviewer.records.study_index import StudyIndex
 from sinusviewer.report import content as report_content
-from sinusviewer.report import html, pdf
 from sinusviewer.report.atomic import write_bytes, write_text
 from sinusviewer.report.content import Picture, ReportContent, Section
-from sinusviewer.report.masks import write_mask
-from sinusviewer.report.pictures import key_pictures
 from sinusviewer.session import Image, ImageMarks, Session
 
 
@@ -110,6 +107,9 @@ class Reporting:
         signed = report.signed if report else ()
 
         def work(progress: Progress, token: CancelToken) -> Path:
+            from sinusviewer.report import html, pdf  # here, so that the window is up before a layout engine is loaded
+            from sinusviewer.report.pictures import key_pictures
+
             pictures: dict[int, tuple[Picture, ...]] = {}
             for number, image in enumerate(images):
                 progress("Making pictures", number / max(len(images), 1))
@@ -151,6 +151,8 @@ class Reporting:
             return None
 
         def work(progress: Progress, token: CancelToken) -> Path:
+            from sinusviewer.report.masks import write_mask
+
             write_mask(folder, "sinuses", segmentation)
             return folder
 

@@ -10,7 +10,6 @@ from PySide6.QtCore import QRectF
 from PySide6.QtGui import QImage, QPainter, QTransform
 
 from sinusviewer.domain.image import LookupTable, Window
-from sinusviewer.imaging.windowing import display_values
 from sinusviewer.ui.view_geometry import Matrix
 
 _QUANTISED_STEPS = 4096
@@ -167,6 +166,8 @@ class ImageLayer:
 
     def _full_table(self, kind: "np.dtype[np.generic]", grey: GreyScale) -> npt.NDArray[np.uint8]:
         """Screen grey by bit pattern for every value that the type can hold."""
+        from sinusviewer.imaging.windowing import display_values  # here: pydicom comes with it, after the window is up
+
         bits = kind.itemsize * 8
         lowest = -(1 << (bits - 1)) if kind.kind == "i" else 0
         values = np.arange(lowest, lowest + (1 << bits)).astype(np.float32)

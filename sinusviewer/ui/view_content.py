@@ -11,7 +11,6 @@ from sinusviewer.domain.finding import Heatmap
 from sinusviewer.domain.image import Identity, LookupTable, Radiograph, SpacingKind, Volume, Window
 from sinusviewer.domain.planes import PlaneStack, hung_array
 from sinusviewer.domain.reading import SeriesReading
-from sinusviewer.imaging.windowing import initial_window
 from sinusviewer.session import ImageMarks, Message, Session
 from sinusviewer.ui.image_layer import GreyScale
 from sinusviewer.ui.view_geometry import film_directions
@@ -141,6 +140,8 @@ class ContentResolver:
 
     def _grey(self, state: ViewState, film: Radiograph | None, volume: Volume | None) -> GreyScale:
         image = film or volume
+        from sinusviewer.imaging.windowing import initial_window  # here: pydicom comes with it, after the window is up
+
         voi: Window | LookupTable = state.window or Window(128, 256)
         if state.window is None and image is not None and not (film and film.is_color):
             if id(image) not in self._initial:
