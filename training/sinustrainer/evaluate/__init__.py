@@ -1,1 +1,1 @@
-"""evaluate"""
+"""The tables and figures of the three papers."""
