@@ -154,11 +154,7 @@ class NomogramWiring:
         recurrence = self._recurrence()
         if recurrence is None or self._reading is None or self._nomogram is None:
             return
-        clinical = self._clinical()
-        overruled = clinical.overruled_dlr_score
-        score = recurrence.dlr_score if overruled is None else overruled
-        new = assess(score, clinical, self._nomogram, recurrence.model)
-        new = replace(new, dlr_score=recurrence.dlr_score, overruled_dlr_score=overruled)
+        new = assess(recurrence.dlr_score, self._clinical(), self._nomogram, recurrence.model)
         if new != recurrence:
             self._reading = replace(self._reading, recurrence=new)
             self._session.set_reading(self._reading, self._series_key)

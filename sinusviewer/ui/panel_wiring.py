@@ -8,8 +8,8 @@ import numpy as np
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from sinusviewer.actions.reporting import Reporting
-from sinusviewer.domain.anatomy import Structure
-from sinusviewer.domain.display import Plane, Tool
+from sinusviewer.domain.anatomy import SINUS_CODES, Structure
+from sinusviewer.domain.display import Tool
 from sinusviewer.domain.finding import FindingStatus
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
 from sinusviewer.session import ImageMarks
@@ -182,16 +182,23 @@ class PanelWiring:
         if threshold is not None and reading is not None and reading.waters is not None:
             self.findings.set_threshold(threshold)
 
-    def _show_slice(self, view: str) -> None:
-        """Keep the strip of slices in step with the axial view."""
+    def _show_slice(self, _view: str) -> None:
+        """Keep the strip of slices and the row of the table in step with the crosshair."""
         session = self._session
-        state = session.views[view]
-        stack = session.stack(state.series_key, state.plane)
-        image = session.volume(view)
-        if stack is None or image is None or stack.plane is not Plane.AXIAL:
+        view = session.active_view
+        volume, cursor = session.volume(view), session.cursor_lps(view)
+        if volume is None or cursor is None:
             return
-        downwards = float(image.affine[2, 2]) < 0
-        self.endotype.set_current_slice(stack.count - 1 - state.slice_index if downwards else state.slice_index)
+        x, y, z = (round(float(v)) for v in np.linalg.solve(volume.affine, np.append(np.array(cursor), 1.0))[:3])
+        self.endotype.set_current_slice(z)
+        reading = session.reading(view)
+        if reading is None or reading.segmentation is None:
+            return
+        labels = reading.segmentation.labels
+        if all(0 <= at < size for at, size in zip((z, y, x), labels.shape, strict=True)):
+            code = int(labels[z, y, x])
+            if 1 <= code <= len(SINUS_CODES):  # in no sinus: the row chosen last stays
+                self.sinuses.set_selected(Structure(code))
 
     # -- verbs of single panels --------------------------------------------------------------------------------------
     def _go_to_sinus(self, structure: Structure) -> None:

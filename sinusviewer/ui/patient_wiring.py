@@ -1,6 +1,7 @@
 """Wires the panels of the patient as a whole: clinical data, nomogram, report."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,7 +109,8 @@ class PatientWiring:
         if data == ClinicalData():
             self._session.say("That table has no row for this study or patient.", "warning")
         else:
-            self._set_clinical(data)
+            now = self._session.clinical.get(self._study.study_instance_uid, ClinicalData())
+            self._set_clinical(replace(data, overruled_dlr_score=now.overruled_dlr_score))
             self._session.say("Clinical data taken over.")
 
     def _report_text(self) -> str:

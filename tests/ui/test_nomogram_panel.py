@@ -132,7 +132,7 @@ def test_an_unknown_input_gives_an_interval_and_names_itself(panel: NomogramPane
     assert low is not None
     assert high is not None
     assert text(panel, "risk_text") == f"Risk of recurrence {low * 100:.0f} to {high * 100:.0f} %"
-    assert "not known: Asthma" in text(panel, "points_text")
+    assert "Not known: Asthma." in text(panel, "outside_text")
 
 
 def test_a_value_beyond_the_training_data_is_marked(panel: NomogramPanel) -> None:

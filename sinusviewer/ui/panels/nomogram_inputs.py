@@ -154,6 +154,8 @@ class NomogramInputs(QWidget):
         self._unit.addItems([u.value for u in EosinophilUnit])
         describe(self._unit, "eosinophil_unit", "Unit of the eosinophil count; a percentage needs the white count.",
                  "arrow keys", "Eosinophil unit")  # fmt: skip
+        self._unit.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._unit.setMinimumContentsLength(7)
         self._white = NumberField()
         self._white.setPlaceholderText("white cells 10⁹/L")
         describe(self._white, "white_cells", "White cell count in 10⁹/L, to turn the percentage into cells/µL.", "Enter",
@@ -162,9 +164,9 @@ class NomogramInputs(QWidget):
         self._unit.currentIndexChanged.connect(lambda _index: self._on_unit())
         self._white.value_entered.connect(self._on_white)
         self._white.rejected.connect(self._complain)
-        layout.addWidget(editor, 2)
-        layout.addWidget(self._unit, 1)
-        layout.addWidget(self._white, 2)
+        layout.addWidget(editor, 3)
+        layout.addWidget(self._unit, 2)
+        layout.addWidget(self._white, 3)
         return part
 
     # Asking -------------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from sinusviewer.ui.panels.nomogram_words import (
     DlrSource,
     cohort_lines,
     is_dlr,
+    missing_sentence,
     outside_sentence,
     points_sentence,
     risk_sentence,
@@ -122,8 +123,12 @@ def paint_page(painter: QPainter, page: NomogramPage) -> None:
     _paint_drawing(pen, page)
     pen.write(risk_sentence(nomogram, patient.reading), 17, bold=True)
     pen.write(points_sentence(nomogram, patient.reading), 12)
-    if outside := outside_sentence(nomogram, patient.reading, patient.values):
-        pen.write(outside, 12, color=PAPER.amber)
+    for doubt in (
+        missing_sentence(nomogram, patient.reading),
+        outside_sentence(nomogram, patient.reading, patient.values),
+    ):
+        if doubt:
+            pen.write(doubt, 12, color=PAPER.amber)
     if len(page.settings) > 1:
         pen.write(what_if_sentence(patient.reading, page.settings[1].reading), 12)
     pen.y += 6

@@ -18,6 +18,7 @@ from sinusviewer.ui.panels.nomogram_words import (
     cohort_lines,
     decision_hint,
     letter_paragraph,
+    missing_sentence,
     outside_sentence,
     points_sentence,
     risk_sentence,
@@ -35,8 +36,8 @@ from sinusviewer.ui.panels.parts import (
     row,
 )
 
-_LONGEST_RISK = "Risk of recurrence 00 to 00 %"
-_LONGEST_POINTS = "000 to 000 points; not known: Allergic rhinitis; on both sides of the cut-off 0.000."
+_LONGEST_RISK = "Risk of recurrence 00 to >99 %"
+_LONGEST_POINTS = "000 to 000 points; on both sides of the cut-off 0.000."
 
 
 class NomogramPanel(ScrollPanel):
@@ -66,7 +67,7 @@ class NomogramPanel(ScrollPanel):
         self._evaluation: Mapping[str, Any] | None = None
 
         self._state = ToneLabel("", "text", "nomogram_state")
-        self._risk = ToneLabel("", "text", "risk_text", scale=1.4, bold=True)
+        self._risk = ToneLabel("", "text", "risk_text", scale=1.3, bold=True)
         self._points = ToneLabel("", "text", "points_text")
         self._outside = ToneLabel("", "amber", "outside_text")
         self._compare = ToneLabel("", "amber", "what_if_text")
@@ -196,7 +197,9 @@ class NomogramPanel(ScrollPanel):
         self.inputs.set_values(edited, self._dlr)
         _set_text(self._risk, risk_sentence(nomogram, patient.reading))
         _set_text(self._points, points_sentence(nomogram, patient.reading))
-        _set_text(self._outside, outside_sentence(nomogram, settings[-1].reading, settings[-1].values))
+        last = settings[-1]
+        doubts = (missing_sentence(nomogram, last.reading), outside_sentence(nomogram, last.reading, last.values))
+        _set_text(self._outside, " ".join(doubt for doubt in doubts if doubt))
         self._outside.setVisible(bool(self._outside.text()))
         self._compare.setVisible(len(settings) > 1)
         if len(settings) > 1:

@@ -83,11 +83,10 @@ def risk_sentence(nomogram: Nomogram, reading: NomogramReading) -> str:
 
 
 def points_sentence(nomogram: Nomogram, reading: NomogramReading) -> str:
-    """Total points, what is unknown, and where the risk stands to the cut-off."""
-    labels = {p.name: p.label for p in nomogram.predictors}
+    """Total points, and where the risk stands to the cut-off."""
     if reading.total_points is None:
         low, high = reading.total_points_interval
-        text = f"{low:.0f} to {high:.0f} points; not known: {', '.join(labels[n] for n in reading.missing)}"
+        text = f"{low:.0f} to {high:.0f} points"
     else:
         text = f"{reading.total_points:.1f} points in all"
     if nomogram.cutoff is None:
@@ -95,6 +94,14 @@ def points_sentence(nomogram: Nomogram, reading: NomogramReading) -> str:
     low, high = reading.risk_interval
     place = "at or above" if low >= nomogram.cutoff else "below" if high < nomogram.cutoff else "on both sides of"
     return f"{text}; {place} the cut-off {tick_text(round(nomogram.cutoff, 3))}."
+
+
+def missing_sentence(nomogram: Nomogram, reading: NomogramReading) -> str:
+    """Which inputs are not known; empty where all are."""
+    if not reading.missing:
+        return ""
+    labels = {p.name: p.label for p in nomogram.predictors}
+    return f"Not known: {', '.join(labels[n] for n in reading.missing)}. The risk is an interval, not a guess."
 
 
 def outside_sentence(nomogram: Nomogram, reading: NomogramReading, values: Mapping[str, float | None]) -> str:
@@ -164,8 +171,7 @@ def letter_paragraph(
         f"Nomogram for {nomogram.outcome.replace('_', ' ')}: {'; '.join(inputs)}.",
         f"{risk_sentence(nomogram, reading)} ({points_sentence(nomogram, reading).rstrip('.')}).",
     ]
-    if outside := outside_sentence(nomogram, reading, values):
-        sentences.append(outside)
+    sentences += [s for s in (missing_sentence(nomogram, reading), outside_sentence(nomogram, reading, values)) if s]
     sentences.append(f"Fitted on {_cohort(nomogram.cohort)}. {nomogram.trained_on.rstrip('.')}.")
     if dlr is not None and dlr.trained_on and dlr.trained_on.rstrip(".") != nomogram.trained_on.rstrip("."):
         sentences.append(f"Radiomic score: {dlr.trained_on.rstrip('.')}.")

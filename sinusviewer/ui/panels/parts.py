@@ -245,6 +245,7 @@ class ScrollPanel(QWidget):
         super().__init__()
         self.setObjectName(name)
         self.setAccessibleName(title)
+        self.setAutoFillBackground(True)  # one ground under column and footer, whatever hosts the panel
         inside = QWidget()
         inside.setObjectName(f"{name}_content")
         self.column = QVBoxLayout(inside)

@@ -1,6 +1,6 @@
 """The strip of slice probabilities: a navigator drawn slice by slice; a click asks for the slice."""
 
-from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QLineF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
@@ -74,23 +74,29 @@ class ProbabilityStrip(QWidget):
         y = area.bottom() - area.height() * self._threshold
         painter.setPen(QPen(QColor(tones.text), 1, Qt.PenStyle.DashLine))
         painter.drawLine(QLineF(area.left(), y, area.right(), y))
-        painter.setPen(QColor(tones.muted))
-        small = self.fontMetrics().height()
-        painter.drawText(QPointF(area.left(), self.height() - small * 0.25), "slice 1")
-        last = f"{self._count}"
-        painter.drawText(
-            QPointF(area.right() - self.fontMetrics().horizontalAdvance(last), self.height() - small * 0.25), last
-        )
+        self._paint_words(painter, area, width)
+        painter.end()
+
+    def _paint_words(self, painter: QPainter, area: QRectF, width: float) -> None:
+        """The current slice in words, in a frame above; first and last slice at the ends where there is room for them."""
+        tones = current_tones()
+        line = self.rect().adjusted(4, 0, -4, -2)
+        bottom = int(Qt.AlignmentFlag.AlignBottom)
+        words = ""
         if 0 <= self._current < self._count:
             x = area.left() + self._current * width
             painter.setPen(QPen(QColor(tones.amber), 1.5))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(QRectF(x - 1, area.top() - 1, max(3.0, width) + 1, area.height() + 2))
             words = self._words(self._current)
-            room = self.rect().adjusted(0, 0, 0, -2)
             painter.setPen(QColor(tones.text))
-            painter.drawText(room, int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom), words)
-        painter.end()
+            painter.drawText(line, bottom | int(Qt.AlignmentFlag.AlignHCenter), words)
+        metrics = self.fontMetrics()
+        ends = ("slice 1", f"{self._count}")
+        if metrics.horizontalAdvance(words) + 2 * metrics.horizontalAdvance("  slice 1  ") < line.width():
+            painter.setPen(QColor(tones.muted))
+            painter.drawText(line, bottom | int(Qt.AlignmentFlag.AlignLeft), ends[0])
+            painter.drawText(line, bottom | int(Qt.AlignmentFlag.AlignRight), ends[1])
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() is Qt.MouseButton.LeftButton:
@@ -121,11 +127,7 @@ class ProbabilityStrip(QWidget):
 
     def _words(self, index: int) -> str:
         found = next((s for s in self._slices if s.slice_index == index), None)
-        return (
-            f"slice {index + 1}: {found.probability:.2f}"
-            if found
-            else f"slice {index + 1}: not read (no lesion in the region)"
-        )
+        return f"slice {index + 1}: {found.probability:.2f}" if found else f"slice {index + 1}: not read"
 
     def _area(self) -> QRectF:
         return QRectF(self.rect()).adjusted(4, 5, -4, -self.fontMetrics().height() * 1.2)
