@@ -3,6 +3,7 @@
 from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import QApplication
 
+from sinusviewer.paths import resources_dir
 from sinusviewer.ui.panels.tones import DARK, LIGHT, Tones
 
 BASE_POINT_SIZE = 9.5
@@ -43,6 +44,7 @@ def style_sheet(tones: Tones, dark: bool, scale: float) -> str:
     ground = "#0f1216" if dark else "#e9edf1"
     hover = "#222933" if dark else "#e1e7ed"
     pad = max(round(3 * scale), 2)
+    tick = (resources_dir() / "icons" / f"tick_{'dark' if dark else 'light'}.png").as_posix()
     return f"""
     QMainWindow, QMainWindow > QWidget#central {{ background: {ground}; }}
     QToolTip {{ color: {tones.text}; background: {tones.field}; border: 1px solid {tones.line}; padding: 4px; }}
@@ -70,15 +72,20 @@ def style_sheet(tones: Tones, dark: bool, scale: float) -> str:
     QPushButton:flat:hover {{ background: {hover}; }}
     QWidget#studies_panel {{ background: {tones.panel}; }}
     QPushButton#primary {{ background: {tones.accent}; color: {tones.field}; border-color: {tones.accent}; font-weight: 600; }}
-    QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox {{ background: {tones.field}; color: {tones.text};
+    QCheckBox::indicator {{ width: 13px; height: 13px; border: 1px solid {tones.line}; border-radius: 3px;
+        background: {tones.field}; }}
+    QCheckBox::indicator:hover, QCheckBox::indicator:focus {{ border-color: {tones.accent}; }}
+    QCheckBox::indicator:checked {{ background: {tones.accent}; border-color: {tones.accent}; image: url("{tick}"); }}
+    QCheckBox::indicator:disabled {{ border-color: {tones.faint}; background: transparent; }}
+    QCheckBox:focus {{ color: {tones.accent}; }}
+    QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox {{ background: {tones.field}; color: {tones.text};
         border: 1px solid {tones.line}; border-radius: 4px; padding: {pad}px; selection-background-color: {tones.accent};
         selection-color: {tones.field}; }}
-    QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus
+    QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus
         {{ border-color: {tones.accent}; }}
-    QComboBox::drop-down {{ border: none; width: {round(18 * scale)}px; }}
     QTabWidget::pane {{ border: none; border-top: 1px solid {tones.faint}; }}
     QTabBar {{ background: {tones.panel}; }}
-    QTabBar::tab {{ background: transparent; color: {tones.muted}; padding: {pad + 3}px {pad * 3}px;
+    QTabBar::tab {{ background: transparent; color: {tones.muted}; padding: {pad + 3}px {pad * 2}px;
                     border: none; border-bottom: 2px solid transparent; }}
     QTabBar::tab:selected {{ color: {tones.text}; border-bottom-color: {tones.accent}; }}
     QTabBar::tab:hover {{ color: {tones.text}; }}

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QTabWidget
 from sinusviewer.actions.table import MENUS
 from sinusviewer.ui import verbs
 from sinusviewer.ui.job_bar import JobBar
+from sinusviewer.ui.navigator import Navigator
 from sinusviewer.ui.notice_bar import NoticeBar
 from sinusviewer.ui.start_page import StartPage
 from sinusviewer.ui.studies_panel import StudiesPanel
@@ -36,6 +37,7 @@ class WindowFrame(QMainWindow):
         self.studies_panel = StudiesPanel()
         self.notice_bar = NoticeBar()
         self.job_bar = JobBar()
+        self.navigator = Navigator()
         self.tabs = QTabWidget()
         self.tabs.setObjectName("result_tabs")
         self.tabs.setDocumentMode(True)
@@ -52,6 +54,7 @@ class WindowFrame(QMainWindow):
         self._pages.addWidget(self.view_area)
         column.addWidget(self.notice_bar)
         column.addWidget(self._pages, 1)
+        column.addWidget(self.navigator)
         self.middle = column
         self._splitter = QSplitter(Qt.Orientation.Horizontal)
         self._splitter.setObjectName("main_splitter")
@@ -60,7 +63,7 @@ class WindowFrame(QMainWindow):
             self._splitter.addWidget(widget)
         self._splitter.setStretchFactor(1, 1)
         self._splitter.setCollapsible(1, False)
-        self._splitter.setSizes([220, 900, 330])
+        self._splitter.setSizes([210, 830, 400])
         central = QWidget()
         central.setObjectName("central")
         outer = QVBoxLayout(central)

@@ -10,6 +10,7 @@ from sinusviewer.domain.reading import SeriesReading, SeriesStatus, WatersReadin
 from sinusviewer.domain.study import SeriesKind, Study
 from sinusviewer.session import ImageMarks
 from sinusviewer.ui.panels.worklist_panel import Badge, WorklistItem, WorklistPanel
+from sinusviewer.ui.view_painter import date_text
 
 if TYPE_CHECKING:
     from sinusviewer.ui.main_window import MainWindow
@@ -82,13 +83,14 @@ def worklist_item(
     """One line of the list; of several films in a series the most suspicious counts."""
     who = study.identity
     name = who.patient_name.replace("^", " ").strip() or who.patient_id or "no name"
+    date = date_text(who.study_date)
     if not readings:
-        return WorklistItem(key, name, who.study_date)
+        return WorklistItem(key, name, date)
     reading = max(readings, key=lambda r: -1.0 if (score := _score(r)) is None else score)
     badge = Badge.SIGNED if signed else Badge.EDITED if edited else Badge.READ
     if reading.status is SeriesStatus.REFUSED:
         badge = Badge.WITHHELD
-    return WorklistItem(key, name, who.study_date, _score(reading), _result(reading), badge)
+    return WorklistItem(key, name, date, _score(reading), _result(reading), badge)
 
 
 def _score(reading: SeriesReading) -> float | None:

@@ -12,7 +12,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QKeyEvent
+from PySide6.QtGui import QColor, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QProgressBar, QTableView, QVBoxLayout, QWidget
 
 from sinusviewer.ui.panels.parts import ToneLabel, button, describe, keeps_key, row
@@ -42,13 +42,14 @@ class WorklistItem:
     badge: Badge = Badge.NEW
 
 
-_COLUMNS = ("Patient", "Date", "Score", "Result", "State")
+_COLUMNS = ("Score", "Patient", "Result", "State", "Date")
+_SCORE, _RESULT, _STATE, _DATE = 0, 2, 3, 4
 _TIPS = (
+    "The higher of both sides' scores, 0 to 1, by the network named in the findings; on CT the probability of ECRS.",
     "Patient as the file names him.",
-    "Date of the study.",
-    "The higher of both sides' scores, 0 to 1, by the network named in the findings.",
-    "The four-way result at the model's own threshold, from the patient's side.",
+    "What was found at the model's own threshold, from the patient's side.",
     "new: not read yet; read: by the program; edited: a reader changed something; signed: report signed.",
+    "Date of the study.",
 )
 _SORT = int(Qt.ItemDataRole.UserRole)
 Index = QModelIndex | QPersistentModelIndex
@@ -91,22 +92,17 @@ class WorklistModel(QAbstractTableModel):
     def data(self, index: Index, role: int = int(Qt.ItemDataRole.DisplayRole)) -> object:
         item = self.items[index.row()]
         column = index.column()
-        texts = (
-            item.patient,
-            item.date,
-            "–" if item.score is None else f"{item.score:.2f}",
-            item.result,
-            item.badge.value,
-        )
+        score = "–" if item.score is None else f"{item.score:.2f}"
+        texts = (score, item.patient, item.result, item.badge.value, item.date)
         if role == Qt.ItemDataRole.DisplayRole:
             return texts[column]
         if role == _SORT:
-            return -1.0 if column == 2 and item.score is None else item.score if column == 2 else texts[column]
-        if role == Qt.ItemDataRole.TextAlignmentRole and column == 2:
+            return texts[column] if column != _SCORE else -1.0 if item.score is None else item.score
+        if role == Qt.ItemDataRole.TextAlignmentRole and column == _SCORE:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if role == Qt.ItemDataRole.ToolTipRole:
             return f"{item.patient} {item.date}: {item.result or item.badge.value}"
-        if role == Qt.ItemDataRole.ForegroundRole and column == 4:
+        if role == Qt.ItemDataRole.ForegroundRole and column == _STATE:
             tones = current_tones()
             color = {
                 Badge.WITHHELD: tones.amber,
@@ -167,7 +163,7 @@ class WorklistPanel(QWidget):
                  "previous.", "Enter", "Worklist")  # fmt: skip
         self.table.setModel(self._sorted)
         self.table.setSortingEnabled(True)
-        self.table.sortByColumn(2, Qt.SortOrder.DescendingOrder)
+        self.table.sortByColumn(_SCORE, Qt.SortOrder.DescendingOrder)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.table.setShowGrid(False)
@@ -177,7 +173,7 @@ class WorklistPanel(QWidget):
         self.table.verticalHeader().setDefaultSectionSize(int(self.fontMetrics().height() * 1.7))
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(_RESULT, QHeaderView.ResizeMode.Stretch)
         header.setHighlightSections(False)
         self.table.opened.connect(self._open_current)
         self.table.doubleClicked.connect(lambda _index: self._open_current())
@@ -200,13 +196,18 @@ class WorklistPanel(QWidget):
         layout.addWidget(self._search)
         layout.addWidget(self.table, 1)
         layout.addWidget(self._summary)
-        layout.addLayout(row(self._read, self._again, self._previous, self._next))
+        layout.addLayout(row(self._read, self._again))
+        layout.addLayout(row(self._previous, self._next))
         layout.addLayout(row(self._progress, self._cancel, stretch=False))
         self.set_items(())
         self.set_progress(None)
 
     def event(self, event: QEvent) -> bool:
         return True if keeps_key(event) else super().event(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.table.setColumnHidden(_DATE, self.width() < self.fontMetrics().averageCharWidth() * 62)
 
     def set_items(self, items: tuple[WorklistItem, ...], current: str = "") -> None:
         """Show these; ``current`` is the one open in the viewer."""
