@@ -9,13 +9,14 @@ from types import TracebackType
 from PySide6.QtWidgets import QApplication
 
 from sinusviewer import logs
-from sinusviewer.actions import Actions, Engines
+from sinusviewer.actions import Actions, Continuation, Engines
 from sinusviewer.actions.recording import Recorder
 from sinusviewer.actions.reporting import Reporting
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.image import Volume
 from sinusviewer.domain.reading import SeriesReading
-from sinusviewer.domain.study import ScanResult, Series
+from sinusviewer.domain.study import ScanResult, Series, SeriesKind
+from sinusviewer.errors import InputError
 from sinusviewer.jobs.runner import CancelToken, JobRunner, Progress
 from sinusviewer.paths import user_data_dir
 from sinusviewer.records.database import Database
@@ -53,7 +54,33 @@ def engines() -> Engines:
             for subject in subjects
         )
 
-    return Engines(scan, load, read)
+    def preview(series: Series) -> bytes:
+        from sinusviewer.actions.thumbnails import thumbnail
+        from sinusviewer.imaging import load as loading
+
+        if series.kind is SeriesKind.VOLUME and len(series.instances) == 1:
+            raise InputError("A thumbnail would need all of the file.")
+        film = loading.load_radiograph(series.instances[len(series.instances) // 2], series.identity)
+        return thumbnail((film,))
+
+    return Engines(scan, load, read, preview)
+
+
+def device_and_models() -> tuple[str, str]:
+    """What stands at the right of the job bar, and its tooltip. Verifying reads every weights file once."""
+    import onnxruntime
+
+    from sinusviewer.inference.registry import ModelRegistry
+
+    cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    registry = ModelRegistry()
+    faults = {entry.name: registry.verify(entry) for entry in registry.entries()}
+    good = sum(1 for fault in faults.values() if not fault)
+    models = f"{good} of {len(faults)} models verified" if good < len(faults) else f"models: {good} verified"
+    lines = [f"{name}: {fault or 'verified'}" for name, fault in sorted(faults.items())]
+    device = "GPU, if it starts; else CPU" if cuda else "CPU (no CUDA)"
+    registry.close()
+    return f"device: {device} · {models if faults else 'no models installed'}", "\n".join(lines)
 
 
 class Program:
@@ -73,6 +100,25 @@ class Program:
         self.window = MainWindow(self.session, self.actions, self.settings, save_settings)
         self.wiring = PanelWiring(self.window, Reporting(self.session, self.actions.desk, findings, self.index))
         self.window.restore_place()
+        self.window.studies_panel.search_requested.connect(self._show_known)
+        self.session.studies_changed.connect(self._show_known)
+        self._show_known()
+
+    def _show_known(self, text: str = "") -> None:
+        """Studies seen before, or those that fit a search."""
+        known = self.index.search(text, 50) if text.strip() else self.index.recent(12)
+        self.window.studies_panel.set_known(known)
+
+    def show_device(self) -> None:
+        """Say what the networks run on and which of them can be used; looked up in the background."""
+
+        def work(progress: Progress, token: CancelToken) -> tuple[str, str]:
+            return device_and_models()
+
+        def finished(texts: tuple[str, str]) -> None:
+            self.window.job_bar.set_device(*texts)
+
+        self.actions.desk.submit("gpu", "Checking the models", work, Continuation(finished, group="previews"))
 
     def close(self) -> bool:
         """Cancel everything and end the threads; True if all ended in time."""
@@ -105,6 +151,7 @@ def main(paths: list[str]) -> int:
 
     sys.excepthook = on_error
     program.window.show()
+    program.show_device()
     if paths:
         program.window.open_paths([Path(p) for p in paths])
     status = application.exec()

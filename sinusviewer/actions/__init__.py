@@ -4,22 +4,29 @@ from dataclasses import dataclass
 
 from sinusviewer.actions.desk import Continuation, JobDesk
 from sinusviewer.actions.marking import MarkActions
-from sinusviewer.actions.opening import Load, Opening, Scan
+from sinusviewer.actions.opening import Load, Opening, Preview, Scan
 from sinusviewer.actions.reading import Read, ReadingActions
-from sinusviewer.domain.study import Study
+from sinusviewer.domain.study import Series, Study
+from sinusviewer.errors import SinusViewerError
 from sinusviewer.jobs.runner import JobRunner
 from sinusviewer.session import Session
 
 __all__ = ["Actions", "Continuation", "Engines", "JobDesk", "study_title"]
 
 
+def no_preview(series: Series) -> bytes:
+    """For scripts and tests that show no thumbnails."""
+    raise SinusViewerError(f"No thumbnail of {series.kind.value}.")
+
+
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """The three pieces of background work, as plain functions; ``app`` puts the real ones in, tests their own."""
+    """The pieces of background work, as plain functions; ``app`` puts the real ones in, tests their own."""
 
     scan: Scan
     load: Load
     read: Read
+    preview: Preview = no_preview
 
 
 class Actions:
@@ -28,7 +35,7 @@ class Actions:
     def __init__(self, session: Session, runner: JobRunner, engines: Engines) -> None:
         self.session = session
         self.desk = JobDesk(session, runner)
-        self.opening = Opening(session, self.desk, engines.scan, engines.load)
+        self.opening = Opening(session, self.desk, engines.scan, engines.load, engines.preview)
         self.reading = ReadingActions(session, self.desk, engines.read, engines.load)
         self.marks = MarkActions(session)
 

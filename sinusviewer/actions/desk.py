@@ -26,6 +26,7 @@ class Continuation:
     on_partial: Callable[[Any], None] | None = None
     on_failed: Callable[[JobFailed], None] | None = None
     group: str = ""
+    on_cancelled: Callable[[], None] | None = None
 
 
 class JobDesk:
@@ -70,8 +71,11 @@ class JobDesk:
                     known.on_failed(event)
             case JobCancelled(job_id=job_id):
                 title = session.jobs[job_id].title if job_id in session.jobs else ""
-                if self._end(job_id) and title:
-                    session.say(f"Cancelled: {title}.")
+                known = self._end(job_id)
+                if known and known.on_cancelled:
+                    known.on_cancelled()
+                if title and known and known.group != "previews":
+                    session.say(f"Cancelled: {title[:1].lower()}{title[1:]}.")
 
     def _end(self, job_id: str) -> Continuation | None:
         self._jobs.pop(job_id, None)

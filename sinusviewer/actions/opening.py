@@ -1,27 +1,31 @@
 """Opening: scan, show a study, load its pixels, hang it."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from sinusviewer.actions.desk import Continuation, JobDesk
 from sinusviewer.domain.display import LayoutKind, ViewState
-from sinusviewer.domain.hanging import first_series, hang_film, hang_volume, layout_for
+from sinusviewer.domain.hanging import face_center, first_series, hang_film, hang_volume, layout_for
 from sinusviewer.domain.image import Volume
-from sinusviewer.domain.study import FileStatus, ScanResult, Series
+from sinusviewer.domain.study import FileStatus, ScanResult, Series, Study
+from sinusviewer.errors import SinusViewerError
 from sinusviewer.jobs.events import JobFailed
 from sinusviewer.jobs.runner import CancelToken, Job, Progress
 from sinusviewer.session import VIEWS, Image, Message, Session
 
 Scan = Callable[[Sequence[Path], Progress, CancelToken], ScanResult]
 Load = Callable[[Series, Progress, CancelToken], Image]
+Preview = Callable[[Series], bytes]
+"""A small PNG of a series, made without loading all of it."""
 
 
 class Opening:
     """The verbs of opening over one session."""
 
-    def __init__(self, session: Session, desk: JobDesk, scan: Scan, load: Load) -> None:
-        self.session, self._desk, self._scan, self._load = session, desk, scan, load
+    def __init__(self, session: Session, desk: JobDesk, scan: Scan, load: Load, preview: Preview) -> None:
+        self.session, self._desk, self._scan, self._load, self._preview = session, desk, scan, load, preview
 
     def open_paths(self, paths: Sequence[Path]) -> Job:
         """Scan files, folders, archives; then show the first study found."""
@@ -53,11 +57,31 @@ class Opening:
         if study_uid != self.session.study_uid:
             self._desk.cancel_group("load:")
             self._desk.cancel_group("read:")
+            self._desk.cancel_group("previews")
             self.session.forget_images(frozenset(s.key for s in study.series))
         self.session.set_study(study_uid)
         first = first_series(study.series)
         if first is not None:
             self.show_series(first.key)
+        self._make_previews(study)
+
+    def _make_previews(self, study: Study) -> None:
+        """Thumbnails of the series that have none yet, behind the loading of the first one."""
+        missing = tuple(s for s in study.series if s.key not in self.session.thumbnails)
+        if not missing or self._desk.works_for("previews"):
+            return
+
+        def work(progress: Progress, token: CancelToken) -> None:
+            for number, series in enumerate(missing):
+                token.raise_if_cancelled()
+                progress("Making thumbnails", number / len(missing))
+                with contextlib.suppress(SinusViewerError):  # a series that cannot be drawn has no thumbnail
+                    progress.partial((series.key, self._preview(series)))
+
+        def partial(value: tuple[str, bytes]) -> None:
+            self.session.set_thumbnail(*value)
+
+        self._desk.submit("io", "Making thumbnails", work, Continuation(lambda _: None, partial, None, "previews"))
 
     def show_series(self, key: str, view: str = "") -> None:
         """Hang a series in the usual layout, or put it into one view; its pixels are loaded if they are not here."""
@@ -96,7 +120,12 @@ class Opening:
         def failed(event: JobFailed) -> None:
             self.session.fail_image(key, Message(event.message, "error", event.hint, event.details))
 
-        self._desk.submit("io", "Opening the series", work, Continuation(finished, partial, failed, group))
+        def cancelled() -> None:
+            if key not in self.session.images:
+                self.session.fail_image(key, Message("Loading was cancelled.", "info", "Click the series to load it."))
+
+        continuation = Continuation(finished, partial, failed, group, cancelled)
+        self._desk.submit("io", "Opening the series", work, continuation)
 
     def _hang(self, key: str, *, keep: bool = False) -> None:
         """Hang a series that has just been loaded, unless a reader has moved on."""
@@ -115,13 +144,17 @@ class Opening:
                 )
                 session.set_view(view, **_fields(state))
             return
+        center = None
         if isinstance(image, Volume):
             layout = layout_for(image, 0)
-            states = hang_volume(key, image, layout)
+            center = face_center(image)
+            states = hang_volume(key, image, layout, center)
         else:
             layout = layout_for(None, len(image))
             states = {v: hang_film(key, image[n], n) for n, v in zip(range(len(image)), VIEWS, strict=False)}
         session.set_layout(layout, {v: states.get(v, ViewState()) for v in VIEWS})
+        if center is not None:
+            session.go_to_point(VIEWS[0], (float(center[0]), float(center[1]), float(center[2])))
 
     def set_layout(self, layout: LayoutKind) -> None:
         """Arrange the views anew for what the active one shows; slice, window and zoom of a plane that stays are kept."""

@@ -41,14 +41,16 @@ def hang_film(key: str, film: Radiograph, index: int = 0) -> ViewState:
     return ViewState(key, Plane.FILM, index, flipped=mirrored != (turns == 2), quarter_turns=turns)
 
 
-def hang_volume(key: str, volume: Volume, layout: LayoutKind) -> dict[str, ViewState]:
-    """The views of a CT, all through the air of the face."""
+def hang_volume(
+    key: str, volume: Volume, layout: LayoutKind, center: npt.NDArray[np.float64] | None = None
+) -> dict[str, ViewState]:
+    """The views of a CT, all through ``center`` (LPS), which is the air of the face where none is given."""
     native = next((p for p in (Plane.AXIAL, Plane.CORONAL, Plane.SAGITTAL) if volume_stack(volume, p).count == 1), None)
     if native is not None:  # one slice alone, as while the rest is loading
         return {"A": ViewState(key, native, 0, BONE if volume.identity.modality == "CT" else None)}
     window, second = (BONE, SOFT_TISSUE) if volume.identity.modality == "CT" else (None, None)
 
-    center = face_center(volume)
+    center = face_center(volume) if center is None else center
 
     def view(plane: Plane, shown: Window | None) -> ViewState:
         stack = volume_stack(volume, plane)

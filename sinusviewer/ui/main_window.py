@@ -20,6 +20,7 @@ from sinusviewer.paths import resources_dir
 from sinusviewer.session import Session
 from sinusviewer.settings import Settings
 from sinusviewer.ui import dialogs, pictures, verbs
+from sinusviewer.ui.navigator import strip_content
 from sinusviewer.ui.theme import apply_theme
 from sinusviewer.ui.view_area import ViewArea
 from sinusviewer.ui.window_frame import WindowFrame
@@ -61,6 +62,10 @@ class MainWindow(WindowFrame):
             (session.readings_changed, self.refresh),
             (session.jobs_changed, self._show_jobs),
             (session.messages_changed, self._show_message),
+            (session.thumbnail_changed, self._show_thumbnail),
+            (session.key_images_changed, self._show_key_images),
+            (session.view_changed, self._show_strip),
+            (session.readings_changed, self._show_strip),
         ]
         for signal, slot in self._connections:
             signal.connect(slot)
@@ -71,6 +76,12 @@ class MainWindow(WindowFrame):
         self.view_area.menu_requested.connect(self._show_view_menu)
         self.studies_panel.study_requested.connect(self.actions_.opening.show_study)
         self.studies_panel.series_requested.connect(self.actions_.opening.show_series)
+        self.studies_panel.source_requested.connect(lambda path: self.open_paths([Path(path)]))
+        self.studies_panel.key_image_requested.connect(self.actions_.marks.show_key_image)
+        self.navigator.slice_requested.connect(lambda index: self.session.go_to_slice(self.session.active_view, index))
+        self.notice_bar.geometry_accepted.connect(
+            lambda: self.actions_.reading.accept_geometry(self.session.active_view)
+        )
         self.start_page.open_files_requested.connect(self.open_files)
         self.start_page.open_folder_requested.connect(self.open_folder)
         self.start_page.open_sample_requested.connect(self.open_sample)
@@ -88,7 +99,8 @@ class MainWindow(WindowFrame):
         anything = any(state.series_key for state in session.views.values())
         self._pages.setCurrentIndex(1 if anything else 0)
         self.start_page.set_recent(self.settings.recent_paths, sample_available=sample_study() is not None)
-        self.notice_bar.set_film(session.film(session.active_view))
+        self.notice_bar.set_image(session.film(session.active_view), session.volume(session.active_view))
+        self._show_strip()
         self.studies_panel.set_current(session.study_uid, session.views[session.active_view].series_key)
         self._check_actions()
 
@@ -128,6 +140,16 @@ class MainWindow(WindowFrame):
 
     def _show_message(self) -> None:
         self.job_bar.set_message(self.session.messages[-1] if self.session.messages else None)
+
+    def _show_thumbnail(self, key: str) -> None:
+        self.studies_panel.set_thumbnail(key, self.session.thumbnails[key])
+
+    def _show_key_images(self) -> None:
+        self.studies_panel.set_key_images(self.session.key_images)
+        self._show_strip()
+
+    def _show_strip(self, *_: object) -> None:
+        self.navigator.set_content(strip_content(self.session))
 
     def _show_view_menu(self, view: str, at: QPoint) -> None:
         menu = QMenu(self)

@@ -1,34 +1,69 @@
-"""The amber bar: a film whose side nothing proves, with the click that confirms it."""
+"""The amber bar over the pictures: what must be known of the image, and the click that settles it."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton
 
-from sinusviewer.domain.image import Radiograph
+from sinusviewer.domain.image import Radiograph, Volume
 
 
 class NoticeBar(QFrame):
-    """Signals: side_confirmed(bool: the patient's right is on the left of the STORED image)."""
+    """Side unverified on a film; faults of geometry on a volume.
+
+    Signals: side_confirmed(bool: the patient's right is on the left of the STORED image), geometry_accepted().
+    """
 
     side_confirmed = Signal(bool)
+    geometry_accepted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("amber_bar")
-        self._text = QLabel("Side unverified: which side of the image is the patient's right?")
-        self._left = QPushButton("Image left")
-        self._left.setObjectName("confirm_right_is_left")
-        self._left.setToolTip("The patient's right is on the left of the image, the usual hanging. This is recorded.")
-        self._right = QPushButton("Image right")
-        self._right.setObjectName("confirm_right_is_right")
-        self._right.setToolTip("The patient's right is on the right of the image: it is mirrored. This is recorded.")
+        self._text = QLabel()
+        self._text.setObjectName("notice_text")
+        self._text.setWordWrap(True)
+        self._left = self._button("Image left", "confirm_right_is_left", "The patient's right is on the left of the stored "
+                                  "image, the usual hanging. This is recorded.")  # fmt: skip
+        self._right = self._button("Image right", "confirm_right_is_right", "The patient's right is on the right of the "
+                                   "stored image: it is mirrored. This is recorded.")  # fmt: skip
+        self._accept = self._button("Measure anyway", "accept_geometry", "You accept these faults; volumes are measured "
+                                    "and carry them.")  # fmt: skip
+        self._hide = self._button("Hide", "hide_notice", "Hide this until another series is shown")
         self._left.clicked.connect(lambda: self.side_confirmed.emit(True))
         self._right.clicked.connect(lambda: self.side_confirmed.emit(False))
+        self._accept.clicked.connect(self.geometry_accepted)
+        self._hide.clicked.connect(self._hide_notice)
         row = QHBoxLayout(self)
-        row.setContentsMargins(12, 6, 12, 6)
+        row.setContentsMargins(12, 5, 12, 5)
         row.addWidget(self._text, 1)
-        row.addWidget(self._left)
-        row.addWidget(self._right)
+        for button in (self._left, self._right, self._accept, self._hide):
+            row.addWidget(button)
+        self._hidden_for: object = None
+        self._image: object = None
         self.hide()
 
-    def set_film(self, film: Radiograph | None) -> None:
-        self.setVisible(film is not None and film.patient_right_is_image_left is None and film.for_models)
+    @staticmethod
+    def _button(text: str, name: str, says: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setObjectName(name)
+        button.setToolTip(says)
+        return button
+
+    def _hide_notice(self) -> None:
+        self._hidden_for = self._image
+        self.hide()
+
+    def set_image(self, film: Radiograph | None, volume: Volume | None) -> None:
+        """Show what must be known of the active view's image, if anything."""
+        self._image = film or volume
+        side_open = film is not None and film.patient_right_is_image_left is None and film.for_models
+        faults = tuple(w.message for w in volume.warnings) if volume is not None and not volume.measurable else ()
+        others = () if side_open or faults else tuple(w.message for w in getattr(self._image, "warnings", ()))
+        if side_open:
+            self._text.setText("Side unverified. Which side of the stored image is the patient's right?")
+        else:
+            self._text.setText(" ".join((*faults, *others)))
+        self._left.setVisible(side_open)
+        self._right.setVisible(side_open)
+        self._accept.setVisible(bool(faults))
+        self._hide.setVisible(not side_open)
+        self.setVisible(side_open or (bool(faults or others) and self._hidden_for is not self._image))

@@ -1,10 +1,14 @@
-"""The panel on the left: open and known studies, their series with thumbnails and badges, and a search."""
+"""The panel on the left: open studies and their series, studies seen before, key images, and a search over all of them."""
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QPixmap
-from PySide6.QtWidgets import QLabel, QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtGui import QColor, QIcon, QPixmap
+from PySide6.QtWidgets import QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
+from sinusviewer.domain.display import KeyImage
 from sinusviewer.domain.study import Series, SeriesKind, Study
+from sinusviewer.records.study_index import IndexedStudy
+from sinusviewer.ui.panels.parts import ToneLabel
+from sinusviewer.ui.panels.tones import current_tones
 from sinusviewer.ui.view_painter import date_text
 
 _KIND_WORDS = {
@@ -16,13 +20,21 @@ _KIND_WORDS = {
 }
 _KEY = Qt.ItemDataRole.UserRole
 _UID = Qt.ItemDataRole.UserRole + 1
+_SOURCE = Qt.ItemDataRole.UserRole + 2
+_MARK = Qt.ItemDataRole.UserRole + 3
 
 
 class StudiesPanel(QWidget):
-    """Signals: study_requested(uid), series_requested(key), search_requested(text)."""
+    """Open studies stand first, then those seen before, then the key images.
+
+    Signals: study_requested(uid), series_requested(key), source_requested(path), key_image_requested(KeyImage),
+    search_requested(text).
+    """
 
     study_requested = Signal(str)
     series_requested = Signal(str)
+    source_requested = Signal(str)
+    key_image_requested = Signal(object)
     search_requested = Signal(str)
 
     def __init__(self) -> None:
@@ -33,89 +45,172 @@ class StudiesPanel(QWidget):
         self._search = QLineEdit()
         self._search.setObjectName("study_search")
         self._search.setPlaceholderText("Search name, number, date")
+        self._search.setToolTip("Search all studies ever opened here")
         self._search.setClearButtonEnabled(True)
+        self._search.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._search.textChanged.connect(self.search_requested)
-        self._search.textChanged.connect(self._filter)
+        self._search.textChanged.connect(self._rebuild)
         self._tree = QTreeWidget()
         self._tree.setObjectName("study_tree")
         self._tree.setHeaderHidden(True)
-        self._tree.setIndentation(10)
-        self._tree.setIconSize(QSize(52, 52))
+        self._tree.setIndentation(8)
+        self._tree.setIconSize(QSize(48, 48))
         self._tree.setWordWrap(True)
         self._tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._tree.itemActivated.connect(self._activated)
         self._tree.itemClicked.connect(self._activated)
-        self._empty = QLabel("No study is open.")
-        self._empty.setObjectName("muted")
+        self._empty = ToneLabel("No study is open.", "muted")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._empty.setWordWrap(True)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 4, 8)
         column.addWidget(self._search)
         column.addWidget(self._empty)
         column.addWidget(self._tree, 1)
+        self._studies: tuple[Study, ...] = ()
+        self._known: tuple[IndexedStudy, ...] = ()
+        self._badges: dict[str, str] = {}
+        self._key_images: tuple[KeyImage, ...] = ()
         self._thumbnails: dict[str, QIcon] = {}
+        self._current = ("", "")
+        self._rebuild()
 
+    # -- what is shown -----------------------------------------------------------------------------------------------
     def set_studies(self, studies: tuple[Study, ...]) -> None:
-        self._tree.clear()
-        self._empty.setVisible(not studies)
-        for study in studies:
-            who = study.identity
-            name = who.patient_name.replace("^", " ").strip() or "No name"
-            top = QTreeWidgetItem(
-                [f"{name}\n{who.patient_id}  {date_text(who.study_date)}\n{who.study_description}".rstrip()]
-            )
-            top.setData(0, _UID, study.study_instance_uid)
-            top.setToolTip(0, study.source)
-            self._tree.addTopLevelItem(top)
-            for series in study.series:
-                item = QTreeWidgetItem([series_text(series)])
-                item.setData(0, _KEY, series.key)
-                item.setToolTip(0, "\n".join(w.message for w in series.warnings) or series.description)
-                if series.key in self._thumbnails:
-                    item.setIcon(0, self._thumbnails[series.key])
-                top.addChild(item)
-            top.setExpanded(True)
-        self._filter(self._search.text())
+        self._studies = studies
+        self._rebuild()
 
-    def set_thumbnail(self, key: str, picture: QPixmap) -> None:
+    def set_known(self, known: tuple[IndexedStudy, ...]) -> None:
+        """Studies from the index; those that are open stand above already and lend them their badge."""
+        self._badges = {k.study_instance_uid: k.badge for k in known}
+        self._known = known
+        self._rebuild()
+
+    def set_key_images(self, key_images: tuple[KeyImage, ...]) -> None:
+        self._key_images = key_images
+        self._rebuild()
+
+    def set_thumbnail(self, key: str, png: bytes) -> None:
+        picture = QPixmap()
+        picture.loadFromData(png)
         self._thumbnails[key] = QIcon(picture)
         for item in self._series_items():
             if item.data(0, _KEY) == key:
                 item.setIcon(0, self._thumbnails[key])
 
     def set_current(self, study_uid: str, series_key: str) -> None:
+        """Mark the series that the active view shows; redrawn only when it changes."""
+        if (study_uid, series_key) == self._current:
+            return
+        self._current = (study_uid, series_key)
         for item in self._series_items():
-            font = item.font(0)
-            font.setBold(item.data(0, _KEY) == series_key)
-            item.setFont(0, font)
+            self._mark(item)
+
+    def _mark(self, item: QTreeWidgetItem) -> None:
+        font = item.font(0)
+        font.setBold(bool(self._current[1]) and item.data(0, _KEY) == self._current[1])
+        item.setFont(0, font)
+
+    def _rebuild(self, *_: object) -> None:
+        words = self._search.text().replace("-", "").casefold().split()
+        self._tree.clear()
+        shown = [s for s in self._studies if _matches(study_words(s), words)]
+        for study in shown:
+            self._add_study(study)
+        open_ones = {s.study_instance_uid for s in self._studies}
+        earlier = [k for k in self._known if k.study_instance_uid not in open_ones]
+        if earlier:
+            head = self._heading("Seen before")
+            for one in earlier:
+                self._add_known(head, one)
+            head.setExpanded(True)
+        if self._key_images:
+            head = self._heading("Key images")
+            for key in self._key_images:
+                item = QTreeWidgetItem([f"★ {key.plane.value.capitalize()}, slice {key.slice_index + 1}"])
+                item.setData(0, _MARK, key)
+                item.setToolTip(0, "Show this key image")
+                head.addChild(item)
+            head.setExpanded(True)
+        self._empty.setText("No study fits the search." if words else "No study is open.")
+        self._empty.setVisible(not shown and not earlier)
+
+    def _heading(self, text: str) -> QTreeWidgetItem:
+        head = QTreeWidgetItem([text])
+        head.setFlags(Qt.ItemFlag.ItemIsEnabled)
+        head.setForeground(0, QColor(current_tones().muted))
+        self._tree.addTopLevelItem(head)
+        return head
+
+    def _add_study(self, study: Study) -> None:
+        who = study.identity
+        badge = self._badges.get(study.study_instance_uid, "")
+        name = who.patient_name.replace("^", " ").strip() or "No name"
+        line = "  ".join(p for p in (who.patient_id, date_text(who.study_date), badge) if p)
+        top = QTreeWidgetItem(["\n".join(p for p in (name, line, who.study_description) if p)])
+        top.setData(0, _UID, study.study_instance_uid)
+        top.setToolTip(0, study.source)
+        self._tree.addTopLevelItem(top)
+        for series in study.series:
+            item = QTreeWidgetItem([series_text(series)])
+            item.setData(0, _KEY, series.key)
+            item.setToolTip(0, "\n".join(w.message for w in series.warnings) or series.description)
+            if series.key in self._thumbnails:
+                item.setIcon(0, self._thumbnails[series.key])
+            self._mark(item)
+            top.addChild(item)
+        top.setExpanded(True)
+
+    def _add_known(self, head: QTreeWidgetItem, known: IndexedStudy) -> None:
+        name = known.patient_name.replace("^", " ").strip() or known.patient_id or "No name"
+        line = "  ".join(p for p in (date_text(known.study_date), known.modalities, known.badge) if p)
+        item = QTreeWidgetItem([f"{name}\n{line}"])
+        item.setData(0, _SOURCE, known.source)
+        if known.thumbnail_png:
+            picture = QPixmap()
+            picture.loadFromData(known.thumbnail_png)
+            item.setIcon(0, QIcon(picture))
+        available = known.is_available
+        item.setToolTip(0, known.source if available else f"Not found any more: {known.source}")
+        if not available:
+            item.setFlags(Qt.ItemFlag.ItemIsSelectable)
+        head.addChild(item)
 
     def _series_items(self) -> list[QTreeWidgetItem]:
         tops = [self._tree.topLevelItem(n) for n in range(self._tree.topLevelItemCount())]
         children = [top.child(n) for top in tops if top is not None for n in range(top.childCount())]
-        return [child for child in children if child is not None]
+        return [child for child in children if child is not None and child.data(0, _KEY)]
 
+    # -- what is asked for -------------------------------------------------------------------------------------------
     def _activated(self, item: QTreeWidgetItem) -> None:
-        key, uid = item.data(0, _KEY), item.data(0, _UID)
+        key, uid, source, mark = (item.data(0, role) for role in (_KEY, _UID, _SOURCE, _MARK))
         if key:
             parent = item.parent()
-            self.study_requested.emit(parent.data(0, _UID)) if parent is not None else None
+            if parent is not None and parent.data(0, _UID) != self._current[0]:
+                self.study_requested.emit(parent.data(0, _UID))
             self.series_requested.emit(key)
         elif uid:
             self.study_requested.emit(uid)
+        elif source:
+            self.source_requested.emit(source)
+        elif mark is not None:
+            self.key_image_requested.emit(mark)
 
-    def _filter(self, text: str) -> None:
-        words = text.casefold().split()
-        for number in range(self._tree.topLevelItemCount()):
-            top = self._tree.topLevelItem(number)
-            if top is not None:
-                content = top.text(0).casefold().replace("-", "")
-                top.setHidden(not all(word.replace("-", "") in content for word in words))
+
+def study_words(study: Study) -> str:
+    who = study.identity
+    return (
+        " ".join((who.patient_name, who.patient_id, who.study_date, who.study_description)).replace("^", " ").casefold()
+    )
+
+
+def _matches(text: str, words: list[str]) -> bool:
+    return all(word in text for word in words)
 
 
 def series_text(series: Series) -> str:
+    """Description, modality, what it is, how many images; a sign where there is something to know."""
     count = sum(i.frames for i in series.instances)
-    what = _KIND_WORDS[series.kind]
     size = f"{count} images" if count > 1 else "1 image"
-    warning = "  ⚠" if series.warnings else ""
-    return f"{series.description or series.identity.modality or 'Series'}\n{series.identity.modality} {what} · {size}{warning}"
+    modality, what = series.identity.modality, _KIND_WORDS[series.kind]
+    first = series.description if series.description and series.description != modality else ""
+    return "\n".join(p for p in (first, f"{modality} {what}".strip(), size + ("  ⚠" if series.warnings else "")) if p)

@@ -56,6 +56,7 @@ class ViewArea(QWidget):
             (session.selection_changed, self._image_changed),
             (session.key_images_changed, self.refresh_all),
             (session.active_view_changed, self._activate),
+            (session.study_changed, self._forget),
         ]
         for signal, slot in self._connections:
             signal.connect(slot)
@@ -124,6 +125,8 @@ class ViewArea(QWidget):
             if visible:
                 self._grid.addWidget(port, *((0, 0, 2, 2) if self._maximized else shown[view]))
             port.setVisible(visible)
+            if not visible:
+                port.forget()
         rows, columns = _STRETCH.get(kind, ((1, 1), (1, 1)))
         for number in range(2):
             self._grid.setRowStretch(number, rows[number])
@@ -139,6 +142,12 @@ class ViewArea(QWidget):
     def refresh_all(self, *_: object) -> None:
         for view in self._session.shown_views:
             self.refresh(view)
+
+    def _forget(self) -> None:
+        """Nothing of the former study may keep its memory."""
+        self._resolver.forget()
+        for port in self.viewports.values():
+            port.forget()
 
     def _image_changed(self, _key: str) -> None:
         self.refresh_all()

@@ -145,6 +145,8 @@ class ContentResolver:
         voi: Window | LookupTable = state.window or Window(128, 256)
         if state.window is None and image is not None and not (film and film.is_color):
             if id(image) not in self._initial:
+                if len(self._initial) >= 16:
+                    self._initial.clear()
                 self._initial[id(image)] = (image, initial_window(image))
             voi = self._initial[id(image)][1]
         if film is None:

@@ -85,6 +85,11 @@ class Viewport(QWidget):
             self.setCursor(_CURSORS.get(content.display.tool, Qt.CursorShape.CrossCursor))
         self.update()
 
+    def forget(self) -> None:
+        """Show nothing, hold nothing."""
+        self.set_content(ViewContent(self.view, ViewState(), self.content.display))
+        self._painter, self._compare_painter = ViewPainter(), ViewPainter()
+
     def set_active(self, active: bool) -> None:
         if active != self.active:
             self.active = active
