@@ -18,7 +18,9 @@ CORRECTABLE_SKEW = 0.1
 DUPLICATE_MM = 0.01
 TILT_TOLERANCE_DEG = 0.2
 SPACING_TOLERANCE = 0.05
-"""Departure from the typical slice distance that is rounding (share of the distance)."""
+"""Departure of a slice from an even row that is no fault (share of the slice distance)."""
+ROUNDING_MM = 0.06
+"""Departure that rounding positions to 0.1 mm explains."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,24 +117,28 @@ def stack_geometry(orientation: Sequence[float], positions: Sequence[Sequence[fl
     origin = points[order[0]]
     relative = points[order] - origin
     offsets = relative @ np.stack([frame.row, frame.column, frame.normal], axis=1)
-    distances = np.diff(offsets[:, 2])
-    spacing = float(np.median(distances)) if len(distances) else 0.0
-    missing, uneven = _spacing_faults(distances, spacing)
+    spacing, missing, uneven = _spacing_faults(offsets[:, 2])
     return StackGeometry(
         frame, origin, tuple(int(i) for i in order), offsets, spacing, duplicates, missing, uneven, _tilt_deg(offsets)
     )
 
 
-def _spacing_faults(distances: npt.NDArray[np.float64], spacing: float) -> tuple[int, bool]:
-    """(how many slices are missing, whether distances vary without being whole gaps)."""
+def _spacing_faults(heights: npt.NDArray[np.float64]) -> tuple[float, int, bool]:
+    """(slice distance in mm, how many slices are missing from an even row, whether the row is uneven)."""
+    distances = np.diff(heights)
     if not len(distances):
-        return 0, False
-    ratios = distances / spacing
-    whole = np.rint(ratios)
-    tolerance = np.maximum(SPACING_TOLERANCE * np.maximum(whole, 1), 0.02 / spacing)
-    if np.any(np.abs(ratios - whole) > tolerance) or np.any(whole < 1):
-        return 0, True
-    return int(np.sum(whole - 1)), False
+        return 0.0, 0, False
+    typical = float(np.median(distances))
+    # Positions are often rounded to 0.1 mm, so the distance is their mean over all ordinary steps, not any one of them.
+    ordinary = distances[np.abs(distances - typical) <= 0.3 * typical]
+    steps = max(1, round(float(heights[-1]) / float(ordinary.mean())))
+    numbers = np.rint(heights * (steps / float(heights[-1])))
+    spacing, start = (float(v) for v in np.polyfit(numbers, heights, 1))
+    off = np.abs(heights - (start + numbers * spacing))
+    tolerance = max(SPACING_TOLERANCE * spacing, min(ROUNDING_MM, 0.1 * spacing))
+    if np.any(off > tolerance) or np.any(np.diff(numbers) < 1):
+        return typical, 0, True
+    return spacing, steps - len(distances), False
 
 
 def _tilt_deg(offsets: npt.NDArray[np.float64]) -> float:

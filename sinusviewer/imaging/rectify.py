@@ -48,7 +48,7 @@ def rectify(
     for index, height in enumerate(targets):
         if token is not None:
             token.raise_if_cancelled()
-        below, above, weight = _neighbours(heights, float(height), geometry.spacing_mm)
+        below, above, weight = _neighbours(heights, float(height), geometry)
         if below is None or above is None:
             source.append(None)
             continue
@@ -81,25 +81,23 @@ def _regular_heights(
 
 
 def _neighbours(
-    heights: npt.NDArray[np.float64], height: float, typical: float
+    heights: npt.NDArray[np.float64], height: float, geometry: StackGeometry
 ) -> tuple[int | None, int | None, float]:
     """The slices below and above, and the weight of the one above; None, None within a gap."""
-    above = int(np.searchsorted(heights, height - 0.05 * typical))
-    if above < len(heights) and abs(heights[above] - height) <= 0.05 * typical:
-        return above, above, 0.0
+    typical = geometry.spacing_mm
+    # In an even row a slice that lies where it should, but for rounding, is taken as it is.
+    near = typical * (0.05 if geometry.uneven else 0.12)
+    nearest = int(np.argmin(np.abs(heights - height)))
+    if abs(float(heights[nearest]) - height) <= near:
+        return nearest, nearest, 0.0
+    above = int(np.searchsorted(heights, height))
     if above in (0, len(heights)):
         return None, None, 0.0
     distance = float(heights[above] - heights[above - 1])
-    if distance > LARGEST_BRIDGED_GAP * typical or _is_whole_gap(distance, typical, heights):
+    # A missing slice of an even row is not made up; between uneven slices, those not too far apart are joined.
+    if distance > (LARGEST_BRIDGED_GAP if geometry.uneven else 1.5) * typical:
         return None, None, 0.0
     return above - 1, above, float((height - heights[above - 1]) / distance)
-
-
-def _is_whole_gap(distance: float, typical: float, heights: npt.NDArray[np.float64]) -> bool:
-    """In an otherwise even stack a distance of two or more slices is a missing slice, and not one to be made up."""
-    distances = np.diff(heights)
-    even = np.abs(distances / typical - np.rint(distances / typical)) <= 0.06
-    return bool(even.all()) and distance > 1.5 * typical
 
 
 def _moved(plane: Hu, shift: npt.NDArray[np.float64], shape: tuple[int, ...], padding: int) -> Hu:

@@ -32,6 +32,7 @@ _DESIGNATIONS: dict[bytes, str] = {
     b"\x1b-T": "iso8859_11", b"\x1b$)C": "euc_kr", b"\x1b$)A": "gb2312",
     b"\x1b$B": "iso2022_jp", b"\x1b$@": "iso2022_jp", b"\x1b$(D": "iso2022_jp_2",
 }  # fmt: skip
+_DELIMITER = re.compile(rb"([\^=\\\r\n\f\t])")
 _DESIGNATION = re.compile(b"|".join(re.escape(e) for e in sorted(_DESIGNATIONS, key=len, reverse=True)))
 
 # First characters of the commonest family names: they tell which of the overlapping East Asian codes was meant.
@@ -126,28 +127,33 @@ def _guess(raw: bytes, fallback: str) -> str:
         score -= 2.0 * sum("ｦ" <= c <= "ﾟ" or "\ue000" <= c <= "\uf8ff" for c in wide) / max(len(wide), 1)
         if best is None or score > best[0]:
             best = (score, text)
+    cyrillic = raw.decode("cp1251", "replace")
+    if (best is None or best[0] < 0.6) and re.fullmatch(r"(?:[А-ЯЁІЇЄ][а-яёіїє]+|[ .^=-])+", cyrillic):
+        return cyrillic
     # An isolated high byte between ASCII letters is an accent, not half of an ideograph.
     accents = re.search(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])", raw)
     if best is not None and best[0] > 0.2 and not accents:
         return best[1]
-    for codec in ("latin_1",) if accents else ("cp1251", "latin_1"):
-        try:
-            return raw.decode(codec)
-        except UnicodeDecodeError:
-            continue
-    return raw.decode("latin_1")
+    return raw.decode("latin_1") if accents else raw.decode("cp1251", "replace")
 
 
 def _decode_escapes(raw: bytes, first: str) -> str:
-    """Text with code extensions (ISO 2022): each escape holds until the next, or until a delimiter (PS3.5 6.1.2.5.3)."""
+    """Text with code extensions (ISO 2022): each escape holds until the next, or until a delimiter (PS3.5 6.1.2.5.3).
+
+    In a two-byte G0 set (Japanese) the delimiters' own codes are halves of characters, so only an escape ends it.
+    """
     pieces: list[str] = []
-    for component in re.split(rb"([\^=\\\r\n\f\t])", raw):
-        position, codec, escape = 0, first, b""
-        for match in _DESIGNATION.finditer(component):
-            pieces.append(_fragment(component[position : match.start()], codec, escape))
+    position, codec, escape = 0, first, b""
+    for match in [*_DESIGNATION.finditer(raw), None]:
+        fragment = raw[position : match.start()] if match else raw[position:]
+        if codec.startswith("iso2022"):
+            pieces.append(_fragment(fragment, codec, escape))
+        else:
+            for number, component in enumerate(_DELIMITER.split(fragment)):
+                pieces.append(_fragment(component, first if number else codec, escape))
+        if match:
             position, escape = match.end(), match.group()
             codec = _DESIGNATIONS[escape]
-        pieces.append(_fragment(component[position:], codec, escape))
     return "".join(pieces)
 
 
