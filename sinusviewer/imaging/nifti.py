@@ -42,10 +42,10 @@ class RawVolumeHeader:
 
 
 def _open(path: Path) -> BinaryIO:
-    file = path.open("rb")
-    start = file.read(2)
-    file.seek(0)
-    return io.BufferedReader(gzip.GzipFile(fileobj=file)) if start == b"\x1f\x8b" else file
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    # GzipFile closes only files that it has opened itself
+    return io.BufferedReader(gzip.GzipFile(path)) if packed else path.open("rb")
 
 
 def read_nifti_header(path: Path) -> RawVolumeHeader:
