@@ -9,7 +9,8 @@ from sinusviewer.domain.anatomy import Structure
 
 def phantom_head(spacing_mm: float = 2.0, *, left_antrum_scale: float = 1.0) -> Head:
     """A head in its orbitomeatal frame (x left, y posterior, z up; origin between the porions)."""
-    low, high = np.array([-85.0, -115.0, -90.0]), np.array([85.0, 95.0, 100.0])
+    half = np.floor(85.0 / spacing_mm) * spacing_mm  # a grid that is its own mirror image
+    low, high = np.array([-half, -115.0, -90.0]), np.array([half, 95.0, 100.0])
     count = np.round((high - low) / spacing_mm).astype(int) + 1
     axes = [low[i] + spacing_mm * np.arange(count[i]) for i in range(3)]
     z, y, x = np.meshgrid(axes[2], axes[1], axes[0], indexing="ij")

@@ -1,7 +1,7 @@
 """Who draws heads and paints disease into them: the door from cohorts to anatomy, so that either can be replaced in a test."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
 
@@ -9,8 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sinustrainer.simulate.cohort.recipe import AnatomySection
+from sinustrainer.simulate.disease import patterns
+from sinustrainer.simulate.disease import recurrence as outcome
 from sinustrainer.simulate.disease.paint import LocalDisease, paint_each
 from sinustrainer.simulate.head import Head, SinusDisease
+from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.errors import InputError
 
 
@@ -80,11 +83,36 @@ class SimulatedAnatomy:
     ) -> tuple[LocalDisease, ...]:
         return paint_each(head, diseases, [float(g) for g in gravity_lps], rng)
 
+    def draw_crs(
+        self, rng: np.random.Generator, endotype: str, recurrence: int | None, clinical: Mapping[str, float | bool]
+    ) -> DrawnCrs:
+        return draw_patients_crs(rng, endotype, recurrence, clinical)
+
     def _sources(self, split: str) -> tuple[Head, ...]:
         reserved = {name: kept for kept, names in self.section.held_out.items() for name in names}
         if split in self.section.held_out:
             return tuple(self.templates[name] for name in self.section.held_out[split])
         return tuple(head for name, head in self.templates.items() if name not in reserved)
+
+
+def draw_patients_crs(
+    rng: np.random.Generator, endotype: str, recurrence: int | None, clinical: Mapping[str, float | bool]
+) -> DrawnCrs:
+    """Disease by the published patterns, with what a perfect reader of image and chart would know."""
+    if recurrence is None:
+        kind = patterns.Endotype(endotype)
+        diseases, parameters = patterns.draw_crs(rng, kind)
+    else:
+        diseases, parameters, kind = outcome.draw_crs_of_outcome(rng, recurrence=bool(recurrence))
+    score = outcome.image_score(parameters)
+    known = {f.name: clinical.get(f.name) for f in fields(ClinicalData)}
+    risk = outcome.recurrence_probability(score, ClinicalData(**known))  # type: ignore[arg-type]
+    truth = {
+        "true_endotype_score": round(patterns.log_likelihood_ratio(parameters), 5),
+        "true_image_score": round(score, 5),
+        "true_risk": round(risk, 5),
+    }
+    return DrawnCrs(diseases, kind.value, truth)
 
 
 def load_anatomist(section: AnatomySection, recipe_folder: Path, templates_folder: Path | None) -> SimulatedAnatomy:

@@ -1,7 +1,5 @@
 """Clinical tables in the margins of He 2023, Table 1: counts exact, means and deviations as published, given the outcome."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import numpy.typing as npt
 
@@ -23,21 +21,6 @@ def draw_clinical(margins: ClinicalMargins, n: int, rng: np.random.Generator) ->
     eosinophils = _log_normal(margins.eosinophils_mean, margins.eosinophils_sd, n, rng)
     columns["eosinophils_per_ul"] = [float(round(v)) for v in eosinophils]
     return [{name: values[i] for name, values in columns.items()} for i in range(n)]
-
-
-def clinical_log_odds(row: Mapping[str, float | bool], margins: Mapping[int, ClinicalMargins]) -> float:
-    """Log of the likelihood ratio of recurrence that the three factors carry: the best any clinical model can do here."""
-    total = 0.0
-    for name in ("asthma", "allergic_rhinitis"):
-        shares = {y: (getattr(m, name) + 0.5) / (m.patients + 1) for y, m in margins.items()}
-        positive = bool(row[name])
-        total += float(np.log(shares[1] / shares[0]) if positive else np.log((1 - shares[1]) / (1 - shares[0])))
-    value = np.log(max(1.0, float(row["eosinophils_per_ul"])))
-    densities = []
-    for y in (1, 0):
-        mu, sigma = _log_parameters(margins[y].eosinophils_mean, margins[y].eosinophils_sd)
-        densities.append(-((value - mu) ** 2) / (2 * sigma**2) - np.log(sigma))
-    return total + float(densities[0] - densities[1])
 
 
 def _normal(

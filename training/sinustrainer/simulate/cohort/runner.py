@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from sinustrainer.simulate.cohort import store
 from sinustrainer.simulate.cohort.anatomist import Anatomist, load_anatomist, template_paths
+from sinustrainer.simulate.cohort.ceilings import ceilings
 from sinustrainer.simulate.cohort.coco import coco
 from sinustrainer.simulate.cohort.ct_case import make_ct_case
 from sinustrainer.simulate.cohort.ct_plan import CtCase, plan_ct
@@ -87,6 +88,7 @@ def simulate(
             progress("Simulating patients", len(entries) / len(plan))
         ordered = [entries[case.case_id] for case in plan]
         store.write_manifest(order.out, order.recipe.task, recipe_data, ordered)
+        store.write_json(order.out / "ceilings.json", ceilings(order.recipe.task, ordered, order.seed))
         if isinstance(order.recipe, WatersRecipe):
             store.write_json(order.out / "coco.json", coco(ordered))
     except OSError as error:

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from sinustrainer.simulate.cohort.anatomist import Anatomist
-from sinustrainer.simulate.cohort.antral_disease import SUBCLASS_OF_FORM, draw_antral_disease, draw_subclass
+from sinustrainer.simulate.cohort.antral_disease import SUBCLASS_OF_FORM, draw_subclass
 from sinustrainer.simulate.cohort.recipe import FilmSection
 from sinustrainer.simulate.cohort.waters_plan import WatersCase
 from sinustrainer.simulate.dicom.header import Subject, uid_of
 from sinustrainer.simulate.dicom.radiograph import Orientation, StoredFilm, write_radiograph
-from sinustrainer.simulate.head import Head, SinusDisease
+from sinustrainer.simulate.disease.patterns import draw_antral_disease, draw_bystanders
+from sinustrainer.simulate.head import DiseaseForm, Head, SinusDisease
 from sinustrainer.simulate.radiograph import physics
 from sinustrainer.simulate.radiograph.acquire import PaintedDisease, acquire, film_geometry
 from sinustrainer.simulate.radiograph.clutter import Clutter, Text, draw_clutter
@@ -20,7 +21,7 @@ from sinustrainer.simulate.radiograph.geometry import FilmGeometry, Positioning
 from sinustrainer.simulate.radiograph.physics import Exposure
 from sinustrainer.simulate.radiograph.projections import Box, Projections, save_projections
 from sinustrainer.simulate.radiograph.vendors import VENDORS, Vendor, draw_look
-from sinusviewer.domain.anatomy import Side
+from sinusviewer.domain.anatomy import SINUS_CODES, Side, Sinus
 
 IMAGE, PROJECTIONS = "waters.dcm", "projections.npz"
 
@@ -39,21 +40,31 @@ def make_waters_case(case: WatersCase, section: FilmSection, anatomist: Anatomis
         shift_down_mm=float(rng.normal(-12, 5)),
     )
     geometry = film_geometry(head, positioning, section.projection_px)
-    shown = {
-        side: _paint(head, draw_antral_disease(rng, side, subclass), side, geometry, anatomist, rng)
-        for side, subclass in case.subclasses.items()
-    }
+    voxel_ml = abs(float(np.linalg.det(head.affine[:3, :3]))) / 1000
+
+    def antral(side: Side, subclass: str) -> PaintedDisease:
+        volume = voxel_ml * int(np.count_nonzero(head.labels == SINUS_CODES[Sinus.MAXILLARY, side]))
+        drawn = draw_antral_disease(rng, side, DiseaseForm(subclass), volume)
+        return _paint(head, drawn, side, geometry, anatomist, rng)
+
+    shown = [antral(side, subclass) for side, subclass in case.subclasses.items()]
+    bystanders = draw_bystanders(rng, frozenset(case.subclasses))
+    shown += [
+        _paint(head, disease, None, geometry, anatomist, rng)
+        for disease in bystanders
+        if (head.labels == disease.structure).any()
+    ]
     more: list[PaintedDisease] = []
-    if section.store_projections and case.split == "train":
+    stored_for_training = section.store_projections and case.split == "train"
+    if stored_for_training:
         for side in Side:
-            for _ in range(section.disease_draws_per_side - (1 if side in shown else 0)):
-                drawn = draw_antral_disease(rng, side, draw_subclass(rng))
-                more.append(_paint(head, drawn, side, geometry, anatomist, rng))
+            for _ in range(section.disease_draws_per_side - (1 if side in case.subclasses else 0)):
+                more.append(antral(side, draw_subclass(rng)))
     numbers = {
         "orbitomeatal_deg": positioning.orbitomeatal_deg, "yaw_deg": case.yaw_deg, "roll_deg": case.roll_deg,
         "age": case.age, "female": float(case.sex == "F"),
     }  # fmt: skip
-    painted = (*shown.values(), *more)
+    painted = (*shown, *more)
     projections = acquire(head, geometry, painted, numbers)
     shadows = tuple(projections.shadows[: len(shown)])
     vendor = VENDORS[case.manufacturer]
@@ -63,7 +74,7 @@ def make_waters_case(case: WatersCase, section: FilmSection, anatomist: Anatomis
     stored = _stored(film, case, section, vendor, clutter, positioning)
     files = {"image": IMAGE}
     write_radiograph(folder / IMAGE, stored, _subject(case, vendor, section), f"{case.case_id}-{case.seed}")
-    if section.store_projections and case.split == "train":
+    if stored_for_training:
         save_projections(projections, folder / PROJECTIONS)
         files["projections"] = PROJECTIONS
     return {
@@ -91,7 +102,7 @@ def make_waters_case(case: WatersCase, section: FilmSection, anatomist: Anatomis
 def _paint(
     head: Head,
     disease: SinusDisease,
-    side: Side,
+    side: Side | None,
     geometry: FilmGeometry,
     anatomist: Anatomist,
     rng: np.random.Generator,
@@ -99,7 +110,7 @@ def _paint(
     local = anatomist.paint(head, (disease,), geometry.gravity, rng)[0]
     lumen = head.labels[local.where] == disease.structure
     fraction = int(np.count_nonzero(local.opacified & lumen)) / max(1, int(np.count_nonzero(lumen)))
-    subclass = SUBCLASS_OF_FORM[disease.form]
+    subclass = SUBCLASS_OF_FORM[disease.form] if side is not None else "other"
     return PaintedDisease(side, subclass, disease.severity, fraction, local.where, local.delta_hu)
 
 

@@ -58,13 +58,17 @@ def acquire(
         z, y, x = disease.where
         first = (int(z.start), int(y.start), int(x.start))
         window, added = project_difference(head.hu[disease.where], disease.delta_hu, first, head.affine, geometry)
-        if added.soft.size:
-            shadows.append(
-                DiseaseShadow(
-                    disease.side, disease.subclass, disease.severity, disease.opacified_fraction, window,
-                    added.soft, added.bone,
-                )
-            )  # fmt: skip
+        shadows.append(
+            DiseaseShadow(
+                disease.side,
+                disease.subclass,
+                disease.severity,
+                disease.opacified_fraction,
+                window,
+                added.soft,
+                added.bone,
+            )
+        )
     boxes, lumens = labels.antra(head, geometry)
     marks = {}
     for name, point in head.landmarks.items():

@@ -89,9 +89,9 @@ class FilmGeometry:
 
 
 def body_points(head: Head, step: int = 4) -> npt.NDArray[np.float64]:
-    """LPS mm of every ``step``-th voxel of the body, ``[n, 3]``."""
-    z, y, x = np.nonzero(head.hu[::step, ::step, ::step] > _BODY_HU)
-    index = np.stack([x, y, z], axis=1).astype(np.float64) * step
+    """LPS mm of the body's voxels in every ``step``-th row and slice, ``[n, 3]``; all along x, so that mirrors match."""
+    z, y, x = np.nonzero(head.hu[::step, ::step] > _BODY_HU)
+    index = np.stack([x, y * step, z * step], axis=1).astype(np.float64)
     points: npt.NDArray[np.float64] = index @ head.affine[:3, :3].T + head.affine[:3, 3]
     return points
 

@@ -5,6 +5,7 @@ right disease.
 """
 
 import json
+import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,7 @@ def save_projections(projections: Projections, path: Path) -> None:
 def load_projections(path: Path) -> Projections:
     """Read what ``save_projections`` wrote."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         meta = json.loads(arrays["meta"].tobytes())
         shadows = tuple(
@@ -152,7 +153,7 @@ def load_projections(path: Path) -> Projections:
             meta["numbers"],
             meta["source"],
         )
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path.name} holds no projections.", "Simulate the data folder again.") from error
 
 
