@@ -314,6 +314,8 @@ class Session:
 
     def go_to_point(self, view: str, point_lps: tuple[float, float, float]) -> None:
         """Put the crosshair somewhere: every linked view, and this one, shows the slice through it."""
+        if self.display.linked:
+            self._cursors[self._frame_of_reference(view)] = point_lps
         self._show_point(view, point_lps)
         if self.display.linked:
             self._follow(view, point_lps)

@@ -67,6 +67,7 @@ class PanelWiring:
         for signal, slot in self._connections:
             signal.connect(slot)
         self._reading_now = False
+        self._kind = ""
         self.refresh()
         self._show_display()
 
@@ -122,6 +123,10 @@ class PanelWiring:
         for panel, shown in ((self.findings, is_film or not is_volume), (self.sinuses, is_volume), (self.endotype, is_volume),
                              (self.patient.nomogram, is_volume)):  # fmt: skip
             self._window.tabs.setTabVisible(self._window.tabs.indexOf(panel), shown)
+        kind = "volume" if is_volume else ("film" if is_film else "")
+        if kind and kind != self._kind:  # what can be said of it comes to the front when another kind of image is shown
+            self._kind = kind
+            self._window.tabs.setCurrentWidget(self.sinuses if is_volume else self.findings)
         study = session.study_of(session.views[view].series_key)
         if is_volume:
             self._show_volume(reading, len(volume.voxels) if volume is not None else 0)
