@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 from sinusviewer.domain.image import Identity
 from sinusviewer.domain.reading import Reading
 from sinusviewer.report.content import build
-from sinusviewer.ui.panels.report_panel import Addendum, ReportPanel, ReportState, Signature, full_text
+from sinusviewer.ui.panels.report_panel import Addendum, ReportPanel, ReportState, Signature, full_text, table_line
 
 pytestmark = pytest.mark.gui
 CONTENT = build(Reading("1.2", (waters_series(),)), Identity(patient_name="Test^Anna"))
@@ -43,6 +43,14 @@ def test_the_proposal_is_editable_sentence_by_sentence(panel: ReportPanel, qtbot
     with qtbot.waitSignal(panel.text_requested) as asked:
         editor(panel).setPlainText("My own words.")
     assert asked.args == ["My own words."]
+
+
+def test_tables_are_pasted_as_sentences() -> None:
+    columns = ("Sinus", "Side", "Volume, ml", "Opacified", "Mean HU", "Lund-Mackay", "Remark")
+    full = table_line(columns, ("maxillary", "right", "10.0", "50 %", "-230", "1", ""))
+    assert full == "Right maxillary sinus: volume 10.0 ml, opacified 50 %, mean HU −230, Lund-Mackay 1."
+    cut = table_line(columns, ("maxillary", "left", "–", "–", "–", "–", "left maxillary incomplete"))
+    assert cut == "Left maxillary sinus: left maxillary incomplete."
 
 
 def test_being_shown_a_text_asks_for_nothing(panel: ReportPanel, qtbot: QtBot) -> None:

@@ -42,14 +42,34 @@ def proposed_text(content: ReportContent) -> str:
     """The content as plain text, one sentence a line, as reports are pasted into a RIS."""
     blocks = []
     for section in content.sections:
-        lines = [f"{section.heading}:", *section.sentences]
+        lines = [f"{section.heading}:", *(s for s in section.sentences if s != "Read.")]
         for table in section.tables:
-            lines += [
-                ", ".join(f"{c} {v}" for c, v in zip(table.columns, cells, strict=False) if v) for cells in table.rows
-            ]
+            lines += [table_line(table.columns, cells) for cells in table.rows]
         lines += [f"Note: {warning}" for warning in section.warnings]
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
+
+
+def table_line(columns: tuple[str, ...], cells: tuple[str, ...]) -> str:
+    """A row of a table as a sentence: "Right maxillary sinus: volume 10.0 ml, opacified 50 %, mean HU −230." """
+    named = dict(zip(columns, cells, strict=False))
+    if {"Sinus", "Side"} <= named.keys():
+        subject = f"{named.pop('Side').capitalize()} {named.pop('Sinus')} sinus"
+    else:
+        first = columns[0]
+        subject = named.pop(first, "").capitalize()
+    remark = named.pop("Remark", "")
+    parts = []
+    for column, value in named.items():
+        if value in ("", "–"):
+            continue
+        what, _, unit = column.partition(", ")
+        words = what if what.startswith("Lund") else f"{what[0].lower()}{what[1:]}"
+        parts.append(
+            " ".join(word for word in (words, value.replace("-", "−") if value[1:2].isdigit() else value, unit) if word)
+        )
+    parts += [remark] if remark else []
+    return f"{subject}: {', '.join(parts) if parts else 'not measured'}."
 
 
 def full_text(state: ReportState) -> str:
