@@ -51,7 +51,7 @@ def proposed_text(content: ReportContent) -> str:
 
 
 def table_line(columns: tuple[str, ...], cells: tuple[str, ...]) -> str:
-    """A row of a table as a sentence: "Right maxillary sinus: volume 10.0 ml, opacified 50 %, mean HU −230." """
+    """Say a row of a table as a sentence, e.g. "Right maxillary sinus: volume 10.0 ml, opacified 50 %, mean HU −230."."""
     named = dict(zip(columns, cells, strict=False))
     if {"Sinus", "Side"} <= named.keys():
         subject = f"{named.pop('Side').capitalize()} {named.pop('Sinus')} sinus"
