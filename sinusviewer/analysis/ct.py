@@ -1,12 +1,42 @@
-"""A CT, read: input check, then the tasks asked for; without networks, the sinus-air measurement and no more."""
+"""A CT, read: input check, then segmentation and measurement, endotype, recurrence, as asked for and as networks are here.
 
-from dataclasses import replace
+Without a segmentation network the sinus-air measurement is all there is, and it says so.
+"""
 
-from sinusviewer.analysis import input_checks, sinus_air
-from sinusviewer.analysis.protocol import Context
+from dataclasses import dataclass, field, replace
+
+from sinusviewer.analysis import endotype, input_checks, opacification, recurrence, sinus_air, sinus_measurement
+from sinusviewer.analysis.protocol import Context, Step, run_steps
+from sinusviewer.analysis.sinus_air import SinusAir
+from sinusviewer.domain.finding import Segmentation
 from sinusviewer.domain.image import ImageWarning, Volume
-from sinusviewer.domain.reading import SeriesReading, SeriesStatus
+from sinusviewer.domain.reading import Provenance, SeriesReading, SeriesStatus
 from sinusviewer.inference.model_card import ModelTask
+from sinusviewer.inference.registry import LoadedModel
+
+CT_TASKS = frozenset({"opacification", "endotype", "recurrence"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CtModels:
+    """The networks that are here."""
+
+    segmentation: LoadedModel | None
+    endotype: tuple[LoadedModel, ...]
+    recurrence: LoadedModel | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CtState:
+    """What is known between two steps."""
+
+    volume: Volume
+    tasks: frozenset[str]
+    models: CtModels
+    reading: SeriesReading
+    air: SinusAir | None = None
+    refusal: str = ""
+    notes: tuple[ImageWarning, ...] = field(default=())
 
 
 def read(volume: Volume, tasks: frozenset[str], context: Context, seconds: dict[str, float]) -> SeriesReading:
@@ -19,25 +49,125 @@ def read(volume: Volume, tasks: frozenset[str], context: Context, seconds: dict[
         volume.warnings,
     )
     if not volume.for_models:
-        return replace(reading, reason="Not a sinus CT series; shown, not read.")
-    if not tasks & {"opacification", "endotype", "recurrence"}:
+        return replace(reading, reason="Not a series that a network for sinus CT may read; shown, not read.")
+    if not tasks & CT_TASKS:
         return replace(reading, reason="No CT task was asked for.")
-    return _air_only(volume, reading, context)
-
-
-def _air_only(volume: Volume, reading: SeriesReading, context: Context) -> SeriesReading:
-    air = sinus_air.measure(volume, context.token)
-    refusal = input_checks.refuse_ct(volume, air)
-    if refusal:
-        return replace(reading, status=SeriesStatus.REFUSED, reason=refusal)
-    missing = "" if context.registry.active(ModelTask.SINUS_SEGMENTATION) else "model missing: sinus_segmentation"
-    warning = ImageWarning("sinus_air_only", f"{sinus_air.METHOD} ({missing})" if missing else sinus_air.METHOD)
-    measured = volume.measurable
+    state = run_steps(STEPS, CtState(volume, tasks, _models(tasks, context), reading), context, seconds)
+    used = [m for m in (state.models.segmentation, *state.models.endotype, state.models.recurrence) if m is not None]
+    provenance = Provenance(device=used[0].session.device if used else "")
+    if state.refusal and not context.override_reason:
+        return replace(reading, status=SeriesStatus.REFUSED, reason=state.refusal, provenance=provenance)
+    if state.refusal:
+        provenance = replace(provenance, override_reason=context.override_reason)
+        overruled = ImageWarning("input_check_overruled", f"Read against the input check: {state.refusal}")
+        state = replace(state, notes=(*state.notes, overruled))
     return replace(
-        reading,
+        state.reading,
         status=SeriesStatus.READ,
-        warnings=(*reading.warnings, warning),
-        sinuses=sinus_air.as_sinuses(air, volume) if measured else (),
-        air=sinus_air.as_measurement(air) if measured else None,
-        segmentation=sinus_air.as_segmentation(air, volume),
+        warnings=(*volume.warnings, *state.notes),
+        provenance=provenance,
     )
+
+
+def _models(tasks: frozenset[str], context: Context) -> CtModels:
+    registry = context.registry
+    segmenters = [
+        entry
+        for entry in registry.active(ModelTask.SINUS_SEGMENTATION)
+        if entry.card is not None and entry.card.parameters.get("target", "sinuses") == "sinuses"
+    ]
+    return CtModels(
+        registry.load(segmenters[0]) if segmenters else None,
+        registry.load_all_active(ModelTask.ECRS) if "endotype" in tasks else (),
+        registry.load_active(ModelTask.RECURRENCE) if "recurrence" in tasks else None,
+    )
+
+
+def _check(state: CtState, context: Context) -> CtState:
+    air = sinus_air.measure(state.volume, context.token)
+    return replace(state, air=air, refusal=input_checks.refuse_ct(state.volume, air))
+
+
+def _segment(state: CtState, context: Context) -> CtState:
+    if _stopped(state, context):
+        return state
+    model, volume = state.models.segmentation, state.volume
+    if model is None:
+        return _air_only(state)
+    segmentation = opacification.segment(volume, model, context)
+    context.progress.partial(segmentation)
+    refusal = state.refusal or input_checks.refuse_segmentation(volume, segmentation)
+    reading = replace(state.reading, segmentation=segmentation, segmentation_model=model.card.reference)
+    return replace(state, reading=reading, refusal=refusal)
+
+
+def _air_only(state: CtState) -> CtState:
+    volume, air = state.volume, state.air
+    note = ImageWarning("sinus_air_only", f"{sinus_air.METHOD} Model missing: sinus_segmentation.")
+    if air is None:
+        return replace(state, notes=(*state.notes, note))
+    reading = replace(state.reading, segmentation=sinus_air.as_segmentation(air, volume))
+    if volume.measurable:
+        reading = replace(reading, sinuses=sinus_air.as_sinuses(air, volume), air=sinus_air.as_measurement(air))
+    return replace(state, reading=reading, notes=(*state.notes, note))
+
+
+def _measure(state: CtState, context: Context) -> CtState:
+    segmentation = state.reading.segmentation
+    if _stopped(state, context) or state.models.segmentation is None or segmentation is None:
+        return state
+    volume = state.volume
+    opacified = sinus_measurement.opacified_voxels(volume.voxels, segmentation.labels, volume.spacing)
+    segmentation = Segmentation(segmentation.labels, segmentation.affine, opacified)
+    state = replace(state, reading=replace(state.reading, segmentation=segmentation))
+    if "opacification" not in state.tasks:
+        return state
+    withheld = "" if volume.measurable else "withheld, because the slices do not form an even volume"
+    sinuses = sinus_measurement.measure_sinuses(volume, segmentation, withheld)
+    complexes = sinus_measurement.propose_ostiomeatal(volume, segmentation, sinuses)
+    totals = sinus_measurement.lund_mackay_total(sinuses, complexes)
+    return replace(state, reading=replace(state.reading, sinuses=sinuses, lund_mackay=totals))
+
+
+def _endotype(state: CtState, context: Context) -> CtState:
+    if "endotype" not in state.tasks or _stopped(state, context):
+        return state
+    segmentation = state.reading.segmentation
+    if not state.models.endotype or segmentation is None or state.models.segmentation is None:
+        return _missing(state, "endotype", "ecrs and sinus_segmentation")
+    found = endotype.read_endotype(state.volume, segmentation, state.models.endotype, context)
+    if found is None:
+        note = ImageWarning("endotype_not_assessed", "No slice shows opacified sinus; an endotype cannot be read.")
+        return replace(state, notes=(*state.notes, note))
+    reading = replace(state.reading, endotype=found.reading, heatmaps=found.heatmaps)
+    return replace(state, reading=reading, notes=(*state.notes, *found.warnings))
+
+
+def _recurrence(state: CtState, context: Context) -> CtState:
+    if "recurrence" not in state.tasks or _stopped(state, context):
+        return state
+    segmentation, model = state.reading.segmentation, state.models.recurrence
+    if model is None or segmentation is None or state.models.segmentation is None:
+        return _missing(state, "recurrence", "recurrence and sinus_segmentation")
+    score = recurrence.score(state.volume, segmentation, model, context)
+    nomogram = recurrence.load_nomogram(model.folder)
+    result = recurrence.assess(score, context.clinical, nomogram, model.card.reference)
+    return replace(state, reading=replace(state.reading, recurrence=result))
+
+
+STEPS: tuple[Step[CtState], ...] = (
+    Step("Checking the CT", _check, 0.15),
+    Step(opacification.STAGE, _segment, 0.4),
+    Step("Measuring the sinuses", _measure, 0.1),
+    Step(endotype.STAGE, _endotype, 0.25),
+    Step("Scoring recurrence", _recurrence, 0.1),
+)
+
+
+def _stopped(state: CtState, context: Context) -> bool:
+    return bool(state.refusal) and not context.override_reason
+
+
+def _missing(state: CtState, task: str, models: str) -> CtState:
+    note = ImageWarning("model_missing", f"{task.capitalize()} was not read; model missing: {models}.")
+    return replace(state, notes=(*state.notes, note))

@@ -3,9 +3,16 @@
 from pathlib import Path
 
 from sinusviewer import paths
+from sinusviewer.analysis.networks import first_output
+from sinusviewer.analysis.protocol import Context
 from sinusviewer.domain.clinical import ClinicalData
-from sinusviewer.domain.finding import ModelReference
+from sinusviewer.domain.finding import ModelReference, Segmentation
+from sinusviewer.domain.image import Volume
 from sinusviewer.domain.reading import RecurrenceReading
+from sinusviewer.errors import InferenceError
+from sinusviewer.imaging import resample
+from sinusviewer.imaging.preprocess_ct import BoxPreprocessing, box_center, box_input, settings_from_card, sinus_box
+from sinusviewer.inference.registry import LoadedModel
 from sinusviewer.nomogram import Nomogram, read_nomogram
 
 NOMOGRAM_FILE = "nomogram.json"
@@ -17,6 +24,25 @@ _ALIASES = {
     "sex": "female",
 }
 """Column names that cohort tables use for clinical fields."""
+
+
+def score(volume: Volume, segmentation: Segmentation, model: LoadedModel, context: Context) -> float:
+    """The radiomic score (DLR), 0-1: the multi-task network on the box of the sinuses.
+
+    Raises
+    ------
+    GeometryError
+        Where no sinus was found.
+    InferenceError
+        Where the network gives no probability.
+    """
+    settings = settings_from_card(BoxPreprocessing, model.card.input.preprocessing)
+    labels = resample.reorient_array(segmentation.labels, segmentation.affine)
+    box = sinus_box(volume, box_center(labels), settings)
+    value = float(first_output(model, context)(box_input(box.hu, settings)[None]).ravel()[0])
+    if not 0.0 <= value <= 1.0:
+        raise InferenceError(f"The network “{model.card.name}” gave no probability on this CT.")
+    return value
 
 
 def predictor_values(nomogram: Nomogram, clinical: ClinicalData, dlr_score: float | None) -> dict[str, float | None]:

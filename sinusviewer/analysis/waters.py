@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from sinusviewer.analysis import film_checks
 from sinusviewer.analysis.hanging import Hanging, hanging_of
+from sinusviewer.analysis.networks import first_output
 from sinusviewer.analysis.protocol import Context, Step, run_steps
 from sinusviewer.domain.anatomy import AnySide, ImageSide, Side
 from sinusviewer.domain.finding import Detection
@@ -138,7 +139,7 @@ def find_face(source: FilmSource, model: LoadedModel, context: Context) -> tuple
     rows, columns = source.values.shape
     placement = preprocess.place_whole((rows, columns), settings.size)
     canvas = preprocess.film_input(source, placement, settings)
-    face = best_face(_predictions(_run(model, canvas, context)[0], model.card, settings.size))
+    face = best_face(_predictions(first_output(model, context)(canvas)[0], model.card, settings.size))
     return face, _as_box(placement.boxes_to_image(face.xyxy))
 
 
@@ -157,7 +158,7 @@ def score_antra(
     vote_iou = card.parameters.get("vote_iou")
     mirroring = bool(card.parameters.get("test_time_mirroring", False))
     batch = np.concatenate([canvas, canvas[..., ::-1]]) if mirroring else canvas
-    raw = _run(model, np.ascontiguousarray(batch), context)
+    raw = first_output(model, context)(batch)
     halves = antrum_scores(_predictions(raw[0], card, settings.size), card.labels, settings.size, vote_iou=vote_iou)
     if mirroring:
         mirrored = _mirrored(_predictions(raw[1], card, settings.size), settings.size)
@@ -207,17 +208,6 @@ def four_way(first: SideScore, second: SideScore) -> WatersLabel:
     if len(positive) == 2:
         return WatersLabel.BILATERAL
     return WatersLabel.RIGHT if Side.RIGHT in positive else WatersLabel.LEFT
-
-
-def _run(model: LoadedModel, batch: npt.NDArray[np.float32], context: Context) -> npt.NDArray[np.float32]:
-    outputs = model.session.run({model.card.input.name: batch}, context.token, context.progress)
-    name = model.card.outputs[0].name
-    if name not in outputs:
-        raise InferenceError(f"The network “{model.card.name}” has no output “{name}” that its card names.")
-    raw: npt.NDArray[np.float32] = outputs[name]
-    if not np.isfinite(raw).all():
-        raise InferenceError(f"The network “{model.card.name}” gave no finite numbers on this image.")
-    return raw
 
 
 def _predictions(raw: npt.NDArray[np.float32], card: ModelCard, size: int) -> Predictions:

@@ -1,0 +1,177 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tiny_models
+from phantom_head import phantom_head
+
+from sinusviewer.analysis.protocol import TASKS
+from sinusviewer.analysis.read import read_series
+from sinusviewer.domain.anatomy import ImageSide, Side, Sinus, Structure
+from sinusviewer.domain.clinical import ClinicalData
+from sinusviewer.domain.finding import Segmentation
+from sinusviewer.domain.image import Identity, Volume
+from sinusviewer.domain.reading import SeriesReading, SeriesStatus, SinusMeasurement
+from sinusviewer.errors import CancelledError
+from sinusviewer.inference.registry import ModelRegistry
+from sinusviewer.jobs.events import JobPartial
+from sinusviewer.jobs.runner import CancelToken, Progress, silent_progress
+
+HEAD = phantom_head(2.5)
+FLUID = 20
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> ModelRegistry:
+    folder = tmp_path_factory.mktemp("ct")
+    return ModelRegistry(tiny_models.ct_models(folder / "models"), folder / "own", threads=1)
+
+
+def head(*, filled: Structure | None = Structure.RIGHT_MAXILLARY, share: float = 0.5, **more: object) -> Volume:
+    hu = HEAD.hu.copy()
+    if filled is not None:
+        inside = HEAD.labels == filled
+        z = np.argwhere(inside)[:, 0]
+        level = z.min() + share * (z.max() + 1 - z.min())
+        hu[inside & (np.arange(hu.shape[0])[:, None, None] < level)] = FLUID
+    identity = Identity(modality="CT", series_instance_uid="1.2.3")
+    uids = tuple(f"1.9.{i}" for i in range(len(hu)))
+    return Volume(hu, HEAD.affine, identity, uids, **more)  # type: ignore[arg-type]
+
+
+def stored_mirrored(volume: Volume) -> Volume:
+    """The same patient, columns stored from left to right."""
+    affine = volume.affine.copy()
+    affine[:3, 3] += affine[:3, 0] * (volume.voxels.shape[2] - 1)
+    affine[:3, 0] *= -1
+    return replace(volume, voxels=np.ascontiguousarray(volume.voxels[:, :, ::-1]), affine=affine)
+
+
+def maxillary(reading: SeriesReading) -> dict[object, SinusMeasurement]:
+    return {s.side: s for s in reading.sinuses if s.sinus is Sinus.MAXILLARY}
+
+
+def test_fluid_in_the_right_antrum_is_measured_on_the_right(registry: ModelRegistry) -> None:
+    reading = read_series(head(), TASKS, registry)
+    assert reading.status is SeriesStatus.READ
+    sides = maxillary(reading)
+    true_ml = float((HEAD.labels == Structure.RIGHT_MAXILLARY).sum()) * 2.5**3 / 1000
+    assert sides[Side.RIGHT].volume_ml == pytest.approx(true_ml, rel=0.15)
+    assert sides[Side.RIGHT].opacified_fraction == pytest.approx(0.5, abs=0.06)
+    assert sides[Side.LEFT].opacified_fraction == pytest.approx(0.0, abs=0.04)
+    assert (sides[Side.RIGHT].lund_mackay, sides[Side.LEFT].lund_mackay) == (1, 0)
+    assert reading.segmentation_model is not None
+    assert reading.segmentation is not None
+    assert reading.segmentation.labels.shape == HEAD.hu.shape
+
+
+def test_mirroring_the_voxels_swaps_the_sides_and_a_mirrored_storage_does_not(registry: ModelRegistry) -> None:
+    usual = maxillary(read_series(head(), TASKS, registry))
+    patient_mirrored = replace(head(), voxels=np.ascontiguousarray(head().voxels[:, :, ::-1]))
+    swapped = maxillary(read_series(patient_mirrored, TASKS, registry))
+    same = maxillary(read_series(stored_mirrored(head()), TASKS, registry))
+    assert swapped[Side.LEFT].opacified_fraction == pytest.approx(usual[Side.RIGHT].opacified_fraction, abs=0.03)
+    assert swapped[Side.RIGHT].opacified_fraction == pytest.approx(0.0, abs=0.04)
+    assert same[Side.RIGHT].opacified_fraction == pytest.approx(usual[Side.RIGHT].opacified_fraction, abs=1e-6)
+
+
+def test_masks_lie_on_the_stored_grid_of_a_mirrored_volume(registry: ModelRegistry) -> None:
+    volume = stored_mirrored(head())
+    segmentation = read_series(volume, TASKS, registry).segmentation
+    assert segmentation is not None
+    points = np.argwhere(segmentation.labels == Structure.RIGHT_MAXILLARY)[:, ::-1]
+    assert float((volume.affine @ np.append(points.mean(axis=0), 1.0))[0]) == pytest.approx(-27, abs=2)
+
+
+def test_an_unoriented_volume_speaks_of_image_sides(registry: ModelRegistry) -> None:
+    reading = read_series(head(oriented=False), TASKS, registry)
+    assert {s.side for s in reading.sinuses} == {ImageSide.IMAGE_LEFT, ImageSide.IMAGE_RIGHT}
+    assert reading.lund_mackay is None
+
+
+def test_faulty_geometry_withholds_volumes_and_scores(registry: ModelRegistry) -> None:
+    reading = read_series(head(measurable=False), TASKS, registry)
+    assert all(s.volume_ml is None and s.lund_mackay is None for s in reading.sinuses)
+    assert all("withheld" in s.reason for s in maxillary(reading).values())
+
+
+def test_the_endotype_is_the_mean_over_slices_with_lesion(registry: ModelRegistry) -> None:
+    reading = read_series(head(), TASKS, registry)
+    assert reading.endotype is not None
+    assert reading.endotype.probability_ecrs == pytest.approx(
+        np.mean([s.probability for s in reading.endotype.slices]), abs=1e-6
+    )
+    lesion = np.flatnonzero((head().voxels == FLUID).any(axis=(1, 2)))
+    assert {s.slice_index for s in reading.endotype.slices} <= set(lesion.tolist())
+    assert all(s.sop_instance_uid == f"1.9.{s.slice_index}" for s in reading.endotype.slices)
+    assert reading.endotype.attention_probability is not None
+
+
+def test_a_head_without_lesion_has_no_endotype_and_says_so(registry: ModelRegistry) -> None:
+    reading = read_series(head(filled=None), TASKS, registry)
+    assert reading.status is SeriesStatus.READ
+    assert reading.endotype is None
+    assert "endotype_not_assessed" in {w.code for w in reading.warnings}
+
+
+def test_recurrence_without_a_nomogram_gives_the_score_alone(registry: ModelRegistry) -> None:
+    reading = read_series(head(), ("recurrence",), registry, ClinicalData(asthma=True))
+    assert reading.recurrence is not None
+    assert 0 < reading.recurrence.dlr_score < 1
+    assert reading.sinuses == ()
+
+
+def test_only_the_tasks_asked_for_are_read(registry: ModelRegistry) -> None:
+    reading = read_series(head(), ("opacification",), registry)
+    assert reading.sinuses
+    assert reading.endotype is None
+    assert reading.recurrence is None
+    film_only = read_series(head(), ("waters",), registry)
+    assert film_only.status is SeriesStatus.VIEWED_ONLY
+
+
+def test_every_step_says_how_long_it_took(registry: ModelRegistry) -> None:
+    seconds = read_series(head(), TASKS, registry).provenance.seconds
+    assert list(seconds) == [
+        "Checking the CT", "Segmenting the sinuses", "Measuring the sinuses", "Reading the endotype", "Scoring recurrence",
+    ]  # fmt: skip
+
+
+def test_masks_come_before_the_end(registry: ModelRegistry) -> None:
+    partial: list[object] = []
+    progress = Progress("1", lambda event: partial.append(event.value) if isinstance(event, JobPartial) else None)
+    read_series(head(), TASKS, registry, progress=progress)
+    assert any(isinstance(value, Segmentation) for value in partial)
+
+
+def test_a_localizer_or_other_modality_is_never_given_to_a_network(registry: ModelRegistry) -> None:
+    reading = read_series(head(for_models=False), TASKS, registry)
+    assert reading.status is SeriesStatus.VIEWED_ONLY
+    assert reading.segmentation is None
+
+
+@pytest.mark.parametrize("stage", ["Segmenting the sinuses", "Classifying slices"])
+def test_cancelling_stops_within_a_stage(stage: str, registry: ModelRegistry) -> None:
+    token = CancelToken()
+
+    def listen(event: object) -> None:
+        if getattr(event, "stage", "") == stage:
+            token.cancel()
+
+    with pytest.raises(CancelledError):
+        read_series(head(), TASKS, registry, progress=Progress("1", listen), token=token)
+
+
+def test_a_head_whose_nose_and_sinuses_hold_no_air_cannot_be_assessed(registry: ModelRegistry) -> None:
+    volume = head(filled=None)
+    volume.voxels[np.isin(HEAD.labels, [Structure.RIGHT_MAXILLARY, Structure.LEFT_MAXILLARY])] = FLUID
+    # Air elsewhere in the head (a mastoid, say) must not pass for sinus air.
+    volume.voxels[40:50, 90:96, 60:70] = -1000
+    reading = read_series(volume, TASKS, registry)
+    assert reading.status is SeriesStatus.REFUSED
+    assert reading.reason is not None
+    assert "Cannot assess" in reading.reason
+    assert reading.sinuses == ()
+    overruled = read_series(volume, TASKS, registry, progress=silent_progress(), override_reason="known polyposis")
+    assert overruled.status is SeriesStatus.READ
+    assert overruled.provenance.override_reason == "known polyposis"
