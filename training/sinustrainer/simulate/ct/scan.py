@@ -21,6 +21,7 @@ from sinusviewer.errors import GeometryError
 sitk: Any = SimpleITK  # its own annotations are partial
 _METAL_HU = 2800
 _AIR = -1000.0
+_WITHIN_NOSE = (Structure.SEPTUM, Structure.RIGHT_TURBINATES, Structure.LEFT_TURBINATES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +33,7 @@ class CtScan:
     voxels
         ``[z, y, x]`` int16 HU; slices from the feet up.
     labels
-        ``[z, y, x]`` uint8: sinus lumens and nasal cavity only (codes to 11).
+        ``[z, y, x]`` uint8: sinus lumens and nasal cavity, its septum and turbinates included (codes to 11).
     opacified
         ``[z, y, x]`` True where disease fills lumen.
     affine
@@ -70,6 +71,8 @@ def scan(
     filled = _sampled(
         sitk.GetImageFromArray(opacified.astype(np.uint8)), to_head @ affine, shape, 0.0, sitk.sitkNearestNeighbor, 0.0
     ).astype(bool)
+    # readers outline the nose with its septum and turbinates (Hua 2022, He 2023)
+    labels[np.isin(labels, _WITHIN_NOSE)] = Structure.NASAL_CAVITY
     labels[labels > Structure.NASAL_CAVITY] = 0
     kernel = _kernel(protocol)
     spacing = protocol.field_mm / protocol.matrix
