@@ -1,6 +1,6 @@
 """CT series for tests, laid out in space by an affine, slice by slice."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,10 +33,23 @@ def write_series(
         dataset.ImagePositionPatient = [f"{v:.10g}" for v in place]
         dataset.PixelSpacing = [f"{np.linalg.norm(column):.10g}", f"{np.linalg.norm(row):.10g}"]
         dataset.InstanceNumber = numbers[k] + 1
-        for keyword, value in tags.items():
-            setattr(dataset, keyword, value)
+        _set(dataset, tags)
         dataset.save_as(path)
     return paths
+
+
+_AMBIGUOUS = {"PixelPaddingValue": 0x00280120, "PixelPaddingRangeLimit": 0x00280121}
+"""US or SS by the pixels' sign; written as US here, as many scanners do whatever the sign."""
+
+
+def _set(dataset: Dataset, tags: Mapping[str, object]) -> None:
+    for keyword, value in tags.items():
+        if value is None:
+            del dataset[keyword]
+        elif keyword in _AMBIGUOUS:
+            dataset.add_new(_AMBIGUOUS[keyword], "US", value)
+        else:
+            setattr(dataset, keyword, value)
 
 
 def _unit(vector: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -46,11 +59,7 @@ def _unit(vector: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def change(path: Path, **tags: object) -> Dataset:
     """Set tags of a file (None removes one) and save it."""
     dataset = pydicom.dcmread(path)
-    for keyword, value in tags.items():
-        if value is None:
-            del dataset[keyword]
-        else:
-            setattr(dataset, keyword, value)
+    _set(dataset, tags)
     dataset.save_as(path)
     return dataset
 
