@@ -1,12 +1,16 @@
 """The Sinuses tab: table, Lund-Mackay, what cannot be assessed, masks."""
 
+from dataclasses import replace
+
 import pytest
 from panel_factories import ct_series, refused
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QSlider, QWidget
 from pytestqt.qtbot import QtBot
 
-from sinusviewer.domain.anatomy import Side, Structure
+from sinusviewer.domain.anatomy import ImageSide, Side, Structure
+from sinusviewer.domain.image import ImageWarning
+from sinusviewer.domain.reading import AirMeasurement
 from sinusviewer.ui.panels.mask_controls import MaskStyle
 from sinusviewer.ui.panels.sinus_panel import SinusPanel
 
@@ -124,3 +128,28 @@ def test_exports_are_asked_for(panel: SinusPanel, qtbot: QtBot, kind: str) -> No
     assert found is not None
     with qtbot.waitSignal(getattr(panel, f"export_{kind}_requested")):
         found.click()
+
+
+def test_sinuses_of_an_unproved_side_are_named_by_the_image(panel: SinusPanel) -> None:
+    unproved = tuple(
+        replace(m, side=ImageSide.IMAGE_LEFT if m.side is Side.RIGHT else ImageSide.IMAGE_RIGHT)
+        for m in ct_series().sinuses
+    )
+    air = AirMeasurement("Enclosed air by threshold.", -400, 3.5, 4.0, 60.0)
+    panel.set_series_reading(ct_series(sinuses=unproved, lund_mackay=None, air=air))
+    assert cell(panel, 0, 0) == "image-left  Maxillary"
+    assert cell(panel, 0, 1) == "10.0"
+    assert "(image-left 3.5 ml, image-right 4.0 ml)" in text(panel, "air_text")
+    box = panel.findChild(QCheckBox, "mask_right_maxillary")
+    assert box is not None
+    assert box.text() == "Image-left maxillary"
+
+
+def test_geometry_faults_withhold_volumes_until_they_are_accepted(panel: SinusPanel, qtbot: QtBot) -> None:
+    faults = (ImageWarning("uneven_spacing", "The distance between slices varies."),)
+    panel.set_series_reading(ct_series(sinuses=(), lund_mackay=None, warnings=faults))
+    button = panel.findChild(QPushButton, "accept_geometry")
+    assert button is not None
+    assert button.isVisible()
+    with qtbot.waitSignal(panel.accept_geometry_requested):
+        button.click()

@@ -85,7 +85,7 @@ class FindingsPanel(ScrollPanel):
             shown.addWidget(widget)
         shown.addLayout(row(self._mirror))
         shown.addWidget(Fold("Where these numbers come from", self._facts, "provenance_fold", open_at_start=True))
-        for part in (self._state, self._read, self._withheld, self._unverified, self._warnings, self._shown):
+        for part in (self._state, self._read, self._withheld, self._unverified, self._shown, self._warnings):
             self.column.addWidget(part)
         self.column.addStretch(1)
         self.footer.addWidget(self._trained_on)

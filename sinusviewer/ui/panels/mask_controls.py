@@ -78,6 +78,14 @@ class MaskControls(QWidget):
         for structure, box in self._boxes.items():
             box.setChecked(structure not in style.hidden)
 
+    def set_side_verified(self, verified: bool) -> None:
+        """Name single masks by the patient's side only where that is proved."""
+        for structure, box in self._boxes.items():
+            name = structure_name(structure, verified=verified)
+            box.setText(name)
+            box.setAccessibleName(name)
+            box.setToolTip(f"Show the mask of the {name.lower()}.")
+
     def _ask(self) -> None:
         hidden = frozenset(s for s, box in self._boxes.items() if not box.isChecked())
         wanted = MaskStyle(self._visible.isChecked(), self._outlined.isChecked(), self._opacity.value() / 100, hidden)

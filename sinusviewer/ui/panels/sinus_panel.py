@@ -3,8 +3,8 @@
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
-from sinusviewer.domain.anatomy import Side, Structure
-from sinusviewer.domain.reading import AirMeasurement, LundMackay, SeriesReading, SeriesStatus
+from sinusviewer.domain.anatomy import ImageSide, Side, Structure
+from sinusviewer.domain.reading import LundMackay, SeriesReading, SeriesStatus
 from sinusviewer.ui.panels.mask_controls import MaskControls, MaskStyle
 from sinusviewer.ui.panels.parts import (
     Facts,
@@ -20,9 +20,10 @@ from sinusviewer.ui.panels.parts import (
 )
 from sinusviewer.ui.panels.sinus_table import SinusTable
 from sinusviewer.ui.panels.withheld import WithheldNotice
-from sinusviewer.ui.panels.wording import measurement_sentence, model_lines, trained_on_statement
+from sinusviewer.ui.panels.wording import image_side, measurement_sentence, model_lines, trained_on_statement
 
 _UNKNOWN = "–"
+_GEOMETRY_FAULTS = frozenset({"missing_slices", "uneven_spacing", "duplicate_slices", "mixed_orientation"})
 
 
 def _number(value: int | None) -> str:
@@ -33,6 +34,12 @@ def _difference(now: int | None, before: int | None) -> str:
     if now is None or before is None:
         return ""
     return " (as in the prior)" if now == before else f" ({now - before:+d} since the prior)".replace("-", "−")
+
+
+def _is_verified(series: SeriesReading) -> bool:
+    """Whether left and right of the patient are proved."""
+    unproved = any(isinstance(m.side, ImageSide) for m in series.sinuses)
+    return not unproved and all(w.code != "side_unverified" for w in series.warnings)
 
 
 class SinusPanel(ScrollPanel):
@@ -98,7 +105,8 @@ class SinusPanel(ScrollPanel):
         shown.addWidget(self._total)
         shown.addWidget(self.table)
         shown.addWidget(self._incomplete)
-        shown.addWidget(self._build_ostiomeatal())
+        self._complexes = self._build_ostiomeatal()
+        shown.addWidget(self._complexes)
         shown.addWidget(self._prior)
         shown.addWidget(self.masks)
         shown.addLayout(
@@ -114,7 +122,7 @@ class SinusPanel(ScrollPanel):
             )
         )
         shown.addWidget(Fold("Where these numbers come from", self._facts, "sinus_provenance_fold"))
-        for part in (self._state, self._read, self._withheld, self._geometry, self._air, self._warnings, self._shown):
+        for part in (self._state, self._read, self._withheld, self._geometry, self._air, self._shown, self._warnings):
             self.column.addWidget(part)
         self.column.addStretch(1)
         self.footer.addWidget(self._trained_on)
@@ -125,21 +133,17 @@ class SinusPanel(ScrollPanel):
         self, series: SeriesReading | None, prior: SeriesReading | None = None, prior_date: str = ""
     ) -> None:
         """Show a CT's measurements, with the change against a prior where there is one."""
-        measured = series is not None and bool(series.sinuses)
+        measured = series is not None and any(m.volume_ml is not None for m in series.sinuses)
         refused = series is not None and not measured and series.status is SeriesStatus.REFUSED
         self._state.setVisible(not measured and not refused)
         self._read.setVisible(series is None)
         self._withheld.setVisible(refused)
         self._shown.setVisible(measured)
         self._trained_on.setVisible(measured)
-        faulty = (
-            series is not None
-            and not measured
-            and series.status is SeriesStatus.READ
-            and series.segmentation is not None
-        )
+        faulty = series is not None and not measured and series.status is SeriesStatus.READ
+        faulty = faulty and series is not None and any(w.code in _GEOMETRY_FAULTS for w in series.warnings)
         self._geometry.setVisible(faulty)
-        self._show_air(series.air if series is not None else None)
+        self._show_air(series)
         messages = [w.message for w in series.warnings] if series is not None else []
         self._warnings.setText("\n".join(messages))
         self._warnings.setVisible(bool(messages))
@@ -154,14 +158,18 @@ class SinusPanel(ScrollPanel):
         else:
             self._draw(series, prior, prior_date)
 
-    def _show_air(self, air: AirMeasurement | None) -> None:
+    def _show_air(self, series: SeriesReading | None) -> None:
         """Enclosed air, which a rule measures without a network: nothing about what is opacified follows from it."""
+        air = series.air if series is not None else None
         self._air.setVisible(air is not None)
-        if air is None:
+        if series is None or air is None:
             return
+        names = (
+            ("right", "left") if _is_verified(series) else (image_side(Side.RIGHT).value, image_side(Side.LEFT).value)
+        )
         sides = ", ".join(
-            f"{side} {value:.1f} ml"
-            for side, value in (("right", air.right_ml), ("left", air.left_ml))
+            f"{name} {value:.1f} ml"
+            for name, value in zip(names, (air.right_ml, air.left_ml), strict=True)
             if value is not None
         )
         self._air.setText(f"Enclosed air {air.total_ml:.1f} ml{f' ({sides})' if sides else ''}. {air.method}")
@@ -175,7 +183,10 @@ class SinusPanel(ScrollPanel):
 
     def _draw(self, series: SeriesReading, prior: SeriesReading | None, prior_date: str) -> None:
         self.table.set_measurements(series.sinuses, prior.sinuses if prior is not None else ())
+        self.masks.set_side_verified(_is_verified(series))
         lund = series.lund_mackay or LundMackay(None, None, None, None)
+        self._total.setVisible(series.lund_mackay is not None)
+        self._complexes.setVisible(series.lund_mackay is not None)
         old = prior.lund_mackay if prior is not None else None
         total = f"Lund–Mackay {_number(lund.total)} of 24" + _difference(lund.total, old.total if old else None)
         self._total.setText(f"{total}\nright {_number(lund.right)}, left {_number(lund.left)} of 12 each")
@@ -186,7 +197,7 @@ class SinusPanel(ScrollPanel):
             box = self._ostiomeatal[side]
             with QSignalBlocker(box):
                 box.setCurrentIndex(0 if value is None else 1 if value == 0 else 2)
-        missing = [measurement_sentence(m) for m in series.sinuses if not m.complete]
+        missing = [measurement_sentence(m) for m in series.sinuses if not m.complete or m.opacified_fraction is None]
         self._incomplete.setText("\n".join(missing))
         self._incomplete.setVisible(bool(missing))
         self._prior.setVisible(prior is not None)

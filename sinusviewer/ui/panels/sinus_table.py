@@ -12,10 +12,10 @@ from PySide6.QtWidgets import (
     QTableWidgetItem,
 )
 
-from sinusviewer.domain.anatomy import SINUS_CODES, Side, Sinus, Structure
+from sinusviewer.domain.anatomy import SINUS_CODES, ImageSide, Side, Sinus, Structure
 from sinusviewer.domain.reading import SinusMeasurement
 from sinusviewer.ui.panels.tones import current_tones, structure_color
-from sinusviewer.ui.panels.wording import SINUS_SHORT, measurement_sentence
+from sinusviewer.ui.panels.wording import SINUS_SHORT, image_side, measurement_sentence, shown_side, structure_name
 
 COLUMNS = ("Sinus", "ml", "Opac. %", "HU", "LM", "Change")
 _TIPS = (
@@ -26,6 +26,7 @@ _TIPS = (
     "Lund-Mackay: 0 clear, 1 partly, 2 wholly opacified; from the opacified share.",
     "Opacified share now minus that of the prior study, in percentage points.",
 )
+_UNKNOWN = "–"
 _FRACTION = int(Qt.ItemDataRole.UserRole) + 1
 _STRUCTURE = int(Qt.ItemDataRole.UserRole)
 ROWS: tuple[tuple[Sinus, Side], ...] = tuple((sinus, side) for sinus in Sinus for side in (Side.RIGHT, Side.LEFT))
@@ -86,11 +87,13 @@ class SinusTable(QTableWidget):
         self.cellClicked.connect(lambda row, _column: self._go(row))
 
     def set_measurements(self, current: tuple[SinusMeasurement, ...], prior: tuple[SinusMeasurement, ...] = ()) -> None:
-        now = {(m.sinus, m.side): m for m in current}
-        before = {(m.sinus, m.side): m for m in prior}
+        """Show these; rows are named by the image's side where the patient's is unverified."""
+        now = {(m.sinus, shown_side(m.side)): m for m in current}
+        before = {(m.sinus, shown_side(m.side)): m for m in prior}
+        verified = not any(isinstance(m.side, ImageSide) for m in current)
         self.setColumnHidden(5, not prior)
         for row, key in enumerate(ROWS):
-            self._fill(row, key, now.get(key), before.get(key))
+            self._fill(row, key, now.get(key), before.get(key), verified)
         self._fit()
 
     def set_selected(self, structure: Structure | None) -> None:
@@ -125,7 +128,12 @@ class SinusTable(QTableWidget):
         self.setFixedHeight(line * self.rowCount() + self.horizontalHeader().sizeHint().height() + 4)
 
     def _fill(
-        self, row: int, key: tuple[Sinus, Side], m: SinusMeasurement | None, old: SinusMeasurement | None
+        self,
+        row: int,
+        key: tuple[Sinus, Side],
+        m: SinusMeasurement | None,
+        old: SinusMeasurement | None,
+        verified: bool,
     ) -> None:
         sinus, side = key
         structure = SINUS_CODES[key]
@@ -134,18 +142,22 @@ class SinusTable(QTableWidget):
         change = ""
         if fraction is not None and old is not None and old.opacified_fraction is not None:
             change = f"{(fraction - old.opacified_fraction) * 100:+.0f}".replace("-", "−")
+        place = side.value[0].upper() if verified else image_side(side).value
+        volume = _UNKNOWN
+        if m is not None and m.volume_ml is not None:
+            volume = f"{'' if known else '≥ '}{m.volume_ml:.1f}"  # of a sinus cut off, at least what is seen
         texts = (
-            f"{side.value[0].upper()}  {SINUS_SHORT[sinus]}",  # the side first: a narrow column must never cut it off
-            f"{m.volume_ml:.1f}" if m is not None and known and m.volume_ml is not None else "–",
-            f"{fraction * 100:.0f}" if fraction is not None else "–",
-            f"{m.mean_hu:.0f}".replace("-", "−") if m is not None and known and m.mean_hu is not None else "–",
-            str(m.lund_mackay) if m is not None and known and m.lund_mackay is not None else "–",
+            f"{place}  {SINUS_SHORT[sinus]}",  # the side first: a narrow column must never cut it off
+            volume,
+            f"{fraction * 100:.0f}" if fraction is not None else _UNKNOWN,
+            f"{m.mean_hu:.0f}".replace("-", "−") if m is not None and known and m.mean_hu is not None else _UNKNOWN,
+            str(m.lund_mackay) if m is not None and known and m.lund_mackay is not None else _UNKNOWN,
             change,
         )
         tip = (
             measurement_sentence(m)
             if m is not None
-            else f"{structure.name.replace('_', ' ').capitalize()}: not measured."
+            else f"{structure_name(structure, verified=verified)}: not measured."
         )
         tones = current_tones()
         for column, text in enumerate(texts):

@@ -33,9 +33,23 @@ def antrum_name(side: AnySide) -> str:
     return f"{side.value.capitalize()} maxillary sinus"
 
 
-def structure_name(structure: Structure) -> str:
-    """``RIGHT_ANTERIOR_ETHMOID`` as "Right anterior ethmoid"."""
-    return structure.name.replace("_", " ").capitalize()
+def structure_name(structure: Structure, *, verified: bool = True) -> str:
+    """``RIGHT_ANTERIOR_ETHMOID`` as "Right anterior ethmoid", or "Image-left …" where the side is unverified."""
+    name = structure.name.replace("_", " ").lower()
+    first, _, rest = name.partition(" ")
+    if not verified and first in (Side.RIGHT, Side.LEFT):
+        name = f"{image_side(Side(first)).value} {rest}"
+    return name.capitalize()
+
+
+def shown_side(side: AnySide) -> Side:
+    """Which of two rows a side stands in: the patient's right, or what lies on the image's left, comes first."""
+    return Side.RIGHT if side in (Side.RIGHT, ImageSide.IMAGE_LEFT) else Side.LEFT
+
+
+def image_side(side: Side) -> ImageSide:
+    """The image's side that a canonical side is displayed on, for volumes whose left and right nothing proves."""
+    return ImageSide.IMAGE_LEFT if side is Side.RIGHT else ImageSide.IMAGE_RIGHT
 
 
 def four_way(sides: tuple[SideScore, ...], threshold: float) -> WatersLabel:
