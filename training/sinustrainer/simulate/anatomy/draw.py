@@ -24,7 +24,7 @@ _SMALLEST_KEPT = 0.04
 """Of a lumen; below it the sinus is taken as absent."""
 
 
-def draw_head(rng: np.random.Generator, sources: Sequence[Head], age: float, sex: str) -> Head:
+def draw_head(rng: np.random.Generator, sources: Sequence[Head], age: float, sex: str, spacing_mm: float = 1.0) -> Head:
     """A new head with healthy, aerated sinuses, labels and landmarks; 1 mm, about 2 s on one core.
 
     Parameters
@@ -49,7 +49,7 @@ def draw_head(rng: np.random.Generator, sources: Sequence[Head], age: float, sex
     )
     volumes = draw_volumes_ml(rng, age, sex)
     warps, keep = plan_sinuses(source, shape, volumes, rng)
-    head = warp_head(source, replace(shape, sinus_warps=warps), rng)
+    head = warp_head(source, replace(shape, sinus_warps=warps), rng, spacing_mm)
     for structure, share in keep.items():
         shrink_lumen(head.hu, head.labels, head.spacing, structure, share, rng)
     return replace(head, landmarks=head.landmarks | antrum_floors(head.labels, head.affine))

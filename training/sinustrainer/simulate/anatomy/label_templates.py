@@ -6,13 +6,17 @@ from the scan at any time, and is kept in a cache under a hash of the scan and o
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import SimpleITK as sitk
+import SimpleITK
 from scipy import ndimage
 
+from sinustrainer.simulate.anatomy.boxes import box_of
 from sinusviewer.domain.anatomy import Structure
+
+sitk: Any = SimpleITK  # it carries no types
 
 Labels = npt.NDArray[np.uint8]
 Voxels = npt.NDArray[np.int16]
@@ -76,6 +80,8 @@ class LabelTable:
     orbits: tuple[Orbit, ...]
     bones: tuple[Box, ...]
     """Teeth and petrous bones: the bright voxels of these boxes."""
+    airless: tuple[Box, ...] = ()
+    """Inside these boxes gas is an artefact of death or surgery and becomes tissue."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,15 +123,14 @@ def head_mask(hu: Voxels) -> Mask:
     return closed
 
 
-def label_sinuses(hu: Voxels, grid: Grid, table: LabelTable) -> tuple[Labels, Mask]:
-    """Sinus lumens and nasal air by watershed from the table's markers.
+def label_sinuses(hu: Voxels, inside: Mask, grid: Grid, table: LabelTable) -> tuple[Labels, Mask]:
+    """Sinus lumens and nasal air by watershed from the table's markers, within the head (``inside``).
 
     Returns
     -------
     labels, carved
         Codes 1-11, and the voxels of fluid or soft tissue to be emptied.
     """
-    inside = head_mask(hu)
     air = (hu < AIR_BELOW_HU) & inside
     depth = ndimage.distance_transform_edt(air)
     landscape = np.clip(hu, -1000, 700).astype(np.float32) - 60.0 * np.minimum(depth, 6.0).astype(np.float32)
@@ -158,10 +163,12 @@ def label_sinuses(hu: Voxels, grid: Grid, table: LabelTable) -> tuple[Labels, Ma
         filled = ndimage.binary_dilation(ndimage.binary_opening(filled), mask=filled)
         carved[where] |= filled
         labels[where][filled] = box.structure or 0
-    for box in table.limits:
+    for structure in {box.structure for box in table.limits}:
         forbidden = np.ones(hu.shape, dtype=bool)
-        forbidden[grid.slices(box)] = False
-        labels[(labels == box.structure) & forbidden] = 0
+        for box in table.limits:
+            if box.structure == structure:
+                forbidden[grid.slices(box)] = False
+        labels[(labels == structure) & forbidden] = 0
     for code in SINUS_CODES:
         labels[_specks(labels == code, smallest=40)] = 0
     return labels, carved & (labels > 0)
@@ -182,12 +189,12 @@ def close_lumens(labels: Labels, hu: Voxels) -> Labels:
     """Each lumen closed over froth, single voxels and thin septa; bone thicker than a septum stays out."""
     result = labels.copy()
     ball = ndimage.iterate_structure(ndimage.generate_binary_structure(3, 1), 2)
-    found = ndimage.find_objects(labels, max_label=int(Structure.NASAL_CAVITY))
     for code in SINUS_CODES:
-        span = found[code - 1]
+        span = box_of(labels, code)
         if span is None:
             continue
-        wide = tuple(slice(max(s.start - 4, 0), s.stop + 4) for s in span)
+        z, y, x = (slice(max(s.start - 4, 0), s.stop + 4) for s in span)
+        wide = z, y, x
         lumen = ndimage.binary_closing(labels[wide] == code, ball)
         addition = lumen & (result[wide] == 0) & (hu[wide] < (500 if code in ETHMOID_CODES else 100))
         result[wide][addition] = code

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from sinustrainer.simulate.anatomy.boxes import box_of
 from sinustrainer.simulate.disease.noise import smooth_noise
 from sinusviewer.domain.anatomy import Structure
 
@@ -29,11 +30,12 @@ def shrink_lumen(
     rng: np.random.Generator,
 ) -> None:
     """Keep ``keep_share`` of a lumen (0: the sinus is absent) and fill the rest with cortex and marrow, in place."""
-    span = ndimage.find_objects(labels, max_label=int(structure))[int(structure) - 1]
+    span = box_of(labels, structure)
     if span is None or keep_share >= 0.97:
         return
     margin = [int(np.ceil(4 / s)) for s in spacing]
-    where = tuple(slice(max(s.start - m, 0), s.stop + m) for s, m in zip(span, margin, strict=True))
+    z, y, x = (slice(max(s.start - m, 0), s.stop + m) for s, m in zip(span, margin, strict=True))
+    where = z, y, x
     old = labels[where] == structure
     depth = ndimage.distance_transform_edt(old, spacing)
     score = _keeping_order(old, depth, spacing, structure, rng)

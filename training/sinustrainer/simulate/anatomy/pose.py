@@ -4,9 +4,13 @@ The frame of every template is then the same: origin midway between the porions,
 the head. Scans of different tilt (the templates lie far apart) become comparable, and a film's angle has one meaning.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
-import SimpleITK as sitk
+import SimpleITK
+
+sitk: Any = SimpleITK  # it carries no types
 
 Point = tuple[float, float, float]
 
@@ -46,7 +50,7 @@ def move_points(points: dict[str, Point], matrix: npt.NDArray[np.float64]) -> di
 
 
 def resample_rigid(
-    image: sitk.Image, frame: npt.NDArray[np.float64], box_mm: tuple[Point, Point], spacing_mm: float
+    image: Any, frame: npt.NDArray[np.float64], box_mm: tuple[Point, Point], spacing_mm: float
 ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float64]]:
     """An image on a regular grid of the frame, cubic B-spline, -1024 HU where it was not scanned.
 

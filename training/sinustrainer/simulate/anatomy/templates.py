@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import SimpleITK as sitk
+import SimpleITK
+from scipy import ndimage
 
 from sinustrainer.simulate.anatomy.label_templates import (
     Box,
@@ -28,10 +29,13 @@ from sinusviewer.domain.anatomy import Structure
 from sinusviewer.errors import InputError
 from sinusviewer.paths import user_data_dir
 
-VERSION = 2
+sitk: Any = SimpleITK  # it carries no types
+
+VERSION = 3
 """Goes into the cache key: raise it when this module or ``label_templates`` changes what they make."""
 
 HEALTHY_AIR_HU = -985
+TISSUE_HU, GAS_BELOW_HU = 38, -60
 WALL_HU = 620.0
 """A thin sinus wall where it fills a 1 mm voxel."""
 _TABLES = Path(__file__).resolve().parents[3] / "recipes" / "templates"
@@ -87,18 +91,19 @@ def build_template(scan: Path, content: dict[str, Any]) -> Head:
             name: image.TransformContinuousIndexToPhysicalPoint([float(v) for v in index])
             for name, index in content["landmarks_scan"].items()
         }
-        lower, upper = (tuple(float(v) for v in corner) for corner in content["box_mm"])
-        landmarks: dict[str, Point] = {name: tuple(map(float, point)) for name, point in content["landmarks"].items()}
+        lower, upper = (_point(corner) for corner in content["box_mm"])
+        landmarks = {name: _point(point) for name, point in content["landmarks"].items()}
         table = read_label_table(content)
         source = str(content["source"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError("The label table lacks an entry or holds a wrong one.", str(error)) from error
     frame = orbitomeatal_frame(in_scan)
     hu, affine = resample_rigid(image, frame, (lower, upper), 1.0)
-    landmarks |= move_points(in_scan, np.linalg.inv(frame))
+    landmarks |= move_points(in_scan, np.asarray(np.linalg.inv(frame), dtype=np.float64))
     grid = Grid.of(hu.shape, affine)
-    labels, carved = label_sinuses(hu, grid, table)
-    hu = clean_scan(hu, labels, carved)
+    inside = head_mask(hu)
+    labels, carved = label_sinuses(hu, inside, grid, table)
+    hu = clean_scan(hu, inside, labels, carved, grid, table.airless)
     labels = close_lumens(labels, hu)
     label_nose(labels, hu, grid, table.nasal_sections)
     label_others(labels, hu, grid, table)
@@ -107,15 +112,23 @@ def build_template(scan: Path, content: dict[str, Any]) -> Head:
 
 
 def clean_scan(
-    hu: npt.NDArray[np.int16], labels: npt.NDArray[np.uint8], carved: npt.NDArray[np.bool_]
+    hu: npt.NDArray[np.int16],
+    inside: npt.NDArray[np.bool_],
+    labels: npt.NDArray[np.uint8],
+    carved: npt.NDArray[np.bool_],
+    grid: Grid,
+    airless: tuple[Box, ...],
 ) -> npt.NDArray[np.int16]:
-    """Table and headrest become air, carved voxels are emptied, gas bubbles inside the skull become brain."""
-    inside = head_mask(hu)
+    """Table and headrest become air, carved voxels are emptied, gas in boxes without any is replaced by tissue."""
     cleaned = np.where(inside, hu, -1000).astype(np.int16)
     # Fluid gives way to air; at the wall only the fluid's share of a voxel does, so bone keeps its edge.
     emptied = cleaned[carved].astype(np.float32)
     bone_share = np.clip((emptied - 20) / (WALL_HU - 20), 0, 1)
     cleaned[carved] = np.round((1 - bone_share) * HEALTHY_AIR_HU + bone_share * WALL_HU).astype(np.int16)
+    for box in airless:
+        where = grid.slices(box)
+        gas = ndimage.binary_dilation(cleaned[where] < GAS_BELOW_HU) & (cleaned[where] < 25) & (labels[where] == 0)
+        cleaned[where][gas] = TISSUE_HU
     return cleaned
 
 
@@ -142,7 +155,7 @@ def read_label_table(content: dict[str, Any]) -> LabelTable:
     def boxes(section: str) -> tuple[Box, ...]:
         return tuple(
             Box(
-                None if name == "background" else Structure[name.upper()],
+                None if name in ("background", "skull") else Structure[name.upper()],
                 (float(x[0]), float(x[1])),
                 (float(y[0]), float(y[1])),
                 (float(z[0]), float(z[1])),
@@ -151,21 +164,23 @@ def read_label_table(content: dict[str, Any]) -> LabelTable:
             for x, y, z in entries
         )
 
-    def point(values: list[float]) -> Point:
-        x, y, z = (float(v) for v in values)
-        return x, y, z
-
     return LabelTable(
         markers=boxes("markers"),
         limits=boxes("limits"),
         carved=boxes("carved"),
         nasal_sections=tuple(NasalSection(*(float(v) for v in row)) for row in content.get("nasal_sections", [])),
         orbits=tuple(
-            Orbit(Structure[name.upper()], point(entry["globe"]), point(entry["apex"]), float(entry["radius"]))
+            Orbit(Structure[name.upper()], _point(entry["globe"]), _point(entry["apex"]), float(entry["radius"]))
             for name, entry in content.get("orbits", {}).items()
         ),
         bones=boxes("bones"),
+        airless=boxes("airless"),
     )
+
+
+def _point(values: list[float]) -> Point:
+    x, y, z = (float(v) for v in values)
+    return x, y, z
 
 
 def _table_of(name: str) -> Path:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from scipy import ndimage
 
+from sinustrainer.simulate.anatomy.boxes import box_of
 from sinustrainer.simulate.head import Head
 from sinusviewer.domain.anatomy import Structure
 
@@ -134,7 +135,7 @@ def new_points(points: npt.ArrayLike, shape: HeadShape) -> npt.NDArray[np.float6
     """Forward map of a few template points ``[n, 3]`` by fixed-point iteration, without the sinuses."""
     wanted = np.asarray(points, dtype=np.float64)
     scale = np.asarray(shape.scale)
-    found = wanted * scale
+    found: npt.NDArray[np.float64] = wanted * scale
     for _ in range(25):
         found = found + (wanted - source_points(found.astype(np.float32), shape)) * scale
     return found
@@ -173,7 +174,7 @@ def warp_head(head: Head, shape: HeadShape, rng: np.random.Generator | None = No
 
 def sinus_extent(head: Head, structure: Structure) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
     """Centre and half-axes (x, y, z mm) of a lumen, as of an ellipsoid with the same second moments; None if absent."""
-    found = ndimage.find_objects(np.where(head.labels == structure, 1, 0).astype(np.uint8), max_label=1)[0]
+    found = box_of(head.labels, structure)
     if found is None:
         return None
     inside = np.argwhere(head.labels[found] == structure)[:, ::-1] + [s.start for s in found[::-1]]
@@ -268,9 +269,9 @@ def _finish(hu: npt.NDArray[np.float32], shape: HeadShape, rng: np.random.Genera
 
 
 def _smooth_step(values: npt.NDArray[np.float32], low: float, high: float) -> npt.NDArray[np.float32]:
-    t = np.clip((values - low) / (high - low), 0, 1).astype(np.float32)
-    return t * t * (3 - 2 * t)
+    t = np.clip((values - low) / (high - low), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), dtype=np.float32)
 
 
 def _softplus(values: npt.NDArray[np.float32], softness: float) -> npt.NDArray[np.float32]:
-    return (softness * np.logaddexp(0, values / softness)).astype(np.float32)
+    return np.asarray(softness * np.logaddexp(0, values / softness), dtype=np.float32)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from sinustrainer.simulate.anatomy.boxes import box_of
 from sinustrainer.simulate.disease.noise import blurred_noise, smooth_noise
 from sinustrainer.simulate.head import DiseaseForm, Head, SinusDisease
 from sinusviewer.domain.anatomy import Structure
@@ -98,10 +99,9 @@ def paint_each(
     for disease in diseases:
         by_structure.setdefault(disease.structure, []).append(disease)
     painted: list[LocalDisease] = []
-    boxes = ndimage.find_objects(head.labels, max_label=int(Structure.NASAL_CAVITY))
     for structure, forms in by_structure.items():
         seed = int(rng.integers(2**63))
-        span = boxes[int(structure) - 1] if structure <= Structure.NASAL_CAVITY else None
+        span = box_of(head.labels, structure)
         if span is not None:
             painted.append(_paint_structure(head, structure, span, forms, gravity_lps, np.random.default_rng(seed)))
     return tuple(painted)
@@ -118,7 +118,7 @@ def paint_one(
 def _paint_structure(
     head: Head,
     structure: Structure,
-    span: tuple[slice, ...],
+    span: tuple[slice, slice, slice],
     diseases: list[SinusDisease],
     gravity_lps: Sequence[float],
     rng: np.random.Generator,
@@ -177,7 +177,7 @@ def _filled(field: Field, lumen: _Lumen, share: float, edge: float = 1.0) -> Fie
         level = (low + high) / 2
         filled = float(np.clip(0.5 + (inside - level) / edge, 0, 1).mean())
         low, high = (level, high) if filled > share else (low, level)
-    return np.clip(0.5 + (field - (low + high) / 2) / edge, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(0.5 + (field - (low + high) / 2) / edge, 0, 1), dtype=np.float32)
 
 
 def _even(lumen: _Lumen, severity: float, rng: np.random.Generator) -> Field:

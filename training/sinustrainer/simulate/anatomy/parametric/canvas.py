@@ -156,11 +156,11 @@ class Canvas:
 
 def ellipsoid(centre: Point, half: Point) -> Shape:
     def distance(axes: Axes) -> Field:
-        k0 = k1 = np.float32(0)
+        k0 = k1 = np.zeros((1, 1, 1), dtype=np.float32)
         for axis, c, h in zip(axes, centre, half, strict=True):
             part = ((axis - np.float32(c)) / np.float32(h)) ** 2
-            k0 = k0 + part
-            k1 = k1 + part / np.float32(h * h)
+            k0 = np.asarray(k0 + part, dtype=np.float32)
+            k1 = np.asarray(k1 + part / np.float32(h * h), dtype=np.float32)
         root = np.sqrt(k0)
         return np.asarray(root * (root - 1) / np.sqrt(np.maximum(k1, 1e-9)), dtype=np.float32)
 
@@ -203,7 +203,10 @@ def half_spaces(planes: Sequence[tuple[Point, float]], softness: float) -> Shape
         total: Field | None = None
         for normal, offset in planes:
             length = float(np.linalg.norm(normal))
-            d = sum(axis * np.float32(n / length) for axis, n in zip(axes, normal, strict=True)) - np.float32(offset)
+            d = np.asarray(
+                sum(axis * np.float32(n / length) for axis, n in zip(axes, normal, strict=True)) - np.float32(offset),
+                dtype=np.float32,
+            )
             total = d if total is None else smooth_max(total, d, softness)
         return np.asarray(total, dtype=np.float32)
 
@@ -229,6 +232,11 @@ def intersection(*shapes: Shape, softness: float = 0.0) -> Shape:
         return total
 
     return distance
+
+
+def without(shape: Shape, hole: Shape) -> Shape:
+    """A shape less another."""
+    return lambda axes: np.maximum(shape(axes), -hole(axes))
 
 
 def grown(shape: Shape, by_mm: float) -> Shape:

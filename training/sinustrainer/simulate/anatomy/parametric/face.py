@@ -152,7 +152,9 @@ def nose_cavity(person: Person) -> Shape:
         rise = np.clip((z + 12) / np.maximum(roof + 12, 4), 0, 1)
         front = np.interp(y, (-92, -84, -74, -40, -30), (0.5, 0.75, 1, 1, 0.8)).astype(np.float32)
         half = (w + (3.6 - w) * rise**0.7) * front
-        d = smooth_max(np.abs(x) - half, np.asarray(z - roof + 0 * x, dtype=np.float32), 4)
+        d = smooth_max(
+            np.asarray(np.abs(x) - half, dtype=np.float32), np.asarray(z - roof + 0 * x, dtype=np.float32), 4
+        )
         d = smooth_max(d, np.asarray((p + 2.5) - z + 0 * x, dtype=np.float32), 4)
         return smooth_max(d, np.asarray(np.abs(y + 60) - 30 + 0 * x, dtype=np.float32), 3)
 

@@ -76,4 +76,4 @@ def draw_person(rng: np.random.Generator, age: float, sex: str) -> Person:
 def _brow(volumes_ml: dict[tuple[Sinus, Side], float], *, man: bool) -> float:
     """Extra thickness of the forehead: a man's brow, and room for the frontal sinuses."""
     largest = max(volumes_ml[Sinus.FRONTAL, side] for side in Side)
-    return (2.5 if man else 1.0) + 4.0 * min(largest / 3.0, 1.6) ** 0.5
+    return (2.5 if man else 1.0) + 4.0 * float(np.sqrt(min(largest / 3.0, 1.6)))

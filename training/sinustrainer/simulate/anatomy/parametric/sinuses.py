@@ -32,7 +32,7 @@ def paint_sinuses(canvas: Canvas, person: Person, rng: np.random.Generator) -> N
             canvas,
             person,
             SINUS_CODES[Sinus.MAXILLARY, side],
-            lambda f, s=s: scaled(antrum_space(person, s), (s * 17.0, -60.0, -24.0), f),
+            _antrum_of(person, s),
             person.volumes_ml[Sinus.MAXILLARY, side],
             ((low[0], -92.0, -64.0), (high[1], -26.0, -4.0)),
             1.0,
@@ -40,6 +40,11 @@ def paint_sinuses(canvas: Canvas, person: Person, rng: np.random.Generator) -> N
         _paint_frontal(canvas, person, side, s)
         _paint_sphenoid(canvas, person, side, s)
         _paint_ethmoid(canvas, person, side, s, rng)
+
+
+def _antrum_of(person: Person, s: float) -> Callable[[float], Shape]:
+    space = antrum_space(person, s)
+    return lambda factor: scaled(space, (s * 17.0, -60.0, -24.0), factor)
 
 
 def scaled(shape: Shape, about: tuple[float, float, float], factor: float) -> Shape:
@@ -167,10 +172,10 @@ def _paint_ethmoid(canvas: Canvas, person: Person, side: Side, s: float, rng: np
         def distance(at: Axes) -> Field:
             x, y, z = at
             outer = np.interp(y, (-84, -74, -60, -44, -38), (12.5, 12.5, 13.5, 15.5, 13)).astype(np.float32)
-            outer = outer - 0.10 * np.maximum(z, 0) + 0.15 * np.maximum(-z, 0)
+            outer = np.asarray(outer - 0.10 * np.maximum(z, 0) + 0.15 * np.maximum(-z, 0), dtype=np.float32)
             inner = np.interp(y, (-84, -70, -42), (5.0, 5.4, 5.0)).astype(np.float32)
             mid, half = (outer + inner) / 2, (outer - inner) / 2
-            d = np.abs(x * s - mid) - half * min(f, 1.3)
+            d = np.asarray(np.abs(x * s - mid) - half * min(f, 1.3), dtype=np.float32)
             d = smooth_max(d, np.asarray(np.abs(z - 1.0) - 9.5 * f, dtype=np.float32), 3)
             return smooth_max(d, np.asarray(np.abs(y + 62) - 21.5 * min(f, 1.08) + 0 * x, dtype=np.float32), 3)
 

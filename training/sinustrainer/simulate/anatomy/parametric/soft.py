@@ -13,6 +13,7 @@ from sinustrainer.simulate.anatomy.parametric.canvas import (
     half_spaces,
     intersection,
     union,
+    without,
 )
 from sinustrainer.simulate.anatomy.parametric.person import Person
 from sinusviewer.domain.anatomy import Structure
@@ -123,9 +124,7 @@ def paint_orbits(canvas: Canvas, person: Person) -> None:
             ellipsoid((globe[0], -72, 0), (16.5, 15.5, 14.5)), block((globe[0], -85, 0), (30, 8, 30), 1), softness=1
         )
         rim = ellipsoid(globe, (13, 13, 13))
-        canvas.fill(
-            lambda axes, a=lid, b=rim: np.maximum(a(axes), -b(axes)), low, (high[0], high[1], high[2]), 25, texture=10
-        )
+        canvas.fill(without(lid, rim), low, high, 25, texture=10)
 
 
 def orbit_cavity(person: Person, side: float) -> Shape:

@@ -1,0 +1,98 @@
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from shared_data import needs_shared, shared_dir
+
+from sinustrainer.simulate.anatomy.pose import orbitomeatal_frame
+from sinustrainer.simulate.anatomy.templates import load_template
+from sinustrainer.simulate.head import Head
+from sinusviewer.domain.anatomy import Structure
+from sinusviewer.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("templates")
+
+
+@pytest.fixture(scope="module")
+def cranium(cache: Path) -> Head:
+    folder = shared_dir()
+    assert folder is not None
+    return load_template(folder / "data" / "head_ct_cranium", cache)
+
+
+def test_the_orbitomeatal_frame_is_rigid_and_level() -> None:
+    landmarks = {
+        "porion_right": (50.0, 100.0, 10.0),
+        "porion_left": (160.0, 104.0, 14.0),
+        "outer_canthus_right": (60.0, 30.0, 40.0),
+        "outer_canthus_left": (150.0, 33.0, 44.0),
+    }
+    frame = orbitomeatal_frame(landmarks)
+    np.testing.assert_allclose(frame[:3, :3].T @ frame[:3, :3], np.eye(3), atol=1e-12)
+    assert np.linalg.det(frame) == pytest.approx(1)
+    back = np.linalg.inv(frame)
+    moved = {name: (back @ np.append(point, 1.0))[:3] for name, point in landmarks.items()}
+    canthi = (moved["outer_canthus_right"] + moved["outer_canthus_left"]) / 2
+    porions = (moved["porion_right"] + moved["porion_left"]) / 2
+    np.testing.assert_allclose(porions, 0, atol=1e-9)
+    assert canthi[1] < 0
+    np.testing.assert_allclose(canthi[[0, 2]], 0, atol=1e-9)
+    assert moved["porion_left"][0] > 0 > moved["porion_right"][0]
+
+
+@needs_shared
+def test_a_template_has_every_sinus_aerated_and_on_its_side(cranium: Head) -> None:
+    x = cranium.affine[0, 3] + np.arange(cranium.hu.shape[2])
+    for code in range(1, 11):
+        lumen = cranium.labels == code
+        assert lumen.sum() > 1000, Structure(code)
+        assert np.median(cranium.hu[lumen]) < -700, Structure(code)
+        side = np.mean(x[np.nonzero(lumen)[2]])
+        assert (side < 0) == Structure(code).name.startswith("RIGHT_"), Structure(code)
+
+
+@needs_shared
+def test_a_template_stands_in_the_orbitomeatal_pose(cranium: Head) -> None:
+    for side in ("right", "left"):
+        assert abs(cranium.landmarks[f"porion_{side}"][2]) < 2
+        assert abs(cranium.landmarks[f"outer_canthus_{side}"][2]) < 2
+        floor = cranium.landmarks[f"antrum_floor_{side}"]
+        assert -45 < floor[2] < -25
+
+
+@needs_shared
+def test_the_second_load_comes_from_the_cache_and_is_the_same(cache: Path, cranium: Head) -> None:
+    folder = shared_dir()
+    assert folder is not None
+    made = {file: file.stat().st_mtime_ns for file in cache.glob("*.npz")}
+    again = load_template(folder / "data" / "head_ct_cranium", cache)
+    np.testing.assert_array_equal(again.hu, cranium.hu)
+    np.testing.assert_array_equal(again.labels, cranium.labels)
+    assert again.landmarks == cranium.landmarks
+    assert {file: file.stat().st_mtime_ns for file in cache.glob("*.npz")} == made
+    assert len(made) == 1
+
+
+def test_a_missing_template_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"has no head\.nii\.gz"):
+        load_template(tmp_path)
+
+
+def test_a_template_without_a_label_table_is_one_clear_line(tmp_path: Path) -> None:
+    folder = tmp_path / "someone"
+    folder.mkdir()
+    (folder / "head.nii.gz").write_bytes(gzip.compress(b"no image"))
+    with pytest.raises(InputError, match="no label table"):
+        load_template(folder)
+
+
+def test_a_damaged_scan_is_one_clear_line(tmp_path: Path) -> None:
+    folder = tmp_path / "head_ct_cranium"
+    folder.mkdir()
+    (folder / "head.nii.gz").write_bytes(gzip.compress(b"no image"))
+    with pytest.raises(InputError, match="cannot be read"):
+        load_template(folder, tmp_path / "cache")
