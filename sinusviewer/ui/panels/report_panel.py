@@ -68,7 +68,7 @@ def table_line(columns: tuple[str, ...], cells: tuple[str, ...]) -> str:
         parts.append(
             " ".join(word for word in (words, value.replace("-", "−") if value[1:2].isdigit() else value, unit) if word)
         )
-    parts += [remark] if remark else []
+    parts += [f"{remark[0].lower()}{remark[1:].rstrip('.')}"] if remark else []
     return f"{subject}: {', '.join(parts) if parts else 'not measured'}."
 
 

@@ -89,8 +89,12 @@ def detection_line(detection: Detection) -> str:
 def measurement_sentence(m: SinusMeasurement) -> str:
     """E.g. "Right maxillary sinus: opacified 82 % (9.9 ml)"."""
     name = f"{m.side.value.capitalize()} {SINUS_WORDS[m.sinus].lower()} sinus"
-    if not m.complete or m.opacified_fraction is None:
-        return f"{name}: cannot be assessed{f' ({m.reason})' if m.reason else ''}"
+    why = f" ({m.reason.rstrip('.')})" if m.reason else ""
+    if not m.complete:
+        return f"{name}: cannot be assessed{why}"
+    if m.opacified_fraction is None:
+        seen = f"{m.volume_ml:.1f} ml; " if m.volume_ml is not None else ""
+        return f"{name}: {seen}opacification cannot be assessed{why}"
     opacified_ml = f" ({m.opacified_fraction * m.volume_ml:.1f} ml)" if m.volume_ml is not None else ""
     return f"{name}: opacified {m.opacified_fraction * 100:.0f} %{opacified_ml}"
 
