@@ -5,21 +5,23 @@ The two losses are joined by learned uncertainty weights (Kendall 2018). Single-
 
 import itertools
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
 Variant = Literal["multi", "segmentation", "classification"]
+Norm = Literal["instance", "batch"]
 
 
 @dataclass(frozen=True, slots=True)
 class MultiTaskOutput:
-    """Segmentation logits ``[n, classes, z, y, x]`` or None, recurrence logits ``[n, 2]`` or None."""
+    """Segmentation logits ``[n, classes, z, y, x]`` or None, recurrence logits ``[n, 2]`` or None, bottleneck features."""
 
     segmentation: Tensor | None
     recurrence: Tensor | None
+    features: Tensor
 
 
 class MultiTaskUNet3D(nn.Module):
@@ -31,6 +33,9 @@ class MultiTaskUNet3D(nn.Module):
         Of the segmentation, background included.
     pool
         The bottleneck is averaged to ``pool`` cells a side before the MLP: 1 forgets where things are, 2 keeps the octant.
+    norm
+        "instance" (as nnU-Net) or "batch". Instance normalisation sets every channel's mean over the volume, so what is
+        averaged after it says little of how much of the volume is filled; batch normalisation keeps that.
     """
 
     def __init__(
@@ -44,22 +49,24 @@ class MultiTaskUNet3D(nn.Module):
         hidden: int = 32,
         pool: int = 1,
         dropout: float = 0.4,
+        norm: Norm = "instance",
     ) -> None:
         super().__init__()
         self.variant = variant
         self.pool = pool
         widths = [base * 2**level for level in range(depth)]
-        self.encoders = nn.ModuleList(_double(a, b) for a, b in zip([channels, *widths[:-1]], widths, strict=True))
+        self.encoders = nn.ModuleList(_double(a, b, norm) for a, b in zip([channels, *widths[:-1]], widths, strict=True))
         self.decoders = nn.ModuleList()
         self.classify: nn.Module | None = None
         if variant != "classification":
-            self.decoders.extend(_double(a + b, a) for a, b in itertools.pairwise(widths))
+            self.decoders.extend(_double(a + b, a, norm) for a, b in itertools.pairwise(widths))
             self.classify = nn.Conv3d(base, classes, 1)
-        self.mlp: nn.Module | None = None
+        self.mlp: nn.Sequential | None = None
         if variant != "segmentation":
             self.mlp = nn.Sequential(
-                nn.Linear(widths[-1] * pool**3, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, 2)
-            )
+                nn.Dropout(dropout / 2), nn.Linear(widths[-1] * pool**3, hidden), nn.ReLU(), nn.Dropout(dropout),
+                nn.Linear(hidden, 2),
+            )  # fmt: skip
         # log variances of the two tasks; the network's own forward does not use them
         self.log_variance = nn.Parameter(torch.zeros(2))
 
@@ -69,20 +76,41 @@ class MultiTaskUNet3D(nn.Module):
         for level, encoder in enumerate(self.encoders):
             x = encoder(x if level == 0 else functional.max_pool3d(x, 2))
             skips.append(x)
-        recurrence = None
-        if self.mlp is not None:
-            pooled = x.mean(dim=(2, 3, 4)) if self.pool == 1 else self._cells(x)
-            recurrence = self.mlp(pooled)
+        features = x
+        recurrence = None if self.mlp is None else self.mlp(self.pooled(features))
         if self.classify is None:
-            return MultiTaskOutput(None, recurrence)
+            return MultiTaskOutput(None, recurrence, features)
         for level in reversed(range(len(self.decoders))):
             raised = functional.interpolate(x, scale_factor=2.0, mode="nearest")
             x = self.decoders[level](torch.cat([skips[level], raised], dim=1))
-        return MultiTaskOutput(self.classify(x), recurrence)
+        return MultiTaskOutput(self.classify(x), recurrence, features)
 
-    def _cells(self, x: Tensor) -> Tensor:
-        size = [n // self.pool for n in x.shape[2:]]
-        return functional.avg_pool3d(x, size, stride=size).flatten(1)
+    def pooled(self, features: Tensor) -> Tensor:
+        """What the MLP reads: averages of the bottleneck over its cells, ``[n, channels * pool**3]``."""
+        size = self._cell(features)
+        return functional.avg_pool3d(features, size, stride=size).flatten(1)
+
+    def activation(self, features: Tensor) -> Tensor:
+        """Where the bottleneck speaks for recurrence, ``[n, z, y, x]`` not below 0: features times the gradient of the logits'
+        difference by them, summed over channels (HiResCAM, Draelos 2020; with ``pool`` 1 it is Grad-CAM).
+
+        Written out, since the MLP has one hidden layer; so a model file needs no gradients.
+        """
+        if self.mlp is None:
+            raise TypeError("a network that only segments has no recurrence to explain")
+        first, last = cast("nn.Linear", self.mlp[1]), cast("nn.Linear", self.mlp[4])
+        open_units = (first(self.pooled(features)) > 0).to(features.dtype)
+        by_pooled = (open_units * (last.weight[1] - last.weight[0])) @ first.weight
+        size = self._cell(features)
+        cells = by_pooled.reshape(-1, features.shape[1], self.pool, self.pool, self.pool) / (size[0] * size[1] * size[2])
+        for axis in range(3):
+            cells = cells.repeat_interleave(size[axis], dim=axis + 2)
+        z, y, x = cells.shape[2:]
+        return functional.relu((cells * features[:, :, :z, :y, :x]).sum(dim=1))
+
+    def _cell(self, features: Tensor) -> tuple[int, int, int]:
+        z, y, x = (int(n) // self.pool for n in features.shape[2:])
+        return z, y, x
 
 
 def weigh_by_uncertainty(terms: dict[str, Tensor], log_variance: Tensor) -> dict[str, Tensor]:
@@ -96,7 +124,9 @@ def weigh_by_uncertainty(terms: dict[str, Tensor], log_variance: Tensor) -> dict
 
 
 class ExportedMultiTask(nn.Module):
-    """The network as its model file has it: recurrence probability ``[n, 1]`` and segmentation logits, in a tuple."""
+    """The network as its model file has it: probability of recurrence ``[n, 1]`` with its activation map, and segmentation
+    logits, those it has, in a tuple.
+    """
 
     def __init__(self, network: MultiTaskUNet3D) -> None:
         super().__init__()
@@ -106,20 +136,19 @@ class ExportedMultiTask(nn.Module):
         out = self.network(image)
         outputs: list[Tensor] = []
         if out.recurrence is not None:
-            outputs.append(out.recurrence.softmax(dim=1)[:, 1:])
+            outputs += [out.recurrence.softmax(dim=1)[:, 1:], self.network.activation(out.features)]
         if out.segmentation is not None:
             outputs.append(out.segmentation)
         return tuple(outputs)
 
 
-def _double(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(*_block(inputs, outputs), *_block(outputs, outputs))
+def _double(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
+    return nn.Sequential(*_block(inputs, outputs, norm), *_block(outputs, outputs, norm))
 
 
-def _block(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
-    # instance normalisation: batches of two volumes are too small for batch statistics
+def _block(inputs: int, outputs: int, norm: Norm) -> tuple[nn.Module, ...]:
     return (
         nn.Conv3d(inputs, outputs, 3, padding=1, bias=False),
-        nn.InstanceNorm3d(outputs, affine=True),
+        nn.InstanceNorm3d(outputs, affine=True) if norm == "instance" else nn.BatchNorm3d(outputs),
         nn.LeakyReLU(0.01, inplace=True),
     )
