@@ -5,6 +5,7 @@ torch's ``grid_sample`` does the reading.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ CORTICAL_HU = 1600.0
 """CT number of ICRU cortical bone, 1.92 g/cm3, at the mean energy of a filtered 120 kVp beam (about 70 keV)."""
 CORTICAL_DENSITY = 1.92
 _PLANES_AT_ONCE = 6
+_LOWEST_HU, _HIGHEST_HU = -1000, 9000
+_AIR_HU = -950
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,17 +33,19 @@ class AreaDensity:
     bone: npt.NDArray[np.float32]
 
 
-def decompose(hu: npt.NDArray[np.integer] | npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """``[2, z, y, x]`` g/cm3 of soft tissue and bone; between 60 and 150 HU the two descriptions meet smoothly."""
-    value = np.asarray(hu, dtype=np.float32)
+def decompose(hu: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
+    """``[2, z, y, x]`` g/cm3 of soft tissue and bone of whole HU; between 60 and 150 HU the two descriptions meet smoothly."""
+    index = np.clip(hu, _LOWEST_HU, _HIGHEST_HU) - _LOWEST_HU
+    return np.take(_density_table(), index, axis=1)
+
+
+@lru_cache(maxsize=1)
+def _density_table() -> npt.NDArray[np.float32]:
+    value = np.arange(_LOWEST_HU, _HIGHEST_HU + 1, dtype=np.float64)
     fraction = np.clip((value - _MIX_FROM_HU) / (CORTICAL_HU - _MIX_FROM_HU), 0, None)
-    bone_weight = fraction * np.clip((value - _MIX_FROM_HU) / (SOFT_LIMIT_HU - _MIX_FROM_HU), 0, 1)
-    soft = np.where(
-        value <= _MIX_FROM_HU,
-        np.clip(1 + value / 1000, 0, None),
-        np.clip(1 + value / 1000 - bone_weight * (1 + CORTICAL_HU / 1000), 0, None),
-    )
-    return np.stack([soft, CORTICAL_DENSITY * bone_weight]).astype(np.float32)
+    bone = fraction * np.clip((value - _MIX_FROM_HU) / (SOFT_LIMIT_HU - _MIX_FROM_HU), 0, 1)
+    soft = np.clip(1 + value / 1000 - bone * (1 + CORTICAL_HU / 1000), 0, None)
+    return np.stack([soft, CORTICAL_DENSITY * bone]).astype(np.float32)
 
 
 def project(
@@ -100,9 +105,22 @@ def project(
 
 
 def project_hu(hu: npt.NDArray[np.int16], affine: npt.NDArray[np.float64], geometry: FilmGeometry) -> AreaDensity:
-    """Soft tissue and bone of a CT volume on the film."""
-    soft, bone = project(decompose(hu), affine, geometry)
-    return AreaDensity(soft, bone)
+    """Soft tissue and bone of a CT volume on the film; air around the head is left out, thin as it is."""
+    body = hu > _AIR_HU
+    spans = [np.flatnonzero(body.any(axis=tuple(i for i in range(3) if i != axis))) for axis in range(3)]
+    if any(span.size == 0 for span in spans):
+        empty = np.zeros((geometry.rows, geometry.columns), np.float32)
+        return AreaDensity(empty, empty.copy())
+    low = [int(span[0]) for span in spans]
+    box = tuple(slice(int(span[0]), int(span[-1]) + 1) for span in spans)
+    density = decompose(hu[box])
+    moved = affine.copy()
+    moved[:3, 3] = affine[:3, :3] @ np.array(low[::-1], dtype=np.float64) + affine[:3, 3]
+    window = shadow_window(density.shape[1:], moved, geometry)
+    x0, y0, x1, y1 = window
+    whole = np.zeros((2, geometry.rows, geometry.columns), np.float32)
+    whole[:, y0:y1, x0:x1] = project(density, moved, geometry, window=window)
+    return AreaDensity(whole[0], whole[1])
 
 
 def project_difference(
