@@ -36,7 +36,7 @@ class MainWindow(WindowFrame):
     ) -> None:
         super().__init__(ViewArea(session, actions))
         self.session, self.actions_, self.settings, self._save = session, actions, settings, save
-        self.verbs = verbs.build_actions(self, verbs.verbs_of(self), shortcuts(settings.shortcuts))
+        self.verbs = verbs.build_actions(self, verbs.verbs_of(self), shortcuts(settings.shortcuts), self._check_actions)
         self._play = QTimer(self)
         self._play.timeout.connect(self._next_frame)
         self._build_menus(self.verbs)

@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QBuffer, QIODevice, QSize
-from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QSize
+from PySide6.QtGui import QColor, QImage, QImageWriter, QPainter
 from PySide6.QtWidgets import QFileDialog
 
 from sinusviewer.domain.image import Identity
@@ -44,7 +44,7 @@ def save_picture(content: ViewContent, size: QSize, path: Path) -> None:
     """Write a PNG through Python, so that no path is too foreign; Qt puts no text chunks into it."""
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    picture(content, size).save(buffer, b"PNG")
+    QImageWriter(buffer, QByteArray(b"PNG")).write(picture(content, size))
     path.write_bytes(buffer.data().data())
 
 

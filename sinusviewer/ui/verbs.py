@@ -21,15 +21,20 @@ if TYPE_CHECKING:
 ICON_SIZE = QSize(20, 20)
 
 
-def build_actions(parent: QWidget, verbs: dict[str, Callable[[], object]], keys: dict[str, str]) -> dict[str, QAction]:
-    """One QAction for each entry of the table; ``hide_ai`` has none of Qt's key handling, for it acts while held."""
+def build_actions(
+    parent: QWidget, verbs: dict[str, Callable[[], object]], keys: dict[str, str], after: Callable[[], object]
+) -> dict[str, QAction]:
+    """One QAction for each entry of the table; ``hide_ai`` has none of Qt's key handling, for it acts while held.
+
+    ``after`` is called after each: Qt has toggled the check mark by itself, whatever the verb did.
+    """
     result: dict[str, QAction] = {}
     for entry in ACTIONS:
         action = QAction(entry.text, parent)
         action.setObjectName(f"action_{entry.id}")
         action.setCheckable(entry.checkable)
         verb = verbs[entry.id]
-        action.triggered.connect(lambda _checked=False, verb=verb: verb())
+        action.triggered.connect(lambda _checked=False, verb=verb: (verb(), after()))
         if entry.id in ICONS:
             action.setIcon(icon(ICONS[entry.id]))
         result[entry.id] = action

@@ -1,0 +1,16 @@
+import pytest
+from window_parts import open_window
+
+
+@pytest.fixture
+def program_with(qtbot):
+    """Opens a window over an image and closes it after the test; its threads must all end."""
+    opened = []
+
+    def make(image, **options):
+        opened.append(open_window(image, qtbot, **options))
+        return opened[-1]
+
+    yield make
+    for program in opened:
+        assert program.close()
