@@ -89,7 +89,9 @@ def deep_nesting(content: bytes, rng: random.Random) -> bytes:
     at = content.find(struct.pack("<HH", 0x0020, 0x000D))
     if at < 0:
         return content
-    sequence = struct.pack("<HH2sHI", 0x0009, 0x1001, b"SQ", 0, 0xFFFFFFFF) + struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)
+    sequence = struct.pack("<HH2sHI", 0x0009, 0x1001, b"SQ", 0, 0xFFFFFFFF) + struct.pack(
+        "<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF
+    )
     return content[:at] + sequence * rng.choice([50, 500, 20000]) + content[at:]
 
 
@@ -165,7 +167,13 @@ def main(folder: str) -> None:
         sys.stdout.flush()
         start = time.perf_counter()
         status, reason = open_one(path)
-        line = {"name": path.name, "status": status, "reason": reason, "seconds": time.perf_counter() - start, "mb": peak_megabytes()}
+        line = {
+            "name": path.name,
+            "status": status,
+            "reason": reason,
+            "seconds": time.perf_counter() - start,
+            "mb": peak_megabytes(),
+        }
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
 
