@@ -115,12 +115,15 @@ class AxialStack:
         Voxels of the canonical volume per pixel, (y, x).
     slice_mm
         Distance of slices.
+    affine
+        Pixel-centre index ``(x, y, z, 1)`` to LPS mm.
     """
 
     hu: npt.NDArray[np.int16]
     start: tuple[float, float]
     step: tuple[float, float]
     slice_mm: float
+    affine: npt.NDArray[np.float64]
 
 
 def axial_stack(volume: Volume, settings: AxialPreprocessing) -> AxialStack:
@@ -146,7 +149,7 @@ def axial_stack(volume: Volume, settings: AxialPreprocessing) -> AxialStack:
     for index in range(hu.shape[0]):
         part = hu[index, used_rows, used_columns].astype(np.float32)
         plane[index] = np.rint(rows @ part @ columns.T + outside * AIR_HU)
-    return AxialStack(plane, start, step, z_mm)
+    return AxialStack(plane, start, step, z_mm, _grid_affine(turned.affine, (0.0, *start), (1.0, *step)))
 
 
 def labels_on_stack(labels: npt.NDArray[np.uint8], stack: AxialStack) -> npt.NDArray[np.uint8]:
@@ -212,6 +215,28 @@ def bounding_rectangle(region: npt.NDArray[np.bool_], margin: int) -> FloatArray
     return result
 
 
+_DENSE_HU = -300
+
+
+def lesion_shares(stack: AxialStack, labels: npt.NDArray[np.uint8]) -> FloatArray:
+    """Share of each slice's sinus lumen that holds no air, its outermost pixel left out (walls blur); 0 without lumen.
+
+    Parameters
+    ----------
+    labels
+        ``[z, size, size]`` Structure codes on the stack; codes 1-10 are sinuses.
+    """
+    sinus = (labels > 0) & (labels <= 10)
+    inner = sinus.copy()
+    inner[:, 1:] &= sinus[:, :-1]
+    inner[:, :-1] &= sinus[:, 1:]
+    inner[:, :, 1:] &= sinus[:, :, :-1]
+    inner[:, :, :-1] &= sinus[:, :, 1:]
+    count = inner.sum(axis=(1, 2))
+    dense = (inner & (stack.hu > _DENSE_HU)).sum(axis=(1, 2))
+    return np.asarray(np.where(count >= 20, dense / np.maximum(count, 1), 0), dtype=np.float32)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SinusBox:
     """The sinuses on the 3-D grid: ``hu [z, y, x]``, and where it lies in the canonical volume (voxel edges)."""
@@ -219,6 +244,7 @@ class SinusBox:
     hu: npt.NDArray[np.int16]
     start: tuple[float, float, float]
     step: tuple[float, float, float]
+    affine: npt.NDArray[np.float64]
 
 
 def box_center(labels: npt.NDArray[np.uint8]) -> tuple[float, float, float]:
@@ -256,7 +282,8 @@ def sinus_box(
     for axis in range(3):
         result = np.moveaxis(np.tensordot(weights[axis][:, used[axis]], result, axes=(1, axis)), 0, axis)
     hu = np.rint(result + AIR_HU).astype(np.int16)
-    return SinusBox(hu, (start[0], start[1], start[2]), (step[0], step[1], step[2]))
+    origin, steps = (start[0], start[1], start[2]), (step[0], step[1], step[2])
+    return SinusBox(hu, origin, steps, _grid_affine(turned.affine, origin, steps))
 
 
 def labels_in_box(labels: npt.NDArray[np.uint8], box: SinusBox) -> npt.NDArray[np.uint8]:
@@ -314,6 +341,17 @@ def axis_weights(count_in: int, start: float, step: float, count_out: int) -> Fl
     low = np.maximum((centers - half)[:, None], np.arange(count_in)[None])
     high = np.minimum((centers + half)[:, None], np.arange(1, count_in + 1)[None])
     return np.asarray(np.clip(high - low, 0, None) / (2 * half), dtype=np.float32)
+
+
+def _grid_affine(
+    affine: npt.NDArray[np.float64], start: tuple[float, ...], step: tuple[float, ...]
+) -> npt.NDArray[np.float64]:
+    """Affine of a grid whose first voxel begins at edge ``start`` (z, y, x) of the canonical volume."""
+    index = np.eye(4)
+    for axis in range(3):
+        index[axis, axis] = step[2 - axis]
+        index[axis, 3] = start[2 - axis] + step[2 - axis] / 2 - 0.5
+    return np.asarray(affine @ index, dtype=np.float64)
 
 
 def _used(weights: FloatArray) -> slice:

@@ -55,12 +55,19 @@ class MultiTaskUNet3D(nn.Module):
         self.variant = variant
         self.pool = pool
         widths = [base * 2**level for level in range(depth)]
-        self.encoders = nn.ModuleList(_double(a, b, norm) for a, b in zip([channels, *widths[:-1]], widths, strict=True))
+        self.encoders = nn.ModuleList(
+            _double(a, b, norm) for a, b in zip([channels, *widths[:-1]], widths, strict=True)
+        )
         self.decoders = nn.ModuleList()
         self.classify: nn.Module | None = None
         if variant != "classification":
             self.decoders.extend(_double(a + b, a, norm) for a, b in itertools.pairwise(widths))
-            self.classify = nn.Conv3d(base, classes, 1)
+            final = nn.Conv3d(base, classes, 1)
+            with torch.no_grad():  # most voxels are background
+                if final.bias is not None:
+                    final.bias.zero_()
+                    final.bias[0] = 2.0
+            self.classify = final
         self.mlp: nn.Sequential | None = None
         if variant != "segmentation":
             self.mlp = nn.Sequential(
@@ -102,7 +109,9 @@ class MultiTaskUNet3D(nn.Module):
         open_units = (first(self.pooled(features)) > 0).to(features.dtype)
         by_pooled = (open_units * (last.weight[1] - last.weight[0])) @ first.weight
         size = self._cell(features)
-        cells = by_pooled.reshape(-1, features.shape[1], self.pool, self.pool, self.pool) / (size[0] * size[1] * size[2])
+        cells = by_pooled.reshape(-1, features.shape[1], self.pool, self.pool, self.pool) / (
+            size[0] * size[1] * size[2]
+        )
         for axis in range(3):
             cells = cells.repeat_interleave(size[axis], dim=axis + 2)
         z, y, x = cells.shape[2:]

@@ -26,19 +26,26 @@ def build_segmenter(
     backbone, weights
         Of the other three.
     """
+    network: UNet | BackboneUNet | DeepLab
     match architecture:
         case "unet":
-            return UNet(channels, classes, base)
+            network = UNet(channels, classes, base)
         case "unet_backbone":
-            return BackboneUNet(Backbone(backbone, (2, 4, 8, 16), weights, channels), channels, classes)
+            network = BackboneUNet(Backbone(backbone, (2, 4, 8, 16), weights, channels), channels, classes)
         case "deeplabv3":
-            return DeepLab(Backbone(backbone, (4, 16), weights, channels), classes, refine=False)
+            network = DeepLab(Backbone(backbone, (4, 16), weights, channels), classes, refine=False)
         case "deeplabv3plus":
-            return DeepLab(Backbone(backbone, (4, 16), weights, channels), classes, refine=True)
+            network = DeepLab(Backbone(backbone, (4, 16), weights, channels), classes, refine=True)
         case _:
             raise InputError(
                 f"There is no segmentation network “{architecture}”.", "unet, unet_backbone, deeplabv3[plus]."
             )
+    with torch.no_grad():  # nearly every pixel is background: starting from that saves the first hundreds of steps
+        bias = network.classify.bias
+        if bias is not None:
+            bias.zero_()
+            bias[0] = 4.0
+    return network
 
 
 class UNet(nn.Module):

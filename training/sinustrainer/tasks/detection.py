@@ -19,7 +19,7 @@ from sinustrainer.data.manifest import TRAIN, Manifest, hold_out
 from sinustrainer.networks.backbones import Backbone
 from sinustrainer.networks.yolo_v2 import YoloV2, kmeans_anchors
 from sinustrainer.tasks.detection_validation import HeldOutFilms
-from sinustrainer.tasks.task import Conclusion, ExportSpec
+from sinustrainer.tasks.task import Conclusion, ExportSpec, two_groups
 from sinustrainer.tasks.yolo_loss import YoloLossWeights, yolo_loss
 from sinustrainer.train_recipe import TrainRecipe, parse_settings
 from sinusviewer.errors import InputError
@@ -178,10 +178,7 @@ class DetectionTask:
         )
 
     def optimiser_groups(self, rate: float, backbone_factor: float) -> list[dict[str, Any]]:
-        pretrained = [p for p in getattr(self.network, "backbone").parameters() if p.requires_grad]  # noqa: B009
-        known = {id(p) for p in pretrained}
-        rest = [p for p in self.network.parameters() if p.requires_grad and id(p) not in known]
-        return [{"params": pretrained, "lr": rate * backbone_factor}, {"params": rest, "lr": rate}]
+        return two_groups(self.network, "backbone", rate, backbone_factor)
 
     def _labels(self) -> tuple[str, ...]:
         if self.patch:
@@ -208,10 +205,3 @@ class _Tupled(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor]:
         return (self.network(image),)
-
-
-def raw_output(network: nn.Module, images: Tensor) -> Tensor:
-    """Raw output without gradients."""
-    with torch.no_grad():
-        result: Tensor = network(images)
-    return result

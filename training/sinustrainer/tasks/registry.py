@@ -35,8 +35,20 @@ def build_task(recipe: TrainRecipe, data: Path) -> tuple[TrainingTask, Manifest]
 
 def task_of(recipe: TrainRecipe, manifest: Manifest) -> TrainingTask:
     """The task of a recipe on a manifest."""
-    from sinustrainer.tasks.detection import DetectionTask
+    match recipe.task:
+        case ModelTask.WATERS_PATCH | ModelTask.WATERS_SINUSITIS:
+            from sinustrainer.tasks.detection import DetectionTask
 
-    if recipe.task in (ModelTask.WATERS_PATCH, ModelTask.WATERS_SINUSITIS):
-        return DetectionTask(recipe, manifest)
-    raise InputError(f"No task is built for {recipe.task}.")
+            return DetectionTask(recipe, manifest)
+        case ModelTask.SINUS_SEGMENTATION:
+            from sinustrainer.tasks.segmentation import SegmentationTask
+
+            return SegmentationTask(recipe, manifest)
+        case ModelTask.ECRS:
+            from sinustrainer.tasks.endotype import EndotypeTask
+
+            return EndotypeTask(recipe, manifest)
+        case ModelTask.RECURRENCE:
+            from sinustrainer.tasks.recurrence import RecurrenceTask
+
+            return RecurrenceTask(recipe, manifest)

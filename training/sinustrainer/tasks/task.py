@@ -60,3 +60,13 @@ class TrainingTask(Protocol):
     def export_spec(self, network: nn.Module) -> ExportSpec: ...
 
     def optimiser_groups(self, rate: float, backbone_factor: float) -> list[dict[str, Any]]: ...
+
+
+def two_groups(network: nn.Module, pretrained: str, rate: float, factor: float) -> list[dict[str, Any]]:
+    """Parameter groups: the submodule named ``pretrained``, if there is one, at ``rate * factor``, the rest at ``rate``."""
+    part = getattr(network, pretrained, None)
+    slow = [p for p in part.parameters() if p.requires_grad] if isinstance(part, nn.Module) else []
+    known = {id(p) for p in slow}
+    rest = [p for p in network.parameters() if p.requires_grad and id(p) not in known]
+    groups = [{"params": slow, "lr": rate * factor}, {"params": rest, "lr": rate}]
+    return [group for group in groups if group["params"]]

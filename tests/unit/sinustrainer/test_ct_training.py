@@ -1,0 +1,195 @@
+"""Training of the three CT tasks on toy heads, their export, and reading with the exported files."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import pytest
+import torch
+from toy_ct import toy_ct_folder
+
+from sinustrainer import export, train
+from sinustrainer.data.manifest import load_manifest
+from sinustrainer.networks.classifiers import SliceClassifier, attention_pool
+from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D, weigh_by_uncertainty
+from sinustrainer.networks.segmentation_2d import build_segmenter
+from sinustrainer.tasks.recurrence import RecurrenceTask
+from sinustrainer.tasks.registry import build_task
+from sinustrainer.train_recipe import TrainRecipe, parse_recipe
+from sinusviewer.errors import InputError
+from sinusviewer.imaging.preprocess_ct import AxialPreprocessing, axial_stack, labels_on_stack
+from sinusviewer.inference.activation_map import grad_cam
+from sinusviewer.inference.classifier import attention_probability, classify
+from sinusviewer.inference.model_card import ModelCard, load_card
+from sinusviewer.inference.segmenter import segment_volume
+
+PLAIN = {"shift_mm": 3.0, "rotation_deg": 3.0, "noise_hu": 5.0}
+
+
+def recipe(task: str, steps: int, batch: int, **options: object) -> TrainRecipe:
+    return parse_recipe({
+        "task": task, "name": "toy", "seed": 2, "validation_share": 0.25,
+        "loop": {"steps": steps, "batch": batch, "validate_every": 1000},
+        "optimiser": {"learning_rate": 6e-3, "schedule": "cosine"},
+        "options": {"augmentation": PLAIN, **options},
+    })  # fmt: skip
+
+
+def session_of(folder: Path) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(folder / "model.onnx")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return toy_ct_folder(tmp_path_factory.mktemp("ct") / "data", 16)
+
+
+@pytest.fixture(scope="module")
+def segmentation(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ModelCard]:
+    run = tmp_path_factory.mktemp("segmentation")
+    chosen = recipe("sinus_segmentation", 110, 8, base=8, size=64, spacing_mm=3.0)
+    summary = train.train(chosen, data, run / "run")
+    assert summary.metrics["held_out"]["dice_right_maxillary"] > 0.6
+    return run / "model", export.export_run(run / "run", run / "model")
+
+
+def test_an_exported_segmenter_labels_a_volume_on_its_own_grid_with_the_right_sides(
+    segmentation: tuple[Path, ModelCard], data: Path
+) -> None:
+    from sinustrainer.data.ct_cases import load_case_volume
+    from sinusviewer.imaging.nifti import read_nifti
+
+    folder, card = segmentation
+    session = session_of(folder)
+
+    def run(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return np.asarray(session.run(["probabilities"], {"image": images})[0])
+
+    case = load_manifest(data).cases[0]
+    found = segment_volume(run, load_case_volume(case), card)
+    truth, _ = read_nifti(case.files["labels"])
+    assert found.shape == truth.shape
+    for code in (1, 2):
+        assert 2 * ((found == code) & (truth == code)).sum() / ((found == code).sum() + (truth == code).sum()) > 0.6
+
+
+def test_a_slice_classifier_learns_reads_patients_and_gives_grad_cam(data: Path, tmp_path: Path) -> None:
+    chosen = recipe("ecrs", 40, 16, network="mobilenetv3_small_050", weights="none", size=64, spacing_mm=3.0,
+                    slices_per_patient=4, slice_step_mm=0.0)  # fmt: skip
+    summary = train.train(chosen, data, tmp_path / "run")
+    assert summary.metrics["held_out"]["auc_patient"] >= 0.5
+    card = export.export_run(tmp_path / "run", tmp_path / "model")
+    assert load_card(tmp_path / "model").parameters["lesion_share"] == 0.1
+    session = session_of(tmp_path / "model")
+    task, _ = build_task(chosen, data)
+    prepared = task.held_out.stack(0)  # type: ignore[attr-defined]
+    names = [output.name for output in card.outputs]
+    score = classify(
+        lambda images: dict(zip(names, session.run(names, {"image": images}), strict=True)),
+        prepared.stack, np.asarray(prepared.labels), card,
+    )  # fmt: skip
+    assert score.probability is not None
+    assert score.by_window.shape == (2, len(score.slices))
+    assert 0 < score.probability < 1
+    heat = grad_cam(score.features[0], card.parameters["class_weights"])
+    assert heat.shape == (len(score.slices), *score.features.shape[-2:])
+
+
+def test_numpy_grad_cam_equals_that_of_gradients() -> None:
+    torch.manual_seed(0)
+    network = SliceClassifier("mobilenetv3_small_050", 1).eval()
+    features = network(torch.rand(2, 1, 96, 96)).features.detach().requires_grad_(True)
+    network.head(features.mean(dim=(2, 3)))[:, 0].sum().backward()
+    assert features.grad is not None
+    alpha = features.grad.mean(dim=(2, 3), keepdim=True)
+    expected = torch.relu((alpha * features).sum(dim=1)).detach().numpy()
+    found = grad_cam(features.detach().numpy(), network.head.weight[0].detach().numpy())
+    np.testing.assert_allclose(found, expected, atol=1e-6, rtol=1e-4)
+    assert found.max() > 0
+
+
+def test_attention_over_slices_is_the_same_in_training_and_reading() -> None:
+    rng = np.random.default_rng(1)
+    attention, evidence = rng.normal(0, 2, 7), rng.normal(0, 2, 7)
+    pooled = attention_pool(torch.tensor(attention), torch.tensor(evidence), torch.tensor([0, 0, 0, 1, 1, 1, 1]), 2)
+    probability = torch.sigmoid(pooled)
+    assert attention_probability(attention[:3], evidence[:3]) == pytest.approx(float(probability[0]))
+    assert attention_probability(attention[3:], evidence[3:]) == pytest.approx(float(probability[1]))
+
+
+def test_the_multi_task_network_trains_and_exports_score_and_masks(data: Path, tmp_path: Path) -> None:
+    chosen = recipe(
+        "recurrence", 12, 2, base=4, depth=3, shape=(16, 32, 32), spacing_mm=3.0, margin=2, target="opacified"
+    )
+    summary = train.train(chosen, data, tmp_path / "run")
+    assert summary.metrics["held_out"]["dice"] > 0.3
+    card = export.export_run(tmp_path / "run", tmp_path / "model")
+    score, masks = session_of(tmp_path / "model").run(
+        ["score", "segmentation"], {"image": np.zeros((3, 2, 16, 32, 32), np.float32)}
+    )
+    assert score.shape == (3, 1)
+    assert masks.shape == (3, 3, 16, 32, 32)
+    assert card.labels == ("background", "aerated", "opacified")
+
+
+@pytest.mark.parametrize(("variant", "parts"), [("classification", ["recurrence"]), ("segmentation", ["segmentation"])])
+def test_single_task_variants_leave_the_other_part_out(data: Path, variant: str, parts: list[str]) -> None:
+    chosen = recipe("recurrence", 1, 2, base=4, depth=3, shape=(16, 32, 32), spacing_mm=3.0, variant=variant)
+    task = RecurrenceTask(chosen, load_manifest(data))
+    batch = {key: torch.from_numpy(value) for key, value in task.source(0).items()}
+    assert list(task.loss(task.network, batch)) == parts
+
+
+def test_cross_validation_folds_share_no_patient_and_together_hold_everyone(data: Path) -> None:
+    away: list[str] = []
+    for fold in range(5):
+        chosen = recipe("recurrence", 1, 2, fold=fold, shape=(16, 32, 32))
+        task = RecurrenceTask(chosen, load_manifest(data))
+        held = [case.patient_id for case in task.held_out.cases]
+        assert not set(held) & {case.patient_id for case in task.source.cases.cases}
+        away += held
+    assert sorted(away) == sorted(case.patient_id for case in load_manifest(data).cases)
+
+
+def test_a_recipe_of_another_kind_of_data_is_refused(data: Path) -> None:
+    with pytest.raises(InputError, match="holds ct"):
+        build_task(recipe("waters_patch", 1, 1), data)
+
+
+def test_uncertainty_weights_grow_for_the_task_with_the_smaller_loss() -> None:
+    log_variance = torch.zeros(2, requires_grad=True)
+    optimiser = torch.optim.SGD([log_variance], lr=0.1)
+    for _ in range(200):
+        optimiser.zero_grad()
+        terms = weigh_by_uncertainty({"a": torch.tensor(0.2), "b": torch.tensor(2.0)}, log_variance)
+        sum(terms.values(), torch.tensor(0.0)).backward()
+        optimiser.step()
+    np.testing.assert_allclose(torch.exp(log_variance).detach().numpy(), [0.2, 2.0], rtol=0.02)
+
+
+@pytest.mark.parametrize("name", ["unet", "unet_backbone", "deeplabv3", "deeplabv3plus"])
+def test_every_segmentation_network_answers_on_the_inputs_grid(name: str) -> None:
+    network = build_segmenter(name, 2, 5, base=4, backbone="mobilenetv3_small_050").eval()
+    assert network(torch.rand(2, 2, 64, 64)).shape == (2, 5, 64, 64)
+
+
+def test_the_3d_network_keeps_the_input_grid() -> None:
+    out = MultiTaskUNet3D(2, 3, 4, 3, pool=2)(torch.rand(1, 2, 16, 24, 24))
+    assert out.segmentation is not None
+    assert out.recurrence is not None
+    assert out.segmentation.shape == (1, 3, 16, 24, 24)
+    assert out.recurrence.shape == (1, 2)
+
+
+def test_training_labels_lie_where_the_slices_of_reading_lie(data: Path) -> None:
+    from sinustrainer.data.ct_cases import CtCases, load_case_volume
+    from sinusviewer.imaging.nifti import read_nifti
+
+    settings = AxialPreprocessing(spacing_mm=2.2, size=72)
+    cases = CtCases(data, load_manifest(data).cases[:1], settings)
+    prepared = cases.stack(0)
+    stack = axial_stack(load_case_volume(cases.cases[0]), settings)
+    np.testing.assert_array_equal(prepared.stack.hu, stack.hu)
+    native, _ = read_nifti(cases.cases[0].files["labels"])
+    np.testing.assert_array_equal(prepared.labels, labels_on_stack(native.astype(np.uint8), stack))

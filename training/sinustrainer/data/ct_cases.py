@@ -1,0 +1,208 @@
+"""CT cases prepared once and kept on disk: the in-plane grid or the box that a task trains on, beside its labels."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from sinustrainer.data.manifest import Case
+from sinusviewer.domain.image import Volume
+from sinusviewer.domain.study import SeriesKind
+from sinusviewer.errors import InputError, StorageError
+from sinusviewer.imaging.preprocess_ct import (
+    AxialPreprocessing,
+    AxialStack,
+    BoxPreprocessing,
+    axial_stack,
+    box_center,
+    sinus_box,
+)
+
+CACHE_VARIABLE = "SINUSTRAINER_CACHE"
+_MIDLINE_LAST = 11
+Segment = Callable[[Volume], npt.NDArray[np.uint8]]
+"""Labels of a volume on its own canonical grid, for cases that nobody labelled."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedStack:
+    """A case's axial stack with labels ``[z, size, size]`` (all 0 and ``labelled`` False where there are none)."""
+
+    stack: AxialStack
+    labels: npt.NDArray[np.uint8]
+    labelled: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedBox:
+    """A case's sinus box, larger than the network's by ``margin`` voxels each side, with labels and what is opacified."""
+
+    hu: npt.NDArray[np.int16]
+    labels: npt.NDArray[np.uint8]
+    opacified: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class CtCases:
+    """Cases of a data folder on one task's grid.
+
+    Attributes
+    ----------
+    folder
+        The data folder; prepared arrays go to ``folder/.prepared`` or below ``SINUSTRAINER_CACHE``.
+    segment
+        Labels cases without masks; None leaves them unlabelled.
+    segment_name
+        Goes into the cache's key, so that other weights prepare anew.
+    """
+
+    folder: Path
+    cases: tuple[Case, ...]
+    settings: AxialPreprocessing | BoxPreprocessing
+    margin: int = 0
+    segment: Segment | None = None
+    segment_name: str = ""
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def stack(self, index: int) -> PreparedStack:
+        """The axial stack of a case, prepared at its first use."""
+        if not isinstance(self.settings, AxialPreprocessing):
+            raise TypeError("these cases are prepared as boxes")
+        folder = self._prepared(index)
+        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        stack = AxialStack(
+            np.load(folder / "hu.npy", mmap_mode="r"),
+            tuple(meta["start"]),
+            tuple(meta["step"]),
+            meta["slice_mm"],
+            np.array(meta["affine"]),
+        )
+        return PreparedStack(stack, np.load(folder / "labels.npy", mmap_mode="r"), meta["labelled"])
+
+    def box(self, index: int) -> PreparedBox:
+        """The sinus box of a case, prepared at its first use."""
+        folder = self._prepared(index)
+        parts = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("hu", "labels", "opacified"))
+        return PreparedBox(*parts)
+
+    def _prepared(self, index: int) -> Path:
+        case = self.cases[index]
+        described = json.dumps([asdict(self.settings), self.margin, self.segment_name, 3], sort_keys=True)
+        key = hashlib.sha256(described.encode()).hexdigest()[:12]
+        root = Path(os.environ.get(CACHE_VARIABLE) or self.folder / ".prepared")
+        target = root / key / case.case_id
+        if not (target / "meta.json").is_file():
+            try:
+                target.mkdir(parents=True, exist_ok=True)
+                self._prepare(case, target)
+            except OSError as error:
+                raise StorageError(
+                    "Prepared volumes cannot be written beside the data.",
+                    f"Set {CACHE_VARIABLE} to a folder with room.",
+                ) from error
+        return target
+
+    def _prepare(self, case: Case, target: Path) -> None:
+        volume = load_case_volume(case)
+        if isinstance(self.settings, AxialPreprocessing):
+            stack = axial_stack(volume, self.settings)
+            size = self.settings.size
+            labels, labelled = self._labels(case, volume, stack.affine, (stack.hu.shape[0], size, size))
+            arrays: dict[str, npt.NDArray[Any]] = {"hu": stack.hu, "labels": labels}
+            meta = {"start": stack.start, "step": stack.step, "slice_mm": stack.slice_mm,
+                    "affine": stack.affine.tolist(), "labelled": labelled}  # fmt: skip
+        else:
+            arrays, meta = self._box_arrays(case, volume, self.settings)
+        for name, array in arrays.items():
+            temporary = target / f".{name}.{os.getpid()}.npy"
+            np.save(temporary, array)
+            temporary.replace(target / f"{name}.npy")
+        temporary = target / f".meta.{os.getpid()}"
+        temporary.write_text(json.dumps(meta), encoding="utf-8")
+        temporary.replace(target / "meta.json")
+
+    def _box_arrays(
+        self, case: Case, volume: Volume, settings: BoxPreprocessing
+    ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+        from sinusviewer.imaging.resample import canonical
+
+        turned = canonical(volume)
+        shape = turned.voxels.shape
+        native, labelled = self._labels(case, volume, turned.affine, (shape[0], shape[1], shape[2]))
+        if not native.any():
+            raise InputError(f"Case {case.case_id} has no sinus labels.", "Label it, or name a segmentation model.")
+        box = sinus_box(turned, box_center(native), settings, margin=self.margin)
+        size = (box.hu.shape[0], box.hu.shape[1], box.hu.shape[2])
+        labels, _ = self._labels(case, volume, box.affine, size)
+        opacified = np.zeros(size, dtype=np.uint8)
+        if "opacified" in case.files:
+            opacified = (_resampled_labels(case.files["opacified"], box.affine, size) > 0).astype(np.uint8)
+        return {"hu": box.hu, "labels": labels, "opacified": opacified}, {"labelled": labelled}
+
+    def _labels(
+        self, case: Case, volume: Volume, affine: npt.NDArray[np.float64], shape: tuple[int, int, int]
+    ) -> tuple[npt.NDArray[np.uint8], bool]:
+        if "labels" in case.files:
+            labels = _resampled_labels(case.files["labels"], affine, shape)
+            return np.where(labels <= _MIDLINE_LAST, labels, 0).astype(np.uint8), True
+        if self.segment is None:
+            return np.zeros(shape, dtype=np.uint8), False
+        from sinusviewer.imaging.resample import canonical
+
+        return _at(self.segment(volume), canonical(volume).affine, affine, shape), True
+
+
+def load_case_volume(case: Case) -> Volume:
+    """The CT of a case: its largest volume.
+
+    Raises
+    ------
+    InputError
+        Where the case's folder holds no CT volume.
+    """
+    from sinusviewer.imaging.load import load_series
+    from sinusviewer.imaging.scan import scan
+
+    path = case.files.get("image")
+    if path is None:
+        raise InputError(f"Case {case.case_id} has no image.")
+    series = [s for study in scan([path]).studies for s in study.series if s.kind is SeriesKind.VOLUME]
+    if not series:
+        raise InputError(f"Case {case.case_id} holds no CT volume.")
+    loaded = load_series(max(series, key=lambda s: len(s.instances)))
+    if not isinstance(loaded, Volume):
+        raise InputError(f"Case {case.case_id} holds no CT volume.")
+    return loaded
+
+
+def _resampled_labels(
+    path: Path, affine: npt.NDArray[np.float64], shape: tuple[int, int, int]
+) -> npt.NDArray[np.uint8]:
+    from sinusviewer.imaging.nifti import read_nifti
+
+    array, header = read_nifti(path)
+    return _at(array, header.affine, affine, shape)
+
+
+def _at(
+    array: npt.NDArray[Any],
+    own: npt.NDArray[np.float64],
+    wanted: npt.NDArray[np.float64],
+    shape: tuple[int, int, int],
+) -> npt.NDArray[np.uint8]:
+    """Nearest label of each voxel of another grid, by place in space; 0 outside."""
+    to_own = np.linalg.inv(own) @ wanted
+    matrix, offset = to_own[:3, :3][::-1, ::-1], to_own[:3, 3][::-1]
+    result = ndimage.affine_transform(
+        array.astype(np.uint8), matrix, offset, output_shape=shape, order=0, mode="constant", cval=0
+    )
+    return np.asarray(result, dtype=np.uint8)

@@ -1,0 +1,307 @@
+"""Eosinophilic or not, from axial slices (Hua 2022): slices as units, patients as units by mean, and by attention."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as functional
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from sinustrainer.calibrate import fit_calibration, youden_threshold
+from sinustrainer.data.ct_augmentation import CtAugmentation, change_hu, draw_ct, move_plane
+from sinustrainer.data.ct_cases import CtCases, PreparedStack
+from sinustrainer.data.manifest import TRAIN, Case, Manifest, hold_out
+from sinustrainer.networks.classifiers import ExportedClassifier, SliceClassifier, attention_pool
+from sinustrainer.tasks.segment_model import segment_with
+from sinustrainer.tasks.task import Conclusion, ExportSpec, two_groups
+from sinustrainer.train_recipe import TrainRecipe, parse_settings
+from sinusviewer.errors import InputError
+from sinusviewer.imaging.preprocess_ct import (
+    AxialPreprocessing,
+    axial_input,
+    bounding_rectangle,
+    lesion_shares,
+    neighbour,
+    to_eight_bits,
+)
+from sinusviewer.inference.classifier import attention_probability, choose_slices
+from sinusviewer.inference.model_card import InputSpec, OutputSpec
+from sinusviewer.statistics.delong import auc
+
+
+class EndotypeOptions(BaseModel):
+    """The ``[options]`` of an ECRS recipe."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: str = "efficientnet_b0"
+    weights: str = "lite0_package"
+    dropout: float = 0.2
+    spacing_mm: float = 1.0
+    size: int = 128
+    front_mm: float = 8.0
+    windows: tuple[tuple[float, float], ...] = ((40.0, 350.0), (300.0, 2000.0))
+    rectangle: bool = True
+    """Outside the region's bounding rectangle all is 0, as published."""
+    rectangle_margin_mm: float = 3.0
+    lesion_share: float = Field(default=0.1, ge=0)
+    """A slice counts where at least this share of its sinus lumen holds no air; a slice without lesion is left out, as
+    published. 0 takes every slice that shows a sinus."""
+    slice_step_mm: float = 3.0
+    """Slices read are at least this far apart."""
+    slices_per_patient: int = Field(default=8, gt=0)
+    attention_weight: float = Field(default=0.5, ge=0)
+    """Weight of the attention-pooled patient loss beside that of slices; 0 is the published training."""
+    segmentation_model: Path | None = None
+    """Model folder that finds the region on cases without masks."""
+    augmentation: CtAugmentation = CtAugmentation()
+    validation_slices: int = Field(default=24, gt=0)
+
+
+@dataclass(frozen=True)
+class BagBatches:
+    """Batches of a few slices of a few patients; one window each, as the published PNG files were."""
+
+    cases: CtCases
+    truth: tuple[int, ...]
+    settings: AxialPreprocessing
+    augmentation: CtAugmentation
+    batch: int
+    seed: int
+    slices: int
+    lesion_share: float
+    _shares: dict[int, npt.NDArray[np.float32]] = field(default_factory=dict, repr=False)
+
+    def __call__(self, step: int) -> dict[str, npt.NDArray[Any]]:
+        patients = max(2, self.batch // self.slices)
+        images: list[npt.NDArray[np.float32]] = []
+        owner: list[int] = []
+        truth: list[float] = []
+        for i in range(patients):
+            number = step * patients + i
+            epoch, place = divmod(number, len(self.cases))
+            case = int(np.random.default_rng([self.seed, 1, epoch]).permutation(len(self.cases))[place])
+            rng = np.random.default_rng([self.seed, 2, number])
+            prepared = self.cases.stack(case)
+            candidates = self._candidates(case, prepared)
+            chosen = rng.choice(candidates, self.slices, replace=len(candidates) < self.slices)
+            flip = bool(rng.uniform() < self.augmentation.flip)  # one patient, one side up
+            for index in chosen:
+                images.append(self._image(prepared, int(index), flip, rng))
+                owner.append(i)
+            truth.append(float(self.truth[case]))
+        return {
+            "image": np.stack(images),
+            "patient": np.array(owner, dtype=np.int64),
+            "truth": np.array(truth, dtype=np.float32),
+        }
+
+    def _candidates(self, case: int, prepared: PreparedStack) -> npt.NDArray[np.intp]:
+        if case not in self._shares:
+            self._shares[case] = lesion_shares(prepared.stack, prepared.labels)
+        shares = self._shares[case]
+        found = np.flatnonzero(shares >= max(self.lesion_share, 1e-6))
+        return found if found.size else np.array([int(np.argmax(shares))])
+
+    def _image(
+        self, prepared: PreparedStack, index: int, flip: bool, rng: np.random.Generator
+    ) -> npt.NDArray[np.float32]:
+        drawn = draw_ct(self.augmentation.model_copy(update={"flip": 1.0 if flip else 0.0}), rng)
+        mm = self.settings.spacing_mm
+        hu = move_plane(neighbour(prepared.stack, index, 0.0), drawn, mm, labels=False)
+        hu = change_hu(hu[None].astype(np.float32), drawn)[0]
+        window = self.settings.windows[int(rng.integers(len(self.settings.windows)))]
+        image = to_eight_bits(hu, window)
+        if self.settings.rectangle:
+            region = move_plane(prepared.labels[index], drawn, mm, labels=True) > 0
+            image = image * bounding_rectangle(region, round(self.settings.rectangle_margin_mm / mm))
+        return image[None].astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class PatientScores:
+    """What a network says of held-out patients: per slice and per patient."""
+
+    truth: list[int]
+    mean: list[float]
+    attention: list[float]
+    slice_truth: list[int]
+    slice_score: list[float]
+
+
+class EndotypeTask:
+    """A slice classifier with its patients."""
+
+    channels_last = True
+    monitor = "auc_patient"
+
+    def __init__(self, recipe: TrainRecipe, manifest: Manifest) -> None:
+        options = parse_settings(EndotypeOptions, recipe.options, "The recipe's [options]")
+        self.options = options
+        usable = tuple(c for c in manifest.of_split(TRAIN) if c.labels.get("endotype") in ("ecrs", "necrs"))
+        if options.segmentation_model is None:
+            usable = tuple(c for c in usable if "labels" in c.files)
+        kept, away = hold_out(usable, recipe.validation_share, recipe.seed)
+        if len({c.labels["endotype"] for c in kept}) < 2:
+            raise InputError(
+                "Training needs patients of both endotypes whose sinus region is known.",
+                "Give masks, or name a segmentation_model in the recipe.",
+            )
+        self.settings = AxialPreprocessing(
+            spacing_mm=options.spacing_mm,
+            size=options.size,
+            front_mm=options.front_mm,
+            windows=options.windows,
+            rectangle=options.rectangle,
+            rectangle_margin_mm=options.rectangle_margin_mm,
+            each_window_alone=True,
+        )
+        self.batch = recipe.loop.batch
+        self.source = BagBatches(
+            self._prepare(manifest, kept),
+            tuple(int(c.labels["endotype"] == "ecrs") for c in kept),
+            self.settings,
+            options.augmentation,
+            recipe.loop.batch,
+            recipe.seed,
+            options.slices_per_patient,
+            options.lesion_share,
+        )
+        self.held_out = self._prepare(manifest, away)
+        self.cases = {"training": len(kept), "held_out": len(away)}
+        self.batches_per_epoch = len(kept) * options.slices_per_patient / recipe.loop.batch
+        self.network: nn.Module = SliceClassifier(options.network, 1, options.weights, options.dropout)
+
+    def _prepare(self, manifest: Manifest, cases: tuple[Case, ...]) -> CtCases:
+        options = self.options
+        grid = AxialPreprocessing(spacing_mm=options.spacing_mm, size=options.size, front_mm=options.front_mm)
+        segment, name = (None, "") if options.segmentation_model is None else segment_with(options.segmentation_model)
+        return CtCases(manifest.folder, cases, grid, segment=segment, segment_name=name)
+
+    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        out = network(batch["image"].contiguous(memory_format=torch.channels_last))
+        truth, patient = batch["truth"], batch["patient"]
+        terms = {"slice": functional.binary_cross_entropy_with_logits(out.logit.float(), truth[patient])}
+        if self.options.attention_weight > 0:
+            pooled = attention_pool(out.attention.float(), out.evidence.float(), patient, len(truth))
+            terms["patient"] = self.options.attention_weight * functional.binary_cross_entropy_with_logits(
+                pooled, truth
+            )
+        return terms
+
+    def scores(self, network: nn.Module, cases: CtCases) -> PatientScores:
+        """Scores of patients, the way reading makes them: slices with lesion, every window, probabilities averaged."""
+        result = PatientScores([], [], [], [], [])
+        for index, case in enumerate(cases.cases):
+            prepared = cases.stack(index)
+            chosen = choose_slices(
+                prepared.stack, prepared.labels, self.options.lesion_share, self.options.slice_step_mm
+            )[: self.options.validation_slices * 4]
+            if len(chosen) > self.options.validation_slices:
+                chosen = chosen[np.linspace(0, len(chosen) - 1, self.options.validation_slices).astype(int)]
+            if len(chosen) == 0:
+                continue
+            truth = int(case.labels["endotype"] == "ecrs")
+            images = np.concatenate(
+                [
+                    np.stack(
+                        [
+                            axial_input(
+                                prepared.stack, int(i), self.settings, region=prepared.labels[int(i)] > 0, window=w
+                            )
+                            for i in chosen
+                        ]
+                    )
+                    for w in range(len(self.settings.windows))
+                ]
+            )
+            logits, attention, evidence = _run(network, images)
+            shape = (len(self.settings.windows), len(chosen))
+            by_slice = (1 / (1 + np.exp(-logits))).reshape(shape).mean(axis=0)
+            result.truth.append(truth)
+            result.mean.append(float(by_slice.mean()))
+            result.attention.append(attention_probability(attention, evidence))
+            result.slice_truth.extend([truth] * len(chosen))
+            result.slice_score.extend(float(p) for p in by_slice)
+        return result
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        if len(self.held_out) == 0:
+            return {}
+        scores = self.scores(network, self.held_out)
+        areas = {
+            "auc_image": auc(scores.slice_truth, scores.slice_score) if scores.truth else None,
+            "auc_patient": auc(scores.truth, scores.mean) if scores.truth else None,
+            "auc_attention": auc(scores.truth, scores.attention) if scores.truth else None,
+        }
+        return {name: value for name, value in areas.items() if value is not None}
+
+    def conclude(self, network: nn.Module) -> Conclusion:
+        if len(self.held_out) == 0:
+            return Conclusion()
+        scores = self.scores(network, self.held_out)
+        if not scores.truth:
+            return Conclusion()
+        what = f"{len(scores.truth)} held-out patients of the training split"
+        calibration = fit_calibration(scores.truth, scores.mean, what)
+        probabilities = [calibration.apply(p) for p in scores.mean] if calibration else scores.mean
+        return Conclusion(
+            youden_threshold(scores.truth, probabilities), calibration, {"held_out": self.validate(network)}
+        )
+
+    def export_spec(self, network: nn.Module) -> ExportSpec:
+        if not isinstance(network, SliceClassifier):
+            raise TypeError(f"a classifier is exported from SliceClassifier, not {type(network).__name__}")
+        size = self.settings.size
+        with torch.no_grad():
+            network.eval()
+            shape = tuple(network(torch.zeros(1, 1, size, size)).features.shape[1:])
+        return ExportSpec(
+            network=ExportedClassifier(network),
+            input=InputSpec(
+                name="image",
+                shape=(None, 1, size, size),
+                spacing_mm=(self.settings.spacing_mm, self.settings.spacing_mm),
+                preprocessing=asdict(self.settings),
+            ),
+            outputs=(
+                OutputSpec(name="logit", meaning="log odds of ECRS of the slice", shape=(None, 1)),
+                OutputSpec(
+                    name="attention", meaning="attention logit of the slice within its patient", shape=(None, 1)
+                ),
+                OutputSpec(name="evidence", meaning="evidence that attention weighs", shape=(None, 1)),
+                OutputSpec(name="features", meaning="last convolutional features", shape=(None, *shape)),
+            ),
+            labels=("necrs", "ecrs"),
+            parameters={
+                "network": self.options.network,
+                "layer": "last convolution",
+                "class_weights": [float(f"{v:.8g}") for v in network.head.weight[0].tolist()],
+                "lesion_share": self.options.lesion_share,
+                "slice_step_mm": self.options.slice_step_mm,
+                "patient": "mean of slice probabilities",
+            },
+        )
+
+    def optimiser_groups(self, rate: float, backbone_factor: float) -> list[dict[str, Any]]:
+        return two_groups(self.network, "body", rate, backbone_factor)
+
+
+def _run(
+    network: nn.Module, images: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    logits: list[Tensor] = []
+    attention: list[Tensor] = []
+    evidence: list[Tensor] = []
+    for start in range(0, len(images), 32):
+        with torch.no_grad():
+            out = network(torch.from_numpy(images[start : start + 32]))
+        logits.append(out.logit)
+        attention.append(out.attention)
+        evidence.append(out.evidence)
+    joined = [torch.cat(parts).double().numpy() for parts in (logits, attention, evidence)]
+    return joined[0], joined[1], joined[2]

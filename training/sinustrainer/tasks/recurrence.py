@@ -1,0 +1,262 @@
+"""Recurrence after surgery (He 2023): one 3-D network that segments and predicts, and its single-task variants."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as functional
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from sinustrainer.calibrate import fit_calibration, youden_threshold
+from sinustrainer.data.ct_augmentation import CtAugmentation, change_hu, draw_ct, mirrored_labels
+from sinustrainer.data.ct_cases import CtCases, PreparedBox
+from sinustrainer.data.manifest import TRAIN, Case, Manifest, folds, hold_out
+from sinustrainer.networks.multitask_unet_3d import ExportedMultiTask, MultiTaskUNet3D, weigh_by_uncertainty
+from sinustrainer.tasks.segment_model import segment_with
+from sinustrainer.tasks.segmentation import SINUSES, dice_loss
+from sinustrainer.tasks.task import Conclusion, ExportSpec
+from sinustrainer.train_recipe import TrainRecipe, parse_settings
+from sinusviewer.errors import InputError
+from sinusviewer.imaging.preprocess_ct import BoxPreprocessing, box_input
+from sinusviewer.inference.model_card import InputSpec, OutputSpec
+from sinusviewer.statistics.delong import auc
+
+TARGETS = {
+    "region": ("background", "region"),
+    "opacified": ("background", "aerated", "opacified"),
+    "sinuses": SINUSES,
+}
+
+
+class RecurrenceOptions(BaseModel):
+    """The ``[options]`` of a recurrence recipe."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    variant: Literal["multi", "segmentation", "classification"] = "multi"
+    target: Literal["region", "opacified", "sinuses"] = "region"
+    """What the decoder learns: nose and sinuses as one region (published), air and opacity apart, or each sinus."""
+    base: int = 8
+    depth: int = 4
+    hidden: int = 32
+    pool: int = 1
+    dropout: float = 0.4
+    norm: Literal["instance", "batch"] = "instance"
+    spacing_mm: float = 1.6
+    shape: tuple[int, int, int] = (64, 80, 80)
+    windows: tuple[tuple[float, float], ...] = ((40.0, 350.0), (300.0, 2000.0))
+    margin: int = 8
+    fold: int | None = Field(default=None, ge=0, lt=5)
+    """Stratified 5-fold cross-validation: hold out this fold; None trains on all but ``validation_share``."""
+    segmentation_model: Path | None = None
+    augmentation: CtAugmentation = CtAugmentation()
+
+
+@dataclass(frozen=True)
+class BoxBatches:
+    """Training batches of sinus boxes by step number."""
+
+    cases: CtCases
+    truth: tuple[int, ...]
+    settings: BoxPreprocessing
+    augmentation: CtAugmentation
+    batch: int
+    seed: int
+    target: str
+
+    def __call__(self, step: int) -> dict[str, npt.NDArray[Any]]:
+        rows = [self._one(step * self.batch + i) for i in range(self.batch)]
+        return {
+            "image": np.stack([r[0] for r in rows]),
+            "labels": np.stack([r[1] for r in rows]),
+            "truth": np.array([r[2] for r in rows], dtype=np.int64),
+        }
+
+    def _one(self, number: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], int]:
+        epoch, place = divmod(number, len(self.cases))
+        case = int(np.random.default_rng([self.seed, 1, epoch]).permutation(len(self.cases))[place])
+        drawn = draw_ct(self.augmentation, np.random.default_rng([self.seed, 2, number]))
+        prepared = self.cases.box(case)
+        shift = [round(mm / self.settings.spacing_mm) for mm in drawn.shift]
+        margin = self.cases.margin
+        offset = [margin + max(-margin, min(margin, s)) for s in shift]
+        part = tuple(slice(o, o + n) for o, n in zip(offset, self.settings.shape, strict=True))
+        hu = prepared.hu[part].astype(np.float32)
+        labels = target_of(prepared, part, self.target)
+        if drawn.flip:
+            hu = hu[..., ::-1]
+            labels = mirrored_labels(labels) if self.target == "sinuses" else labels[..., ::-1]
+        hu = change_hu(np.ascontiguousarray(hu), drawn)
+        image = np.stack([box_input_float(hu, window) for window in self.settings.windows])
+        return image, labels.astype(np.int64), self.truth[case]
+
+
+def box_input_float(hu: npt.NDArray[np.float32], window: tuple[float, float]) -> npt.NDArray[np.float32]:
+    """One window of an augmented box, as reading makes it."""
+    from sinusviewer.imaging.preprocess_ct import to_eight_bits
+
+    return to_eight_bits(hu, window)
+
+
+def target_of(prepared: PreparedBox, part: tuple[slice, ...], target: str) -> npt.NDArray[np.uint8]:
+    """The decoder's target in a part of a box."""
+    labels = np.asarray(prepared.labels[part])
+    if target == "sinuses":
+        return labels
+    region = (labels > 0).astype(np.uint8)
+    if target == "region":
+        return region
+    return region + region * (np.asarray(prepared.opacified[part]) > 0).astype(np.uint8)
+
+
+class RecurrenceTask:
+    """The multi-task network with its patients."""
+
+    channels_last = False
+
+    def __init__(self, recipe: TrainRecipe, manifest: Manifest) -> None:
+        options = parse_settings(RecurrenceOptions, recipe.options, "The recipe's [options]")
+        self.options = options
+        self.monitor = "dice" if options.variant == "segmentation" else "auc"
+        usable = tuple(c for c in manifest.of_split(TRAIN) if c.labels.get("recurrence") in (0, 1))
+        if options.segmentation_model is None:
+            usable = tuple(c for c in usable if "labels" in c.files)
+        if options.fold is None:
+            kept, away = hold_out(usable, recipe.validation_share, recipe.seed)
+        else:
+            parts = folds(usable, 5, "recurrence", recipe.seed)
+            away = parts[options.fold]
+            kept = tuple(c for i, p in enumerate(parts) if i != options.fold for c in p)
+        if len({c.labels["recurrence"] for c in kept}) < 2:
+            raise InputError("Training needs patients with and without recurrence.", "Is “recurrence” in the labels?")
+        self.settings = BoxPreprocessing(spacing_mm=options.spacing_mm, shape=options.shape, windows=options.windows)
+        self.labels = TARGETS[options.target]
+        self.source = BoxBatches(
+            self._prepare(manifest, kept),
+            tuple(int(c.labels["recurrence"]) for c in kept),
+            self.settings,
+            options.augmentation,
+            recipe.loop.batch,
+            recipe.seed,
+            options.target,
+        )
+        self.held_out = self._prepare(manifest, away)
+        self.cases = {"training": len(kept), "held_out": len(away)}
+        self.batches_per_epoch = len(kept) / recipe.loop.batch
+        self.network: nn.Module = MultiTaskUNet3D(
+            self.settings.channels,
+            len(self.labels),
+            options.base,
+            options.depth,
+            variant=options.variant,
+            hidden=options.hidden,
+            pool=options.pool,
+            dropout=options.dropout,
+            norm=options.norm,
+        )
+
+    def _prepare(self, manifest: Manifest, cases: tuple[Case, ...]) -> CtCases:
+        path = self.options.segmentation_model
+        segment, name = (None, "") if path is None else segment_with(path)
+        grid = BoxPreprocessing(spacing_mm=self.options.spacing_mm, shape=self.options.shape)
+        return CtCases(manifest.folder, cases, grid, self.options.margin, segment, name)
+
+    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        out = network(batch["image"])
+        terms: dict[str, Tensor] = {}
+        if out.segmentation is not None:
+            logits = out.segmentation.float()
+            terms["segmentation"] = functional.cross_entropy(logits, batch["labels"]) + dice_loss(
+                logits, batch["labels"]
+            )
+        if out.recurrence is not None:
+            terms["recurrence"] = functional.cross_entropy(out.recurrence.float(), batch["truth"])
+        if not isinstance(network, MultiTaskUNet3D):
+            raise TypeError(f"trained with MultiTaskUNet3D, not {type(network).__name__}")
+        return weigh_by_uncertainty(terms, network.log_variance)
+
+    def scores(self, network: nn.Module, cases: CtCases) -> tuple[list[int], list[float], list[float]]:
+        """Truth, DLR-score and Dice of the region, for each case (empty where the variant has no such part)."""
+        truth: list[int] = []
+        score: list[float] = []
+        dice: list[float] = []
+        margin = cases.margin
+        part = tuple(slice(margin, margin + n) for n in self.settings.shape)
+        for index, case in enumerate(cases.cases):
+            prepared = cases.box(index)
+            image = torch.from_numpy(box_input(np.asarray(prepared.hu[part]), self.settings)[None])
+            with torch.no_grad():
+                out = network(image)
+            truth.append(int(case.labels["recurrence"]))
+            if out.recurrence is not None:
+                score.append(float(out.recurrence.softmax(dim=1)[0, 1]))
+            if out.segmentation is not None:
+                found = out.segmentation.argmax(dim=1)[0].numpy() > 0
+                region = np.asarray(prepared.labels[part]) > 0
+                dice.append(float(2 * (found & region).sum() / max(1, found.sum() + region.sum())))
+        return truth, score, dice
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        if len(self.held_out) == 0:
+            return {}
+        truth, score, dice = self.scores(network, self.held_out)
+        result: dict[str, float] = {}
+        if score and (area := auc(truth, score)) is not None:
+            result["auc"] = area
+        if dice:
+            result["dice"] = float(np.mean(dice))
+        return result
+
+    def conclude(self, network: nn.Module) -> Conclusion:
+        if len(self.held_out) == 0:
+            return Conclusion()
+        truth, score, _ = self.scores(network, self.held_out)
+        figures = {"held_out": self.validate(network)}
+        if not score:
+            return Conclusion(0.5, None, figures)
+        # The nomogram wants the raw DLR-score, so the calibration is kept beside it and moves no threshold.
+        calibration = fit_calibration(truth, score, f"{len(truth)} held-out patients of the training split")
+        return Conclusion(youden_threshold(truth, score), calibration, figures)
+
+    def export_spec(self, network: nn.Module) -> ExportSpec:
+        if not isinstance(network, MultiTaskUNet3D):
+            raise TypeError(f"exported from MultiTaskUNet3D, not {type(network).__name__}")
+        shape = self.settings.shape
+        outputs: list[OutputSpec] = []
+        if network.mlp is not None:
+            outputs.append(OutputSpec(name="score", meaning="DLR-score: softmax of recurrence", shape=(None, 1)))
+            coarse = tuple(n // 2 ** (self.options.depth - 1) for n in shape)
+            coarse = tuple(n // self.options.pool * self.options.pool for n in coarse)
+            outputs.append(
+                OutputSpec(
+                    name="activation",
+                    meaning="where the bottleneck speaks for recurrence (HiResCAM, not below 0, not scaled)",
+                    shape=(None, *coarse),
+                )
+            )
+        if network.classify is not None:
+            outputs.append(
+                OutputSpec(name="segmentation", meaning="logits of each label", shape=(None, len(self.labels), *shape))
+            )
+        return ExportSpec(
+            network=ExportedMultiTask(network),
+            input=InputSpec(
+                name="image",
+                shape=(None, self.settings.channels, *shape),
+                spacing_mm=(self.settings.spacing_mm,) * 3,
+                preprocessing=asdict(self.settings),
+            ),
+            outputs=tuple(outputs),
+            labels=self.labels,
+            parameters={"variant": self.options.variant, "target": self.options.target, "threshold_scale": "raw score"},
+        )
+
+    def optimiser_groups(self, rate: float, _backbone_factor: float) -> list[dict[str, Any]]:
+        # the log variances learn faster and without decay, or they would hardly move in a short training
+        others = [p for name, p in self.network.named_parameters() if name != "log_variance"]
+        variance = [p for name, p in self.network.named_parameters() if name == "log_variance"]
+        return [{"params": others, "lr": rate}, {"params": variance, "lr": rate, "weight_decay": 0.0}]

@@ -1,0 +1,229 @@
+"""Segmentation of axial slices: the sinuses by name, or, as Hua 2022 had it, nose and sinuses as one region."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as functional
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from sinustrainer.data.ct_augmentation import CtAugmentation, change_hu, draw_ct, move_plane
+from sinustrainer.data.ct_cases import CtCases
+from sinustrainer.data.manifest import TRAIN, Manifest, hold_out
+from sinustrainer.networks.segmentation_2d import build_segmenter
+from sinustrainer.tasks.task import Conclusion, ExportSpec, two_groups
+from sinustrainer.train_recipe import TrainRecipe, parse_settings
+from sinusviewer.domain.anatomy import Structure
+from sinusviewer.errors import InputError
+from sinusviewer.imaging.preprocess_ct import AxialPreprocessing, AxialStack, axial_input, neighbour, to_eight_bits
+from sinusviewer.inference.model_card import InputSpec, OutputSpec
+
+SINUSES = tuple(s.name.lower() for s in sorted(Structure) if s <= Structure.NASAL_CAVITY)
+REGION = ("background", "region")
+
+
+class SegmentationOptions(BaseModel):
+    """The ``[options]`` of a segmentation recipe."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    architecture: Literal["unet", "unet_backbone", "deeplabv3", "deeplabv3plus"] = "unet"
+    backbone: str = "efficientnet_lite0"
+    weights: str = "lite0_package"
+    base: int = 16
+    target: Literal["sinuses", "region"] = "sinuses"
+    spacing_mm: float = 1.0
+    size: int = 160
+    front_mm: float = 8.0
+    windows: tuple[tuple[float, float], ...] = ((40.0, 350.0), (300.0, 2000.0))
+    context_mm: tuple[float, ...] = (0.0,)
+    empty_share: float = Field(default=0.2, ge=0, le=1)
+    """Share of training slices drawn from all, not only from those that hold a label."""
+    smooth_mm: float = 1.0
+    """At reading, probabilities are averaged with slices up to about this far."""
+    augmentation: CtAugmentation = CtAugmentation()
+    validation_cases: int = Field(default=12, gt=0)
+    validation_slices: int = Field(default=24, gt=0)
+
+
+@dataclass(frozen=True)
+class SliceBatches:
+    """Training batches of slices by step number."""
+
+    cases: CtCases
+    settings: AxialPreprocessing
+    augmentation: CtAugmentation
+    batch: int
+    seed: int
+    empty_share: float
+    region: bool
+
+    def __call__(self, step: int) -> dict[str, npt.NDArray[Any]]:
+        rows = [self._one(step * self.batch + i) for i in range(self.batch)]
+        return {"image": np.stack([r[0] for r in rows]), "labels": np.stack([r[1] for r in rows])}
+
+    def _one(self, number: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        epoch, place = divmod(number, len(self.cases))
+        case = int(np.random.default_rng([self.seed, 1, epoch]).permutation(len(self.cases))[place])
+        rng = np.random.default_rng([self.seed, 2, number])
+        prepared = self.cases.stack(case)
+        held = np.flatnonzero(prepared.labels.any(axis=(1, 2)))
+        everywhere = rng.uniform() < self.empty_share or held.size == 0
+        index = int(rng.integers(prepared.labels.shape[0])) if everywhere else int(rng.choice(held))
+        drawn = draw_ct(self.augmentation, rng)
+        mm = self.settings.spacing_mm
+        planes = np.stack(
+            [
+                move_plane(neighbour(prepared.stack, index, offset), drawn, mm, labels=False)
+                for offset in self.settings.context_mm
+            ]
+        )
+        planes = change_hu(planes, drawn)
+        image = np.stack([to_eight_bits(hu, w) for hu in planes for w in self.settings.windows])
+        labels = move_plane(prepared.labels[index], drawn, mm, labels=True).astype(np.int64)
+        return image.astype(np.float32), (labels > 0).astype(np.int64) if self.region else labels
+
+
+class SegmentationTask:
+    """A 2-D segmenter with its slices."""
+
+    channels_last = True
+    monitor = "dice"
+
+    def __init__(self, recipe: TrainRecipe, manifest: Manifest) -> None:
+        options = parse_settings(SegmentationOptions, recipe.options, "The recipe's [options]")
+        self.options = options
+        labelled = tuple(case for case in manifest.of_split(TRAIN) if "labels" in case.files)
+        kept, away = hold_out(labelled, recipe.validation_share, recipe.seed)
+        if not kept:
+            raise InputError("No case of the split “train” has labels.", "Segmentation needs masks to learn from.")
+        self.settings = AxialPreprocessing(
+            spacing_mm=options.spacing_mm,
+            size=options.size,
+            front_mm=options.front_mm,
+            windows=options.windows,
+            context_mm=options.context_mm,
+        )
+        self.labels = SINUSES if options.target == "sinuses" else REGION
+        grid = AxialPreprocessing(spacing_mm=options.spacing_mm, size=options.size, front_mm=options.front_mm)
+        self.source = SliceBatches(
+            CtCases(manifest.folder, kept, grid),
+            self.settings,
+            options.augmentation,
+            recipe.loop.batch,
+            recipe.seed,
+            options.empty_share,
+            options.target == "region",
+        )
+        self.held_out = CtCases(manifest.folder, away[: options.validation_cases], grid)
+        self.cases = {"training": len(kept), "held_out": len(away)}
+        self.batches_per_epoch = len(kept) * 30 / recipe.loop.batch  # an epoch is thirty slices of every case
+        self.network: nn.Module = build_segmenter(
+            options.architecture,
+            self.settings.channels,
+            len(self.labels),
+            base=options.base,
+            backbone=options.backbone,
+            weights=options.weights if options.architecture != "unet" else "none",
+        )
+
+    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        logits = network(batch["image"].contiguous(memory_format=torch.channels_last)).float()
+        return {
+            "cross_entropy": functional.cross_entropy(logits, batch["labels"]),
+            "dice": dice_loss(logits, batch["labels"]),
+        }
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Dice of each class over the held-out slices taken together, and their mean."""
+        if len(self.held_out) == 0:
+            return {}
+        overlap, total = np.zeros(len(self.labels)), np.zeros(len(self.labels))
+        for index in range(len(self.held_out)):
+            prepared = self.held_out.stack(index)
+            held = np.flatnonzero(prepared.labels.any(axis=(1, 2)))
+            chosen = held[np.linspace(0, held.size - 1, min(held.size, self.options.validation_slices)).astype(int)]
+            found = predict_slices(network, prepared.stack, chosen, self.settings)
+            truth = prepared.labels[chosen]
+            if self.options.target == "region":
+                truth = (truth > 0).astype(np.uint8)
+            for code in range(1, len(self.labels)):
+                a, b = found == code, truth == code
+                overlap[code] += np.count_nonzero(a & b)
+                total[code] += np.count_nonzero(a) + np.count_nonzero(b)
+        dice = {
+            name: float(2 * overlap[code] / total[code])
+            for code, name in enumerate(self.labels)
+            if code > 0 and total[code] > 0
+        }
+        return {"dice": float(np.mean(list(dice.values()))), **{f"dice_{name}": value for name, value in dice.items()}}
+
+    def conclude(self, network: nn.Module) -> Conclusion:
+        figures = self.validate(network)
+        return Conclusion(0.5, None, {"held_out": figures} if figures else {})
+
+    def export_spec(self, network: nn.Module) -> ExportSpec:
+        size = self.settings.size
+        return ExportSpec(
+            network=_WithSoftmax(network),
+            input=InputSpec(
+                name="image",
+                shape=(None, self.settings.channels, size, size),
+                spacing_mm=(self.settings.spacing_mm, self.settings.spacing_mm),
+                preprocessing=asdict(self.settings),
+            ),
+            outputs=(
+                OutputSpec(
+                    name="probabilities",
+                    meaning="probability of each label at each pixel of the axial slice",
+                    shape=(None, len(self.labels), size, size),
+                ),
+            ),
+            labels=self.labels,
+            parameters={
+                "target": self.options.target,
+                "smooth_mm": self.options.smooth_mm,
+                "architecture": self.options.architecture,
+            },
+        )
+
+    def optimiser_groups(self, rate: float, backbone_factor: float) -> list[dict[str, Any]]:
+        return two_groups(self.network, "backbone", rate, backbone_factor)
+
+
+def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """One minus the mean soft Dice of the foreground classes that the batch holds."""
+    probabilities = logits.softmax(dim=1)
+    truth = functional.one_hot(labels, logits.shape[1]).movedim(-1, 1).to(probabilities.dtype)
+    axes = (0, *range(2, logits.ndim))
+    overlap = (probabilities * truth).sum(dim=axes)[1:]
+    total = (probabilities + truth).sum(dim=axes)[1:]
+    present = truth.sum(dim=axes)[1:] > 0
+    score = (2 * overlap + 1) / (total + 1)
+    if not bool(present.any()):
+        return score.sum() * 0
+    return 1 - score[present].mean()
+
+
+def predict_slices(
+    network: nn.Module, stack: AxialStack, chosen: npt.NDArray[np.intp], settings: AxialPreprocessing
+) -> npt.NDArray[np.uint8]:
+    """Label of each pixel of chosen slices, ``[n, size, size]``."""
+    results: list[npt.NDArray[np.uint8]] = []
+    for start in range(0, len(chosen), 16):
+        images = np.stack([axial_input(stack, int(i), settings) for i in chosen[start : start + 16]])
+        with torch.no_grad():
+            results.append(network(torch.from_numpy(images)).argmax(dim=1).numpy().astype(np.uint8))
+    return np.concatenate(results)
+
+
+class _WithSoftmax(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> tuple[Tensor]:
+        return (self.network(image).softmax(dim=1),)
