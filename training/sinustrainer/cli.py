@@ -1,4 +1,4 @@
-"""``sinustrainer``: simulate, train, search, evaluate, export, fit-nomogram. JSON-line events on standard output.
+"""``sinustrainer``: simulate, train, cross-validate, search, evaluate, export, fit-nomogram. JSON-line events on standard output.
 
 Every subcommand is a module with ``add_arguments(parser)`` and ``run_from_arguments(arguments, progress, token)``; it is
 imported only when asked for, so that ``import sinustrainer.cli`` loads neither torch nor Qt.
@@ -32,9 +32,11 @@ from sinusviewer.jobs.runner import CancelToken, Progress
 COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("sinustrainer.simulate.command", "make virtual patients from a recipe"),
     "train": ("sinustrainer.train", "train a network on a data folder"),
+    "cross-validate": ("sinustrainer.cross_validation", "five folds and a training on all (recurrence)"),
     "search": ("sinustrainer.search", "look for hyperparameters, Bayesian"),
     "evaluate": ("sinustrainer.evaluate.command", "a paper's tables and figures for a run or a model"),
     "export": ("sinustrainer.export", "write model.onnx and card.json"),
+    "recurrence-table": ("sinustrainer.recurrence_table", "clinical tables with scores, for fit-nomogram"),
     "fit-nomogram": ("sinustrainer.fit_nomogram", "fit and evaluate the recurrence nomogram"),
 }
 _CANCELLED_STATUS, _FAILED_STATUS, _BAD_INPUT_STATUS = 130, 1, 2

@@ -1,0 +1,90 @@
+"""``sinustrainer recurrence-table``: the clinical table of a CT cohort with DLR-scores, as ``fit-nomogram`` reads it.
+
+A training patient's score comes from the fold that never saw the patient, a test patient's from the network trained on all:
+scores of a network on its own training patients are too good, and a nomogram fitted with them would trust them too much.
+"""
+
+import argparse
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sinustrainer.cross_validation import ALL, OOF_FILE, read_scores
+from sinustrainer.data.manifest import Case, load_manifest
+from sinusviewer.errors import InputError
+from sinusviewer.jobs.runner import CancelToken, Progress
+
+COLUMNS = {
+    "age": "age",
+    "female": "female",
+    "asthma": "asthma",
+    "ar": "allergic_rhinitis",
+    "eos": "eosinophils_per_ul",
+    "smoking": "smoking",
+    "drinking": "drinking",
+    "hypertension": "hypertension",
+    "diabetes": "diabetes",
+}
+"""Column of the table to field of the manifest's ``clinical``."""
+TRAIN_FILE, TEST_FILE = "train.csv", "test.csv"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``sinustrainer recurrence-table``."""
+    parser.add_argument("--run", type=Path, required=True, help="folder of sinustrainer cross-validate")
+    parser.add_argument("--data", type=Path, required=True, help="data folder with manifest.json")
+    parser.add_argument("--out", type=Path, required=True, help="folder for train.csv and test.csv")
+
+
+def run_from_arguments(args: argparse.Namespace, progress: Progress, token: CancelToken) -> dict[str, Any]:
+    """Write both tables; the result counts their rows."""
+    return write_tables(args.run, args.data, args.out, progress, token)
+
+
+def write_tables(run: Path, data: Path, out: Path, progress: Progress, token: CancelToken) -> dict[str, Any]:
+    """Write ``train.csv`` (out-of-fold scores) and, where there is a test split, ``test.csv``."""
+    manifest = load_manifest(data)
+    out.mkdir(parents=True, exist_ok=True)
+    train = {s.case_id: s.dlr for s in read_scores(run / OOF_FILE) if s.dlr is not None}
+    result = {"train": write_table(out / TRAIN_FILE, manifest.of_split("train"), train)}
+    tests = usable(manifest.of_split("test"))
+    if tests:
+        from sinustrainer.evaluate.recurrence_scores import RecurrenceGraph, score_cases
+
+        graph = RecurrenceGraph(run / ALL)
+        rows = score_cases(graph, graph.cases(manifest.folder, tests), progress, token, shifts=False)
+        scores = {row.case_id: row.dlr for row in rows if row.dlr is not None}
+        result["test"] = write_table(out / TEST_FILE, tests, scores)
+    return result
+
+
+def usable(cases: Sequence[Case]) -> tuple[Case, ...]:
+    """Cases with a known outcome and masks to place the box by."""
+    return tuple(c for c in cases if c.labels.get("recurrence") in (0, 1) and "labels" in c.files)
+
+
+def write_table(path: Path, cases: Sequence[Case], scores: Mapping[str, float]) -> int:
+    """Write one table; patients without a score are left out.
+
+    Raises
+    ------
+    InputError
+        Where no case has a score.
+    """
+    chosen = [case for case in cases if case.case_id in scores]
+    if not chosen:
+        raise InputError(f"No case of the data folder has a score for {path.name}.", "Is it the cohort of the run?")
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "recurrence", "dlr", *COLUMNS])
+        for case in chosen:
+            clinical = [_cell(case.clinical.get(field)) for field in COLUMNS.values()]
+            writer.writerow([case.patient_id, case.labels["recurrence"], repr(scores[case.case_id]), *clinical])
+    return len(chosen)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return str(int(value)) if isinstance(value, bool) or float(value).is_integer() else repr(float(value))
