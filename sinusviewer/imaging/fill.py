@@ -12,8 +12,9 @@ from scipy import ndimage
 
 from sinusviewer.errors import CancelledError, DicomReadError
 from sinusviewer.imaging.decode import FrameReader, put_bits_right
-from sinusviewer.imaging.grey import Rescale, apply_table, modality_lut_of, padding_range
+from sinusviewer.imaging.grey import Rescale, modality_lut_of, padding_range
 from sinusviewer.imaging.headers import Header
+from sinusviewer.imaging.lookup import apply_table
 from sinusviewer.imaging.slices import Slice
 from sinusviewer.jobs.runner import CancelToken
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -150,9 +149,3 @@ def _table_values(content: object, count: int, bits: int, big_endian: bool) -> n
         return np.frombuffer(content, np.uint8).astype(np.uint16)
     order = ">" if big_endian else "<"
     return np.frombuffer(content[: len(content) // 2 * 2], f"{order}u2").astype(np.uint16)
-
-
-def apply_table(values: npt.NDArray[Any], table: LookupTable) -> npt.NDArray[np.uint16]:
-    """Look values up; inputs beyond either end take that end's output (PS3.3 C.11.1.1)."""
-    index = np.clip(values.astype(np.int64) - table.first_mapped, 0, len(table.values) - 1)
-    return np.asarray(table.values[index])

@@ -19,7 +19,6 @@ from sinusviewer.errors import DicomReadError, InputError
 from sinusviewer.imaging.color import read_color
 from sinusviewer.imaging.decode import LOSSY, FrameReader
 from sinusviewer.imaging.grey import (
-    apply_table,
     modality_lut_of,
     padding_range,
     presentation_lut_of,
@@ -28,6 +27,7 @@ from sinusviewer.imaging.grey import (
     windows_of,
 )
 from sinusviewer.imaging.headers import Header, Tag, exposure_of, identity_of, read_header
+from sinusviewer.imaging.lookup import apply_table
 from sinusviewer.imaging.orientation import read_patient_orientation
 from sinusviewer.imaging.pixel_layout import why_unreadable
 from sinusviewer.imaging.quiet import quiet_readers

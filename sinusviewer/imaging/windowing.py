@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sinusviewer.domain.image import LookupTable, Radiograph, VoiFunction, Volume, Window
-from sinusviewer.imaging.grey import apply_table
+from sinusviewer.imaging.lookup import apply_table
 
 Array = npt.NDArray[Any]
 _SAMPLE = 1 << 20
