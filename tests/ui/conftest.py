@@ -1,10 +1,12 @@
 import pytest
+from PySide6.QtCore import QEvent
+from PySide6.QtWidgets import QApplication
 from window_parts import open_window
 
 
 @pytest.fixture
 def program_with(qtbot):
-    """Opens a window over an image and closes it after the test; its threads must all end."""
+    """Opens a window over an image and closes it after the test; its threads must all end, its widgets go."""
     opened = []
 
     def make(image, **options):
@@ -14,3 +16,5 @@ def program_with(qtbot):
     yield make
     for program in opened:
         assert program.close()
+        program.window.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
