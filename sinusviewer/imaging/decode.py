@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sinusviewer.errors import DicomReadError
-from sinusviewer.imaging.elements import DEFLATED, inflate
+from sinusviewer.imaging.deflate import inflate
+from sinusviewer.imaging.elements import DEFLATED
 from sinusviewer.imaging.encapsulated import Fragments, locate_frames, stream_size
 from sinusviewer.imaging.headers import Header
 from sinusviewer.imaging.pixel_layout import is_native, native_frame_bits

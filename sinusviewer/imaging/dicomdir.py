@@ -7,8 +7,8 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from sinusviewer.errors import DicomReadError
-from sinusviewer.imaging.headers import Tag
 from sinusviewer.imaging.quiet import PYDICOM_ERRORS, quiet_readers
+from sinusviewer.imaging.tags import Tag
 
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 

@@ -4,12 +4,12 @@ A header of a CT slice takes about a tenth of a millisecond this way; pydicom re
 """
 
 import struct
-import zlib
 from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
 
 from sinusviewer.errors import DicomReadError
+from sinusviewer.imaging.deflate import inflate
 
 MAX_DEPTH = 64
 """Sequences nested deeper than this are refused; real files stay below 10."""
@@ -174,26 +174,6 @@ def _encoding(head: bytes, declared: str) -> tuple[bool, bool, bool]:
     # A first group is small (0008 as a rule), so the wrong byte order shows as a number of 256 and more.
     big = big_group < little_group if big_group != little_group else declared_big
     return explicit, big, bool(declared) and explicit == declared_explicit and big == declared_big
-
-
-def inflate(file: BinaryIO, position: int, limit: int) -> bytes:
-    """At most ``limit`` bytes of the deflated data set that begins at ``position`` (PS3.5 A.5)."""
-    file.seek(position)
-    inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
-    pieces: list[bytes] = []
-    total = 0
-    try:
-        while total < limit and not inflater.eof:
-            compressed = inflater.unconsumed_tail or file.read(1 << 20)
-            if not compressed:
-                break
-            piece = inflater.decompress(compressed, limit - total)
-            pieces.append(piece)
-            total += len(piece)
-    except zlib.error as error:
-        if not total:
-            raise DicomReadError("The deflated content of the file is damaged.") from error
-    return b"".join(pieces)
 
 
 class _Walk:

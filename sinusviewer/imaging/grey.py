@@ -10,8 +10,9 @@ from pydicom.dataset import Dataset
 
 from sinusviewer.domain.image import LookupTable, VoiFunction, Window
 from sinusviewer.errors import DicomReadError
-from sinusviewer.imaging.headers import Header, Tag
+from sinusviewer.imaging.headers import Header
 from sinusviewer.imaging.quiet import PYDICOM_ERRORS, quiet_readers
+from sinusviewer.imaging.tags import Tag
 
 _MAX_TABLE = 1 << 16
 

@@ -26,13 +26,14 @@ from sinusviewer.imaging.grey import (
     voi_luts_of,
     windows_of,
 )
-from sinusviewer.imaging.headers import Header, Tag, exposure_of, identity_of, read_header
+from sinusviewer.imaging.headers import Header, exposure_of, identity_of, read_header
 from sinusviewer.imaging.lookup import apply_table
 from sinusviewer.imaging.orientation import read_patient_orientation
 from sinusviewer.imaging.pixel_layout import why_unreadable
 from sinusviewer.imaging.quiet import quiet_readers
 from sinusviewer.imaging.research import UNORIENTED
 from sinusviewer.imaging.series import DX_FOR_PROCESSING, RADIOGRAPH_CLASSES, kind_of
+from sinusviewer.imaging.tags import Tag
 
 Array = npt.NDArray[Any]
 

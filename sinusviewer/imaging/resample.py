@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from sinusviewer.domain.geometry import canonical_axes, reoriented_affine
 from sinusviewer.domain.image import Volume
@@ -114,6 +113,8 @@ def resample_array(
     mask = array == padding
     if not mask.any():
         return np.asarray(_affine_transform(array, matrix, offset, shape, order))
+    from scipy import ndimage  # here: it takes a third of a second, and hanging a volume does not need it
+
     # Padding takes its neighbours' values before averaging, and its own place again after.
     nearest = ndimage.distance_transform_edt(mask, return_distances=False, return_indices=True)
     result = _affine_transform(array[tuple(nearest)], matrix, offset, shape, order)
@@ -125,6 +126,8 @@ def resample_array(
 def _affine_transform(
     array: Array, matrix: npt.NDArray[np.float64], offset: npt.NDArray[np.float64], shape: tuple[int, ...], order: Order
 ) -> Array:
+    from scipy import ndimage
+
     whole = array.dtype.kind in "iu" and order > 0
     source = array.astype(np.float32) if whole or array.dtype == np.float16 else array
     result = ndimage.affine_transform(source, matrix, offset, output_shape=shape, order=order, mode="nearest")
@@ -169,6 +172,8 @@ def resample_volume(
 
 def sample_at(volume: Volume, points_lps: npt.NDArray[np.float64], *, order: Order = 1) -> npt.NDArray[np.float32]:
     """HU at LPS points ``[..., 3]``; NaN outside the volume and in padding."""
+    from scipy import ndimage
+
     inverse = np.linalg.inv(volume.affine)
     index = points_lps @ inverse[:3, :3].T + inverse[:3, 3]
     coordinates = np.moveaxis(index[..., ::-1], -1, 0)

@@ -11,7 +11,8 @@ from sinusviewer.domain.image import ImageWarning
 from sinusviewer.domain.study import Instance, Series, SeriesKind
 from sinusviewer.errors import GeometryError
 from sinusviewer.imaging.geometry import DUPLICATE_MM, image_frame
-from sinusviewer.imaging.headers import Header, Tag, identity_of
+from sinusviewer.imaging.headers import Header, identity_of
+from sinusviewer.imaging.tags import Tag
 
 CR_IMAGE = "1.2.840.10008.5.1.4.1.1.1"
 DX_FOR_PRESENTATION = "1.2.840.10008.5.1.4.1.1.1.1"

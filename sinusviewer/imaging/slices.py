@@ -13,10 +13,11 @@ from sinusviewer.domain.image import ImageWarning, Window
 from sinusviewer.domain.study import Instance
 from sinusviewer.errors import DicomReadError, GeometryError
 from sinusviewer.imaging.grey import Rescale, make_windows, nested, rescale_of, windows_of
-from sinusviewer.imaging.headers import Header, Tag, read_header
+from sinusviewer.imaging.headers import Header, read_header
 from sinusviewer.imaging.pixel_layout import why_unreadable
 from sinusviewer.imaging.quiet import PYDICOM_ERRORS
 from sinusviewer.imaging.series import ENHANCED_CT_CLASSES, ORIENTATION_TOLERANCE
+from sinusviewer.imaging.tags import Tag
 
 _WORKERS = 4
 _Six = tuple[float, float, float, float, float, float]
