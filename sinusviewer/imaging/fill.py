@@ -159,7 +159,9 @@ def fill_volume(
                 reader.close()
         return len(indices)
 
-    batches = [range(i, min(i + 4, len(slices))) for i in range(0, len(slices), 4)]
+    # Frames of one file go in longer batches, so that its table of frames is read a few times only.
+    size = 4 if slices[0].header is not slices[-1].header else max(4, len(slices) // (2 * _WORKERS))
+    batches = [range(i, min(i + size, len(slices))) for i in range(0, len(slices), size)]
     finished = 0
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="slices") as pool:
         futures = [pool.submit(run, batch) for batch in batches]

@@ -59,7 +59,10 @@ def image_frame(orientation: tuple[float, ...]) -> Frame:
         middle, difference = middle / np.linalg.norm(middle), difference / np.linalg.norm(difference)
         row, column = (middle + difference) / np.sqrt(2), (middle - difference) / np.sqrt(2)
     off_length = max(abs(length - 1) for length in lengths)
-    return Frame(row, column, np.cross(row, column), skew > ORTHOGONAL_TOLERANCE or off_length > 0.01)
+    normal = np.cross(row, column)
+    for vector in (row, column, normal):
+        vector.setflags(write=False)  # the frame is shared by all slices of one orientation
+    return Frame(row, column, normal, skew > ORTHOGONAL_TOLERANCE or off_length > 0.01)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

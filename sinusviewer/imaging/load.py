@@ -31,9 +31,9 @@ def load_series(
     if series.kind in (SeriesKind.VOLUME, SeriesKind.STACK) or _forms_a_stack(series):
         try:
             return load_volume(series, progress, token, first_image)
-        except GeometryError:
+        except (GeometryError, DicomReadError):
             if series.kind is SeriesKind.VOLUME:
-                raise
+                raise  # as single images the slices would lose what made them a volume
     return _load_images(series, progress, token)
 
 
@@ -42,6 +42,7 @@ def _forms_a_stack(series: Series) -> bool:
     instances = series.instances
     return (
         series.kind is SeriesKind.VIEW_ONLY
+        and series.identity.modality in ("CT", "MR")
         and len(instances) > 2
         and all(i.position is not None and i.orientation is not None and i.frames == 1 for i in instances)
         and len({i.position for i in instances}) == len(instances)

@@ -311,3 +311,13 @@ def test_instances_of_a_volume_are_in_the_order_of_their_positions(tmp_path: Pat
     write_series(tmp_path, slices(6), AFFINE, order=[5, 4, 3, 2, 1, 0])
     series = all_series(tmp_path)[0]
     assert [i.position for i in series.instances] == sorted(i.position for i in series.instances if i.position)
+
+
+def test_coloured_slices_with_places_are_shown_as_images(tmp_path: Path) -> None:
+    for number, path in enumerate(write_series(tmp_path, slices(4), AFFINE, Modality="MR")):
+        change(path, SOPClassUID="1.2.840.10008.5.1.4.1.1.4", SamplesPerPixel=3, PhotometricInterpretation="RGB", BitsAllocated=8,
+               BitsStored=8, HighBit=7, PixelRepresentation=0, PlanarConfiguration=0, PixelData=bytes([number]) * 192)  # fmt: skip
+    images = load_series(all_series(tmp_path)[0])
+    assert isinstance(images, tuple)
+    assert [int(i.pixels[0, 0, 0]) for i in images] == [0, 1, 2, 3]
+    assert not any(i.for_models for i in images)
