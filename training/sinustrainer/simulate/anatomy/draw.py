@@ -9,6 +9,7 @@ from sinustrainer.simulate.anatomy.growth import draw_volumes_ml, head_size
 from sinustrainer.simulate.anatomy.mirror import mirror
 from sinustrainer.simulate.anatomy.pneumatisation import shrink_lumen
 from sinustrainer.simulate.anatomy.templates import antrum_floors
+from sinustrainer.simulate.anatomy.variants import add_variants
 from sinustrainer.simulate.anatomy.warp import HeadShape, SinusWarp, draw_shape, warp_head
 from sinustrainer.simulate.head import Head
 from sinusviewer.domain.anatomy import SINUS_CODES, Side, Sinus, Structure
@@ -21,7 +22,7 @@ _RADIAL_RANGE: dict[Sinus, tuple[float, float]] = {
     Sinus.SPHENOID: (0.85, 1.2),
 }
 _SMALLEST_KEPT = 0.04
-"""Of a lumen; below it the sinus is taken as absent."""
+"""Of a lumen; below it the sinus is taken as absent (never an antrum: one without air is a sick one to a reader)."""
 
 
 def draw_head(rng: np.random.Generator, sources: Sequence[Head], age: float, sex: str, spacing_mm: float = 1.0) -> Head:
@@ -52,6 +53,7 @@ def draw_head(rng: np.random.Generator, sources: Sequence[Head], age: float, sex
     head = warp_head(source, replace(shape, sinus_warps=warps), rng, spacing_mm)
     for structure, share in keep.items():
         shrink_lumen(head.hu, head.labels, head.spacing, structure, share, rng)
+    add_variants(head, age, rng)
     return replace(head, landmarks=head.landmarks | antrum_floors(head.labels, head.affine))
 
 
@@ -88,5 +90,5 @@ def plan_sinuses(
             warps.append(SinusWarp(structure, (float(factors[0]), float(factors[1]), float(factors[2]))))
         share = wanted / (before * radial**3)
         if share < 0.97:
-            keep[structure] = share if share > _SMALLEST_KEPT else 0.0
+            keep[structure] = share if share > _SMALLEST_KEPT or sinus is Sinus.MAXILLARY else 0.0
     return tuple(warps), keep

@@ -132,6 +132,8 @@ def label_sinuses(hu: Voxels, inside: Mask, grid: Grid, table: LabelTable) -> tu
         Codes 1-11, and the voxels of fluid or soft tissue to be emptied.
     """
     air = (hu < AIR_BELOW_HU) & inside
+    for box in table.airless:
+        air[grid.slices(box)] = False
     depth = ndimage.distance_transform_edt(air)
     landscape = np.clip(hu, -1000, 700).astype(np.float32) - 60.0 * np.minimum(depth, 6.0).astype(np.float32)
     markers = np.zeros(hu.shape, dtype=np.uint8)
@@ -157,8 +159,9 @@ def label_sinuses(hu: Voxels, inside: Mask, grid: Grid, table: LabelTable) -> tu
         filled = (
             (basins[where] == box.structure) & (labels[where] == 0) & inside[where] & (hu[where] < _carve_below_hu(box))
         )
-        # Fat lies outside the bony wall; only beside air may a voxel look like fat (air and fluid in one voxel).
-        filled &= (hu[where] > -40) | ndimage.binary_dilation(labels[where] == box.structure)
+        # Fat lies outside the bony wall; only next to air, without bone between, may a voxel look like fat (half air).
+        soft = hu[where] < BONE_ABOVE_HU
+        filled &= (hu[where] > -40) | ndimage.binary_dilation(labels[where] == box.structure, iterations=5, mask=soft)
         # Only bodies of fluid, not the grey rim that every wall has: an opening with a 3 mm cross, grown back.
         filled = ndimage.binary_dilation(ndimage.binary_opening(filled), mask=filled)
         carved[where] |= filled
@@ -170,7 +173,9 @@ def label_sinuses(hu: Voxels, inside: Mask, grid: Grid, table: LabelTable) -> tu
                 forbidden[grid.slices(box)] = False
         labels[(labels == structure) & forbidden] = 0
     for code in SINUS_CODES:
-        labels[_specks(labels == code, smallest=40)] = 0
+        lumen = labels == code
+        # Ethmoid cells stand apart by nature; of any other sinus small parts apart are froth or gas elsewhere.
+        labels[_specks(lumen, 40 if code in ETHMOID_CODES else int(0.008 * np.count_nonzero(lumen)) + 40)] = 0
     return labels, carved & (labels > 0)
 
 

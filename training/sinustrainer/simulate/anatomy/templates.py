@@ -31,7 +31,7 @@ from sinusviewer.paths import user_data_dir
 
 sitk: Any = SimpleITK  # it carries no types
 
-VERSION = 3
+VERSION = 4
 """Goes into the cache key: raise it when this module or ``label_templates`` changes what they make."""
 
 HEALTHY_AIR_HU = -985
@@ -125,6 +125,10 @@ def clean_scan(
     emptied = cleaned[carved].astype(np.float32)
     bone_share = np.clip((emptied - 20) / (WALL_HU - 20), 0, 1)
     cleaned[carved] = np.round((1 - bone_share) * HEALTHY_AIR_HU + bone_share * WALL_HU).astype(np.int16)
+    # What is left of a fluid level (a row of half-filled voxels) deep inside a lumen that was emptied.
+    for code in np.unique(labels[carved]):
+        deep = ndimage.binary_erosion(labels == code, iterations=2)
+        cleaned[deep & (cleaned > -900)] = HEALTHY_AIR_HU
     for box in airless:
         where = grid.slices(box)
         gas = ndimage.binary_dilation(cleaned[where] < GAS_BELOW_HU) & (cleaned[where] < 25) & (labels[where] == 0)
