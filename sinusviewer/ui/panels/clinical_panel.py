@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QWidget
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.errors import InputError
 from sinusviewer.ui.panels.number_field import NumberField
-from sinusviewer.ui.panels.parts import Notice, ScrollPanel, ToneLabel, button, describe, row
+from sinusviewer.ui.panels.parts import Notice, ScrollPanel, ToneLabel, button, choice, describe, row
 from sinusviewer.ui.panels.units import (
     EosinophilUnit,
     checked_age,
@@ -62,18 +62,17 @@ class ClinicalPanel(ScrollPanel):
             self._choices[name] = self._add_choice(label, f"clinical_{name}", says, ("unknown", "no", "yes"), name)
         self._eosinophils = NumberField()
         self._add(
-            "Eosinophils in blood",
+            "Eosinophils",
             self._eosinophils,
             "clinical_eosinophils",
             "Eosinophils in the blood, before the operation.",
         )
         self._eosinophils.value_entered.connect(self._on_eosinophils)
-        self._unit = QComboBox()
-        self._unit.addItems([u.value for u in EosinophilUnit])
+        self._unit = choice(*(u.value for u in EosinophilUnit))
         describe(self._unit, "clinical_unit", "Unit of the eosinophil count.", "arrow keys", "Eosinophil unit")
         self._grid.addWidget(self._unit, self._grid.rowCount(), 1)
         self._unit.currentIndexChanged.connect(lambda _index: self._on_unit())
-        self._white_label = QLabel("White cells, 10⁹/L")
+        self._white_label = QLabel("White cells")
         self._white = NumberField()
         describe(self._white, "clinical_white_cells", "White cell count, to turn a percentage into cells/µL.", "Enter",
                  "White cells, 10⁹/L")  # fmt: skip
@@ -92,7 +91,7 @@ class ClinicalPanel(ScrollPanel):
         self.column.addWidget(grid_part)
         self.column.addWidget(self._summary)
         self.column.addLayout(
-            row(button("Import from CSV …", "clinical_import", "Take this patient's row from a CSV file (study UID or patient ID, "
+            row(button("Import CSV …", "clinical_import", "Take this patient's row from a CSV file (study UID or patient ID, "
                        "then any of the columns named as here).", self.import_requested.emit))
         )  # fmt: skip
         self.column.addStretch(1)
@@ -124,8 +123,7 @@ class ClinicalPanel(ScrollPanel):
         self._grid.addWidget(editor, line, 1)
 
     def _add_choice(self, label: str, name: str, says: str, options: tuple[str, ...], field: str) -> QComboBox:
-        box = QComboBox()
-        box.addItems(list(options))
+        box = choice(*options)
         self._add(label, box, name, says)
         box.activated.connect(partial(self._on_choice, field))
         return box

@@ -48,8 +48,7 @@ class DetectionList(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._empty)
         layout.addWidget(self.rows)
-        layout.addLayout(row(self._accept, self._edit, self._reject))
-        layout.addLayout(row(self._add))
+        layout.addLayout(row(self._accept, self._edit, self._reject, self._add))
         self.set_detections(())
 
     def set_detections(self, detections: tuple[Detection, ...], selected: str = "") -> None:

@@ -15,6 +15,7 @@ from sinusviewer.ui.panels.parts import (
     ToneLabel,
     button,
     describe,
+    line,
     research_line,
     row,
 )
@@ -205,9 +206,7 @@ class FindingsPanel(ScrollPanel):
         layout = QVBoxLayout(part)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._slider_text)
-        line = row(self._slider, stretch=False)
-        line.addWidget(self._reset)
-        layout.addLayout(line)
+        layout.addLayout(line(self._slider, self._reset))
         return part
 
     def _ask_reset(self) -> None:

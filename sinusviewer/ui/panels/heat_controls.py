@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QRectF, QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QSizePolicy, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QLabel, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
 from sinusviewer.domain.finding import Heatmap
-from sinusviewer.ui.panels.parts import ToneLabel, describe, row
+from sinusviewer.ui.panels.parts import ToneLabel, choice, describe, line, row
 from sinusviewer.ui.panels.tones import current_tones
 from sinusviewer.ui.panels.wording import HEAT_CAUTION
 
@@ -79,8 +79,7 @@ class HeatControls(QWidget):
         self.setObjectName("heat_controls")
         self._visible = QCheckBox("Heatmap")
         describe(self._visible, "heat_visible", f"Show the heatmap over the CT. {HEAT_CAUTION}", "G", "Heatmap")
-        self._map = QComboBox()
-        self._map.addItems(list(COLOR_MAPS))
+        self._map = choice(*COLOR_MAPS)
         describe(
             self._map,
             "heat_color_map",
@@ -103,7 +102,7 @@ class HeatControls(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(row(self._visible, self._map))
-        layout.addLayout(row(QLabel("Opacity"), self._opacity, self._percent, stretch=False))
+        layout.addLayout(line(QLabel("Opacity"), self._opacity, self._percent))
         for widget in (self._bar, self._caution, self._what, self._inside):
             layout.addWidget(widget)
         self.set_heat_style(HeatStyle())

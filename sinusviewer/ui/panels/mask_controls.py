@@ -7,7 +7,7 @@ from PySide6.QtGui import QIcon, QPixmap
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from sinusviewer.domain.anatomy import Structure
-from sinusviewer.ui.panels.parts import Fold, describe, row
+from sinusviewer.ui.panels.parts import Fold, describe, line, row
 from sinusviewer.ui.panels.tones import structure_color
 from sinusviewer.ui.panels.wording import structure_name
 
@@ -55,7 +55,7 @@ class MaskControls(QWidget):
                 box, f"mask_{structure.name.lower()}", f"Show the mask of the {structure_name(structure).lower()}."
             )
             box.clicked.connect(self._ask)
-            grid.addWidget(box, index // 2, index % 2)
+            grid.addWidget(box, index, 0)
             self._boxes[structure] = box
         for control in (self._visible, self._outlined):
             control.clicked.connect(self._ask)
@@ -64,7 +64,7 @@ class MaskControls(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(row(self._visible, self._outlined))
-        layout.addLayout(row(QLabel("Opacity"), self._opacity, self._percent, stretch=False))
+        layout.addLayout(line(QLabel("Opacity"), self._opacity, self._percent))
         layout.addWidget(Fold("Single masks", each, "single_masks_fold"))
         self.set_mask_style(self._style)
 

@@ -9,7 +9,7 @@ from sinusviewer.errors import InputError
 from sinusviewer.nomogram import Nomogram, Predictor
 from sinusviewer.ui.panels.nomogram_words import DlrSource, is_dlr, is_eosinophils
 from sinusviewer.ui.panels.number_field import NumberField
-from sinusviewer.ui.panels.parts import ToneLabel, button, describe
+from sinusviewer.ui.panels.parts import ToneLabel, button, choice, describe
 from sinusviewer.ui.panels.units import (
     EosinophilUnit,
     checked_age,
@@ -64,17 +64,17 @@ class NomogramInputs(QWidget):
             editor = self._choice(predictor) if predictor.binary else self._field(predictor)
             label.setBuddy(editor)
             self._grid.addWidget(label, line, 0)
+            self._grid.addWidget(editor, line, 1)
             if is_eosinophils(predictor.name):
-                self._grid.addWidget(self._with_units(editor, predictor.name), line, 1)
-            else:
-                self._grid.addWidget(editor, line, 1)
+                line += 1
+                self._grid.addWidget(self._units(), line, 1)
             line += 1
             if is_dlr(predictor.name):
                 self._origin = ToneLabel("", "muted", "dlr_origin")
-                self._back = button("Back to the CT's score", "dlr_back", "Take the score that the network read from the CT.",
+                self._back = button("Use the CT's", "dlr_back", "Take the score that the network read from the CT.",
                                     partial(self._ask_back, predictor.name))  # fmt: skip
                 self._grid.addWidget(self._origin, line, 0, 1, 2)
-                self._grid.addWidget(self._back, line + 1, 1)
+                self._grid.addWidget(self._back, line + 1, 0, 1, 2)
                 line += 2
         self._problem = ToneLabel("", "red", "nomogram_problem")
         self._problem.hide()
@@ -94,12 +94,12 @@ class NomogramInputs(QWidget):
             else:
                 field.setPlaceholderText("unknown")
                 field.set_value(value)
-        for name, choice in self._choices.items():
+        for name, box in self._choices.items():
             value = values.get(name)
             index = 0 if value is None else 2 if value >= 0.5 else 1
-            if choice.currentIndex() != index:
-                with QSignalBlocker(choice):
-                    choice.setCurrentIndex(index)
+            if box.currentIndex() != index:
+                with QSignalBlocker(box):
+                    box.setCurrentIndex(index)
         self._show_origin()
 
     def set_what_if(self, what_if: bool) -> None:
@@ -118,8 +118,7 @@ class NomogramInputs(QWidget):
     # Rows ---------------------------------------------------------------------------------------------------------
 
     def _choice(self, predictor: Predictor) -> QComboBox:
-        box = QComboBox()
-        box.addItems(["unknown", "no", "yes"])
+        box = choice("unknown", "no", "yes")
         describe(box, f"input_{predictor.name}", f"{predictor.label}: unknown gives an interval, not a guess.", "arrow keys",
                  predictor.label)  # fmt: skip
         box.activated.connect(lambda index, n=predictor.name: self.value_requested.emit(n, (None, 0.0, 1.0)[index]))
@@ -146,16 +145,13 @@ class NomogramInputs(QWidget):
         self._fields[predictor.name] = field
         return field
 
-    def _with_units(self, editor: QWidget, name: str) -> QWidget:
+    def _units(self) -> QWidget:
         part = QWidget()
         layout = QHBoxLayout(part)
         layout.setContentsMargins(0, 0, 0, 0)
-        self._unit = QComboBox()
-        self._unit.addItems([u.value for u in EosinophilUnit])
+        self._unit = choice(*(u.value for u in EosinophilUnit))
         describe(self._unit, "eosinophil_unit", "Unit of the eosinophil count; a percentage needs the white count.",
                  "arrow keys", "Eosinophil unit")  # fmt: skip
-        self._unit.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self._unit.setMinimumContentsLength(7)
         self._white = NumberField()
         self._white.setPlaceholderText("white cells 10⁹/L")
         describe(self._white, "white_cells", "White cell count in 10⁹/L, to turn the percentage into cells/µL.", "Enter",
@@ -164,7 +160,6 @@ class NomogramInputs(QWidget):
         self._unit.currentIndexChanged.connect(lambda _index: self._on_unit())
         self._white.value_entered.connect(self._on_white)
         self._white.rejected.connect(self._complain)
-        layout.addWidget(editor, 3)
         layout.addWidget(self._unit, 2)
         layout.addWidget(self._white, 3)
         return part

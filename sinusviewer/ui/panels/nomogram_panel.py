@@ -123,7 +123,7 @@ class NomogramPanel(ScrollPanel):
         inside.addWidget(self._facts)
         inside.addWidget(self._hint)
         shown.addWidget(Fold("What it rests on", facts, "cohort_fold", open_at_start=True))
-        self._replace = button("Use own nomogram …", "replace_nomogram", "Replace this nomogram by your site's own file "
+        self._replace = button("Own nomogram …", "replace_nomogram", "Replace this nomogram by your site's own file "
                                "(nomogram.json).", self.replace_requested.emit)  # fmt: skip
         self._bundled = button("Bundled one", "bundled_nomogram", "Back to the nomogram that came with the program.",
                                self.bundled_requested.emit)  # fmt: skip

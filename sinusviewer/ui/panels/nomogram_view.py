@@ -110,7 +110,7 @@ class NomogramView(QWidget):
         return QSize(metrics.averageCharWidth() * 60, int(height))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(self.fontMetrics().averageCharWidth() * 34, self.sizeHint().height())
+        return QSize(self.fontMetrics().averageCharWidth() * 20, self.sizeHint().height())
 
     # Drawing ------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from PySide6.QtGui import QFontInfo, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
+    QComboBox,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -19,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from sinusviewer.ui.panels.flow import FlowRow
 from sinusviewer.ui.panels.tones import current_tones
 from sinusviewer.ui.panels.wording import RESEARCH_ONLY
 
@@ -163,6 +165,7 @@ class Fold(QWidget):
         self._title.setChecked(open_at_start)
         self._title.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._title.setAutoRaise(True)
+        self._title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # never widens its panel
         describe(self._title, name, f"Show or hide: {title}.", "Space", title)
         self._title.toggled.connect(self._toggle)
         layout = QVBoxLayout(self)
@@ -278,11 +281,25 @@ def research_line() -> ToneLabel:
     return ToneLabel(RESEARCH_ONLY, "muted", "research_only")
 
 
-def row(*widgets: QWidget, stretch: bool = True) -> QHBoxLayout:
+def row(*widgets: QWidget) -> FlowRow:
+    """Widgets side by side that go on below where the panel is too narrow."""
+    return FlowRow(*widgets)
+
+
+def line(*widgets: QWidget) -> QHBoxLayout:
+    """Widgets that share one line whatever its width, e.g. a slider with its number."""
     layout = QHBoxLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(6)
     for widget in widgets:
         layout.addWidget(widget)
-    if stretch:
-        layout.addStretch(1)
     return layout
+
+
+def choice(*options: str) -> QComboBox:
+    """A box to choose from that may become narrow."""
+    box = QComboBox()
+    box.addItems(list(options))
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(6)
+    return box

@@ -8,7 +8,18 @@ from PySide6.QtGui import QFontMetricsF
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 
 from sinusviewer.report.content import ReportContent
-from sinusviewer.ui.panels.parts import Facts, Fold, Notice, ScrollPanel, ToneLabel, button, describe, heading, row
+from sinusviewer.ui.panels.parts import (
+    Facts,
+    Fold,
+    Notice,
+    ScrollPanel,
+    ToneLabel,
+    button,
+    describe,
+    heading,
+    line,
+    row,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +148,7 @@ class ReportPanel(ScrollPanel):
             "Sign", "report_sign", "Sign: the text stands from then on; a change is an addendum.", self._ask_sign
         )
         self._sign_part = QWidget()
-        sign = row(self._reader, self._sign, stretch=False)
-        sign.setContentsMargins(0, 0, 0, 0)
-        self._sign_part.setLayout(sign)
+        self._sign_part.setLayout(line(self._reader, self._sign))
         self._addenda = ToneLabel("", "text", "report_addenda")
         self._addendum = QPlainTextEdit()
         self._addendum.setTabChangesFocus(True)
@@ -170,8 +179,7 @@ class ReportPanel(ScrollPanel):
             shown.addWidget(widget)
         shown.addWidget(self._status)
         shown.addWidget(self._addenda)
-        shown.addLayout(row(self._copy, *exports))
-        shown.addLayout(row(self._restore))
+        shown.addLayout(row(self._copy, *exports, self._restore))
         shown.addWidget(self._sign_part)
         shown.addWidget(self._addendum_part)
         self.column.addWidget(self._empty)

@@ -42,7 +42,7 @@ class ScoreBar(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         metrics = self.fontMetrics()
-        return QSize(metrics.averageCharWidth() * 22, int(metrics.height() * 3.1))
+        return QSize(metrics.averageCharWidth() * 14, int(metrics.height() * 3.1))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if self._score is None:

@@ -13,6 +13,7 @@ from sinusviewer.ui.panels.parts import (
     ScrollPanel,
     ToneLabel,
     button,
+    choice,
     describe,
     heading,
     research_line,
@@ -211,11 +212,11 @@ class SinusPanel(ScrollPanel):
         part = QWidget()
         grid = QGridLayout(part)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.addWidget(heading("Ostiomeatal complex"), 0, 0, 1, 4)
+        grid.addWidget(heading("Ostiomeatal complex"), 0, 0, 1, 2)
+        grid.setColumnStretch(1, 1)
         self._ostiomeatal: dict[Side, QComboBox] = {}
-        for column, side in enumerate((Side.RIGHT, Side.LEFT)):
-            box = QComboBox()
-            box.addItems(["not assessed", "0 · open", "2 · occluded"])
+        for line_number, side in enumerate((Side.RIGHT, Side.LEFT), start=1):
+            box = choice("not assessed", "0 · open", "2 · occluded")
             box.setItemData(
                 0, 0, int(Qt.ItemDataRole.UserRole) - 1
             )  # shown where nothing is proposed, not to be chosen
@@ -230,8 +231,8 @@ class SinusPanel(ScrollPanel):
             self._ostiomeatal[side] = box
             letter = QLabel(side.value.capitalize())
             letter.setBuddy(box)
-            grid.addWidget(letter, 1, 2 * column)
-            grid.addWidget(box, 1, 2 * column + 1)
+            grid.addWidget(letter, line_number, 0)
+            grid.addWidget(box, line_number, 1)
         return part
 
     def _ask_ostiomeatal(self, side: Side, index: int) -> None:

@@ -1,7 +1,7 @@
 """The table of sinuses: per sinus and side what is measured, with the change against a prior."""
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPixmap
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -82,6 +82,8 @@ class SinusTable(QTableWidget):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setMinimumSectionSize(20)
         header.setHighlightSections(False)
+        header.moveSection(2, 1)  # what matters most stands next to the name, where a narrow table still shows it
+        header.moveSection(4, 2)
         self._bar = _FractionBar(self)
         self.setItemDelegateForColumn(2, self._bar)
         self.cellClicked.connect(lambda row, _column: self._go(row))
@@ -115,17 +117,30 @@ class SinusTable(QTableWidget):
         return QSize(self.fontMetrics().averageCharWidth() * 46, self.height())
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(self.fontMetrics().averageCharWidth() * 30, self.height())
+        return QSize(self.fontMetrics().averageCharWidth() * 18, self.height())
 
     def _go(self, row: int) -> None:
         sinus, side = ROWS[row]
         self.go_to_requested.emit(SINUS_CODES[sinus, side])
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
     def _fit(self) -> None:
+        """Rows by the type's size; where the columns need more room than there is, the table scrolls sideways."""
         line = int(self.fontMetrics().height() * 1.5)
         for row in range(self.rowCount()):
             self.setRowHeight(row, line)
-        self.setFixedHeight(line * self.rowCount() + self.horizontalHeader().sizeHint().height() + 4)
+        header = self.horizontalHeader()
+        shown = [c for c in range(len(COLUMNS)) if not self.isColumnHidden(c)]
+        needed = sum(max(self.sizeHintForColumn(c), header.sectionSizeHint(c)) for c in shown)
+        narrow = needed > self.viewport().width()
+        mode = QHeaderView.ResizeMode.ResizeToContents if narrow else QHeaderView.ResizeMode.Stretch
+        if header.sectionResizeMode(0) is not mode:
+            header.setSectionResizeMode(0, mode)
+        bar = self.horizontalScrollBar().sizeHint().height() if narrow else 0
+        self.setFixedHeight(line * self.rowCount() + header.sizeHint().height() + 4 + bar)
 
     def _fill(
         self,

@@ -15,7 +15,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QProgressBar, QTableView, QVBoxLayout, QWidget
 
-from sinusviewer.ui.panels.parts import ToneLabel, button, describe, keeps_key, row
+from sinusviewer.ui.panels.parts import ToneLabel, button, describe, keeps_key, line, row
 from sinusviewer.ui.panels.tones import current_tones
 
 
@@ -196,9 +196,8 @@ class WorklistPanel(QWidget):
         layout.addWidget(self._search)
         layout.addWidget(self.table, 1)
         layout.addWidget(self._summary)
-        layout.addLayout(row(self._read, self._again))
-        layout.addLayout(row(self._previous, self._next))
-        layout.addLayout(row(self._progress, self._cancel, stretch=False))
+        layout.addLayout(row(self._read, self._again, self._previous, self._next))
+        layout.addLayout(line(self._progress, self._cancel))
         self.set_items(())
         self.set_progress(None)
 
