@@ -1,0 +1,210 @@
+"""The recurrence network judged as in He 2023: Dice, ROC of five folds and of the test cohort (Figure 3), single-task variants.
+
+The test split is read by the network trained on all training patients, once; cut-offs come from the folds. Beside them stand
+the radiomics baseline and, on simulated cohorts, the ceiling: the AUC of what the simulator drew the outcome from.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sinustrainer.cross_validation import ALL, OOF_FILE, FoldScore, read_scores, summarise
+from sinustrainer.data.ct_cases import CtCases
+from sinustrainer.data.manifest import TRAIN, Case, Manifest, load_manifest
+from sinustrainer.evaluate.recurrence_page import write_page
+from sinustrainer.evaluate.recurrence_scores import CaseScore, RecurrenceGraph, score_cases
+from sinustrainer.radiomics import cohort_features, fit_and_predict
+from sinustrainer.recurrence_table import usable
+from sinustrainer.train import write_json
+from sinusviewer.errors import InputError
+from sinusviewer.inference.model_card import CARD_FILE
+from sinusviewer.jobs.runner import CancelToken, Progress
+from sinusviewer.statistics.delong import AucEstimate, compare_aucs, estimate_auc
+from sinusviewer.statistics.roc import count_at_threshold, youden_optima
+
+TEST = "test"
+SINGLE = {
+    "single_classification": "Single task: recurrence only",
+    "single_segmentation": "Single task: segmentation only",
+}
+MULTI, RADIOMICS, CEILING = "multi_task", "radiomics", "ceiling"
+TRUE_SCORE = "true_image_score"
+
+
+@dataclass(frozen=True, slots=True)
+class SplitScores:
+    """One score of one split: ``y`` and ``scores`` in the order of ``ids``."""
+
+    ids: tuple[str, ...]
+    y: tuple[int, ...]
+    scores: tuple[float, ...]
+    folds: tuple[int, ...] = ()
+
+
+def evaluate(folder: Path, data: Path, out: Path, progress: Progress, token: CancelToken) -> dict[str, Any]:
+    """Evaluate ``folder`` (of ``cross-validate``, one run, or a model) on a data folder's test split into ``out``.
+
+    Written are ``evaluation.json``, ``scores_train.csv``, ``scores_test.csv``, tables and Figure 3 as CSV, PNG and SVG, and
+    ``report.html``.
+
+    Raises
+    ------
+    InputError
+        Where the data folder has no test patients with a known outcome and masks.
+    """
+    manifest = load_manifest(data)
+    tests = usable(manifest.of_split(TEST))
+    if not tests:
+        raise InputError(f"“{data.name}” has no test patient with a known outcome and masks.")
+    out.mkdir(parents=True, exist_ok=True)
+    main = folder / ALL if (folder / ALL).is_dir() else folder
+    oof = read_scores(folder / OOF_FILE) if (folder / OOF_FILE).is_file() else []
+    graph = RecurrenceGraph(main)
+    rows = score_cases(graph, graph.cases(manifest.folder, tests), progress, token)
+    test = {MULTI: _of_rows(rows)}
+    train = {MULTI: _of_folds(oof)} if oof else {}
+    dice: dict[str, Any] = {MULTI: _dice([row.dice for row in rows])}
+    for name in SINGLE:
+        other = folder / name / ALL
+        if other.is_dir():
+            single = RecurrenceGraph(other)
+            read = score_cases(single, single.cases(manifest.folder, tests), progress, token, shifts=False)
+            dice[name] = _dice([row.dice for row in read])
+            test |= {name: scored} if (scored := _of_rows(read)).ids else {}
+            if (folder / name / OOF_FILE).is_file() and scored.ids:
+                train[name] = _of_folds(read_scores(folder / name / OOF_FILE))
+    grid = graph.cases(manifest.folder, ())
+    _add_radiomics(manifest, tests, oof, grid, graph, train, test, progress, token)
+    _add_ceilings(manifest, tests, train, test)
+    threshold = summarise(oof)["cut_off"] if oof and train[MULTI].ids else graph.threshold
+    content: dict[str, Any] = {
+        "schema_version": 1,
+        "task": "recurrence",
+        "simulated": manifest.simulated,
+        "statement": manifest.statement,
+        "model": "card" if (main / CARD_FILE).is_file() else "run",
+        "cross_validation": summarise(oof) if oof else None,
+        "dice": dice,
+        "roc": {
+            "train": {name: _roc(scores) for name, scores in train.items()},
+            "test": {name: _roc(scores) for name, scores in test.items()},
+        },
+        "delong_test": {"train": _against_multi(train), "test": _against_multi(test)},
+        "cut_off": {"threshold": threshold, "from": "out-of-fold scores" if oof else "the model", **_at(test[MULTI], threshold)},
+        "box_moved_6_mm": _spread(rows),
+    }  # fmt: skip
+    write_json(out / "evaluation.json", content)
+    write_page(out, content, train, test, rows, oof)
+    return {
+        "out": str(out),
+        "auc_test": content["roc"]["test"].get(MULTI, {}).get("auc"),
+        "dice_test": dice[MULTI]["mean"],
+    }
+
+
+def _of_rows(rows: Sequence[CaseScore]) -> SplitScores:
+    known = [(row.case_id, row.y, row.dlr) for row in rows if row.dlr is not None]
+    return SplitScores(tuple(r[0] for r in known), tuple(r[1] for r in known), tuple(r[2] for r in known))
+
+
+def _of_folds(oof: Sequence[FoldScore]) -> SplitScores:
+    known = [(row.case_id, row.y, row.dlr, row.fold) for row in oof if row.dlr is not None]
+    ids, y = tuple(r[0] for r in known), tuple(r[1] for r in known)
+    return SplitScores(ids, y, tuple(r[2] for r in known), tuple(r[3] for r in known))
+
+
+def _dice(values: Sequence[float | None]) -> dict[str, float | None]:
+    known = [v for v in values if v is not None]
+    if not known:
+        return {"mean": None, "sd": None, "lowest": None}
+    return {"mean": float(np.mean(known)), "sd": float(np.std(known)), "lowest": float(np.min(known))}
+
+
+def _add_radiomics(
+    manifest: Manifest, tests: tuple[Case, ...], oof: Sequence[FoldScore], grid: CtCases, graph: RecurrenceGraph,
+    train: dict[str, SplitScores], test: dict[str, SplitScores], progress: Progress, token: CancelToken,
+) -> None:  # fmt: skip
+    """Out-of-fold (the network's own folds) and test scores of the radiomics baseline."""
+    cases = usable(manifest.of_split(TRAIN))
+    y = np.array([int(case.labels["recurrence"]) for case in cases])
+    if len(cases) < 10 or min(np.bincount(y, minlength=2)) < 5:
+        return  # too few to fit 38 features
+    measured = cohort_features(
+        CtCases(grid.folder, cases, grid.settings, grid.margin), graph.settings.spacing_mm, progress, token
+    )
+    on_test = cohort_features(
+        CtCases(grid.folder, tests, grid.settings, grid.margin), graph.settings.spacing_mm, progress, token
+    )
+    fold_of = {row.case_id: row.fold for row in oof}
+    folds = np.array([fold_of.get(case.case_id, -1) for case in cases])
+    if oof and (folds >= 0).all():
+        scores = np.zeros(len(cases))
+        for fold in np.unique(folds):
+            away = folds == fold
+            scores[away] = fit_and_predict(measured[~away], y[~away].tolist(), measured[away])
+        train[RADIOMICS] = _split(cases, scores, tuple(int(f) for f in folds))
+    test[RADIOMICS] = _split(tests, fit_and_predict(measured, y.tolist(), on_test))
+
+
+def _add_ceilings(
+    manifest: Manifest, tests: tuple[Case, ...], train: dict[str, SplitScores], test: dict[str, SplitScores]
+) -> None:
+    for cases, into in ((usable(manifest.of_split(TRAIN)), train), (tests, test)):
+        if cases and all(TRUE_SCORE in case.labels for case in cases):
+            into[CEILING] = _split(cases, np.array([float(case.labels[TRUE_SCORE]) for case in cases]))
+
+
+def _split(cases: Sequence[Case], scores: npt.NDArray[np.float64], folds: tuple[int, ...] = ()) -> SplitScores:
+    return SplitScores(
+        tuple(case.case_id for case in cases),
+        tuple(int(case.labels["recurrence"]) for case in cases),
+        tuple(float(s) for s in scores),
+        folds,
+    )
+
+
+def _roc(scores: SplitScores) -> dict[str, Any]:
+    estimate: AucEstimate = estimate_auc(scores.y, scores.scores)
+    return {
+        "auc": estimate.auc,
+        "variance_delong": estimate.variance,
+        "ci95": estimate.ci95,
+        "n": len(scores.y),
+        "events": sum(scores.y),
+        "youden": [asdict(p) for p in youden_optima(scores.y, scores.scores) if np.isfinite(p.threshold)],
+    }
+
+
+def _against_multi(split: dict[str, SplitScores]) -> dict[str, Any]:
+    """DeLong's paired test of the multi-task score against every other on the same patients."""
+    if MULTI not in split or not split[MULTI].ids:
+        return {}
+    multi = dict(zip(split[MULTI].ids, split[MULTI].scores, strict=True))
+    result: dict[str, Any] = {}
+    for name, other in split.items():
+        if name == MULTI or set(other.ids) != set(multi):
+            continue
+        test = compare_aucs(other.y, [multi[i] for i in other.ids], other.scores)
+        result[f"{MULTI}_vs_{name}"] = {"z": test.z, "p": test.p, "difference": test.difference, "ci95": test.ci95}
+    return result
+
+
+def _at(scores: SplitScores, threshold: float) -> dict[str, Any]:
+    if not scores.ids:
+        return {}
+    counts = count_at_threshold(scores.y, scores.scores, threshold)
+    return {
+        "test": {
+            "accuracy": counts.accuracy, "sensitivity": counts.sensitivity, "specificity": counts.specificity,
+            "tp": counts.tp, "fp": counts.fp, "fn": counts.fn, "tn": counts.tn,
+        }
+    }  # fmt: skip
+
+
+def _spread(rows: Sequence[CaseScore]) -> dict[str, float | None]:
+    known = [row.dlr_shift_sd for row in rows if row.dlr_shift_sd is not None]
+    return {"score_sd_mean": float(np.mean(known)) if known else None}
