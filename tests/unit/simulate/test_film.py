@@ -35,7 +35,9 @@ def projections() -> Projections:
 def brightness(film, side: Side) -> float:  # type: ignore[no-untyped-def]
     x0, y0, x1, y1 = next(a.xyxy for a in film.antra if a.side is side)
     width, height = x1 - x0, y1 - y0
-    middle = film.pixels[round(y0 + 0.3 * height) : round(y1 - 0.3 * height), round(x0 + 0.3 * width) : round(x1 - 0.3 * width)]
+    middle = film.pixels[
+        round(y0 + 0.3 * height) : round(y1 - 0.3 * height), round(x0 + 0.3 * width) : round(x1 - 0.3 * width)
+    ]
     return float(middle.mean())
 
 
@@ -59,9 +61,11 @@ def test_one_geometry_gives_all_combinations_of_disease(projections: Projections
 
 
 @pytest.mark.parametrize("strength", list(Strength))
-def test_films_of_every_strength_are_finite_and_their_boxes_lie_inside(projections: Projections, strength: Strength) -> None:
+def test_films_of_every_strength_are_finite_and_their_boxes_lie_inside(
+    projections: Projections, strength: Strength
+) -> None:
     rng = np.random.default_rng(5)
-    for _ in range(25):
+    for _ in range(8):
         film = draw_film(projections, rng, strength, size_px=96)
         assert film.pixels.shape == (96, 96)
         assert film.pixels.dtype == np.float32
@@ -141,7 +145,10 @@ def test_every_vendor_gives_a_film_of_its_own() -> None:
     y, x = np.mgrid[:96, :96] / 96
     signal = (0.02 * np.exp(-1.5 * np.exp(-((x - 0.5) ** 2 + (y - 0.5) ** 2) * 9))).astype(np.float32)
     signal *= 1 + 0.05 * rng.standard_normal(signal.shape).astype(np.float32)
-    films = {name: process(signal, draw_look(v, np.random.default_rng(1)), 0.5, (10, 10, 86, 86)) for name, v in VENDORS.items()}
+    films = {
+        name: process(signal, draw_look(v, np.random.default_rng(1)), 0.5, (10, 10, 86, 86))
+        for name, v in VENDORS.items()
+    }
     assert len(films) >= 6
     names = list(films)
     for i, name in enumerate(names):
@@ -153,6 +160,6 @@ def test_every_vendor_gives_a_film_of_its_own() -> None:
 
 def test_without_enhancement_or_curve_a_film_is_the_logarithm() -> None:
     signal = np.exp(-np.linspace(2, 4, 64, dtype=np.float32))[None].repeat(64, 0)
-    plain = Look(0, 100, slope=0, gains=(1, 1, 1, 1, 1, 1), latitude=1.0, sharpen=0.0)
+    plain = Look(0, 100, slope=0, gains=(1,), latitude=1.0, sharpen=0.0)
     film = process(signal, plain, 0.5, (0, 0, 64, 64))
     np.testing.assert_allclose(film[32, 4:-4], np.linspace(0, 1, 64)[4:-4], atol=0.03)

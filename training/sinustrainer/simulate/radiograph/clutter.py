@@ -9,7 +9,7 @@ from sinustrainer.simulate.radiograph.overlays import Lead, Marks
 from sinustrainer.simulate.radiograph.physics import Image
 
 _LETTERS = ("R", "L", "RT", "LT", "Rt", "Lt")
-_TEXTS = ("WATERS", "PNS", "PNS WATERS", "PA", "Waters view", "ERECT", "OM", "12:41", "S# 2", "PORTABLE")
+_TEXTS = ("WATERS", "PNS", "PNS WATERS", "PA", "Waters view", "ERECT", "OM", "12:41", "S# 2", "PNS OM")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ def draw_clutter(rng: np.random.Generator, amount: float) -> Clutter:
     )
 
 
-def apply_clutter(soft: Image, bone: Image, clutter: Clutter, marks: Marks, pixel_mm: float) -> None:
-    """Add it to the area densities, in place."""
+def apply_clutter(soft: Image, bone: Image, clutter: Clutter, marks: Marks, pixel_mm: float) -> Image | None:
+    """Add it to the area densities, in place; returns the share of the beam that the lead letters leave, if there are any."""
     rng = np.random.default_rng(clutter.seed)
     rows, columns = soft.shape
     if clutter.chin_rest:
@@ -77,6 +77,10 @@ def apply_clutter(soft: Image, bone: Image, clutter: Clutter, marks: Marks, pixe
         overlays.add_earrings(bone, marks, pixel_mm, rng)
     if clutter.spectacles:
         overlays.add_spectacles(bone, marks, pixel_mm, rng)
+    if not clutter.leads:
+        return None
+    open_share = np.ones_like(soft)
     for lead in clutter.leads:
         placed = Lead(lead.text, lead.column * columns, lead.row * rows, lead.height_mm, lead.turn_deg)
-        overlays.add_lead(bone, placed, pixel_mm)
+        overlays.add_lead(open_share, placed, pixel_mm)
+    return open_share

@@ -122,11 +122,13 @@ def make_film(
     to_film = _Mapping(settings.field, shape)
     pixel_mm = projections.pixel_mm * (settings.field[2] - settings.field[0]) / settings.columns
     marks = {name: to_film.point(point) for name, point in projections.marks.items()}
-    apply_clutter(soft, bone, settings.clutter, marks, pixel_mm)
+    open_share = apply_clutter(soft, bone, settings.clutter, marks, pixel_mm)
     path = physics.optical_path(settings.exposure.kvp, soft, bone, settings.exposure.filter_mm_al)
     signal = physics.expose(path, settings.exposure, pixel_mm, rng)
     face = to_film.box(projections.face_box)
     pixels = process(signal, settings.look, pixel_mm, _central(face, shape))
+    if open_share is not None:  # lead on the detector's cover stops scatter too: white, whatever lies behind it
+        pixels = pixels * open_share + (1 - open_share) * np.float32(0.98)
     _shutter(pixels, settings)
     for text in settings.clutter.texts:
         stencil = overlays.text_stencil(text.text, text.height * shape[0])

@@ -9,9 +9,6 @@ from PIL import ImageDraw, ImageFont
 
 from sinustrainer.simulate.radiograph.physics import Image
 
-LEAD = 60.0
-"""g/cm2 of bone that absorbs all, as lead does."""
-
 Marks = dict[str, tuple[float, float]]
 
 
@@ -26,13 +23,13 @@ class Lead:
     turn_deg: float = 0.0
 
 
-def text_stencil(text: str, height_px: float, turn_deg: float = 0.0) -> npt.NDArray[np.float32]:
-    """Letters as coverage 0-1."""
+def text_stencil(text: str, height_px: float, turn_deg: float = 0.0, stroke: float = 0.0) -> npt.NDArray[np.float32]:
+    """Letters as coverage 0-1; ``stroke`` thickens them by that share of their height."""
     font = ImageFont.load_default(size=max(6.0, height_px))
     left, top, right, bottom = font.getbbox(text)
     picture = Picture.new("L", (int(right - left) + 4, int(bottom - top) + 4), 0)
     ImageDraw.Draw(picture).text(
-        (2 - left, 2 - top), text, fill=255, font=font, stroke_width=max(0, round(height_px / 40))
+        (2 - left, 2 - top), text, fill=255, font=font, stroke_width=max(0, round(height_px * stroke))
     )
     if turn_deg:
         picture = picture.rotate(turn_deg, expand=True, resample=Picture.Resampling.BILINEAR)
@@ -51,10 +48,10 @@ def stamp(image: Image, stencil: npt.NDArray[np.float32], column: float, row: fl
     part += cover * (np.float32(value) - part)
 
 
-def add_lead(bone: Image, lead: Lead, pixel_mm: float) -> None:
-    """Put a lead letter on the detector, in place."""
-    stencil = text_stencil(lead.text, lead.height_mm / pixel_mm * 1.35, lead.turn_deg)
-    stamp(bone, stencil, lead.column, lead.row, LEAD)
+def add_lead(open_share: Image, lead: Lead, pixel_mm: float) -> None:
+    """Put a lead letter on the detector's cover, in place: there it stops scatter too."""
+    stencil = text_stencil(lead.text, lead.height_mm / pixel_mm * 1.35, lead.turn_deg, stroke=0.05)
+    stamp(open_share, stencil, lead.column, lead.row, 0.0)
 
 
 def add_shape(target: Image, points: list[tuple[float, float]], value: float, width_px: float | None = None) -> None:

@@ -181,7 +181,12 @@ def _weights(size: int, wanted: int) -> tuple[npt.NDArray[np.int64], npt.NDArray
     return low, high, np.clip(position - low, 0, 1).astype(np.float32)
 
 
-def expose(path: Image, exposure: Exposure, pixel_mm: float, rng: np.random.Generator | None) -> Image:
+def expose(
+    path: Image,
+    exposure: Exposure,
+    pixel_mm: float,
+    rng: np.random.Generator | None,
+) -> Image:
     """Detector signal over the open beam: primary, scatter, quantum and electronic noise, blur.
 
     Parameters

@@ -6,7 +6,7 @@ import numpy as np
 
 from sinustrainer.simulate.radiograph.physics import Image, enlarge
 
-_BANDS = 6
+_BANDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Look:
     gamma
         Applied after the curve.
     gains
-        Amplification of detail, finest band first (octaves from 0.3 mm), 1 leaves it.
+        Amplification of detail, finest band first (octaves from 0.15 mm), 1 leaves it.
     latitude
         Amplification of what remains below the coarsest band: < 1 compresses the range, as large-latitude processing does.
     sharpen
@@ -36,8 +36,8 @@ class Look:
     slope: float = 4.0
     middle: float = 0.5
     gamma: float = 1.0
-    gains: tuple[float, ...] = (1.2, 1.3, 1.3, 1.2, 1.1, 1.0)
-    latitude: float = 0.9
+    gains: tuple[float, ...] = (1.2, 1.2, 1.3, 1.4, 1.5, 1.5, 1.4, 1.4)
+    latitude: float = 0.75
     sharpen: float = 0.3
 
 
