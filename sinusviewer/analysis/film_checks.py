@@ -8,6 +8,7 @@ import numpy.typing as npt
 from sinusviewer.domain.image import Radiograph
 from sinusviewer.imaging.preprocess import Box, FilmSource
 from sinusviewer.inference.detector import AntrumScore, ScoredBox
+from sinusviewer.inference.film_template import FilmTemplate, patch_vector
 
 _OTHER_REGION = re.compile(
     r"chest|thorax|lung|panoram|orthopan|\bopg\b|abdom|pelvi|hand|wrist|foot|knee|hip|spine|cervical|lumbar|mammo",
@@ -20,6 +21,7 @@ _GRID = 64
 _MINIMUM_NEIGHBOUR_CORRELATION = 0.6
 _SMALLEST_FACE, _LONGEST_FACE_RATIO = 0.15, 2.0
 _MAXIMUM_TILT = 0.2
+_CLEARLY_NEARER = 0.08
 _ANTRA_TOO_LOW = 0.02
 
 
@@ -68,6 +70,22 @@ def refuse_face(
     inside_y = min(face_box[3], rows) - max(face_box[1], 0)
     if inside_x * inside_y < 0.8 * width * height:
         return "Not assessed: the face reaches beyond the film, so both maxillary sinuses may not be on it."
+    return ""
+
+
+def refuse_patch(source: FilmSource, face_box: Box, template: FilmTemplate | None) -> str:
+    """Check of the patch against those of the training cohort, upright and upside down."""
+    if template is None:
+        return ""
+    rows = source.values.shape[0]
+    upright = template.distance(patch_vector(source, face_box))
+    turned = FilmSource(source.values[::-1], None if source.valid is None else source.valid[::-1], source.inverted)
+    flipped_box = (face_box[0], rows - face_box[3], face_box[2], rows - face_box[1])
+    upside_down = template.distance(patch_vector(turned, flipped_box))
+    if upside_down < min(upright, template.limit) - _CLEARLY_NEARER:
+        return "Not assessed: the film seems to stand upside down. Turn it and read it again."
+    if upright > template.limit:
+        return f"Not assessed: this does not look like a Waters' view (distance {upright:.2f}, at most {template.limit:.2f})."
     return ""
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sinusviewer.analysis import film_checks
-from sinusviewer.analysis.hanging import Hanging, hanging_of
 from sinusviewer.analysis.networks import first_output
 from sinusviewer.analysis.protocol import Context, Step, run_steps
 from sinusviewer.domain.anatomy import AnySide, ImageSide, Side
@@ -22,7 +21,9 @@ from sinusviewer.domain.reading import (
 )
 from sinusviewer.errors import InferenceError
 from sinusviewer.imaging import preprocess
+from sinusviewer.imaging.hanging import Hanging, hanging_of
 from sinusviewer.imaging.preprocess import Box, FilmPreprocessing, FilmSource
+from sinusviewer.inference import film_template
 from sinusviewer.inference.detector import (
     AntrumScore,
     Predictions,
@@ -114,7 +115,7 @@ def _find_face(state: FilmState, context: Context) -> FilmState:
         upside_down, _ = find_face(turned, state.patch_model, context)
         refusal = film_checks.refuse_face(
             face, face_box, source.values.shape, state.patch_model.card.threshold, upside_down.score
-        )
+        ) or film_checks.refuse_patch(source, face_box, film_template.of_model(state.patch_model.folder))
     return replace(state, face=face, face_box=face_box, refusal=refusal)
 
 

@@ -23,7 +23,9 @@ from sinusviewer.inference.onnx_session import OnnxSession
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ACTIVE_FILE = "active.json"
 _MAXIMUM_PACKAGE_BYTES = 2 * 1024**3
-_PACKAGE_MEMBERS = re.compile(r"(card\.json|nomogram\.json|README(\.md|\.txt)?|LICENSE(\.txt)?|[A-Za-z0-9._-]+\.onnx)")
+_PACKAGE_MEMBERS = re.compile(
+    r"(card\.json|nomogram\.json|film_template\.json|README(\.md|\.txt)?|LICENSE(\.txt)?|[A-Za-z0-9._-]+\.onnx)"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
