@@ -76,17 +76,28 @@ class FrameReader:
         self.header = header
         if header.pixels is None:
             raise DicomReadError("The file holds no pixels.")
+        self._offset = header.pixels.offset
+        self._fragments: Fragments | None = None
         try:
             self._file: BinaryIO = header.path.open("rb")
-            self._offset = header.pixels.offset
-            if header.transfer_syntax_uid == DEFLATED:
-                self._inflate()
-            self._fragments: Fragments | None = None
-            if not is_native(header):
-                order = ">" if header.elements.big_endian else "<"
-                self._fragments = locate_frames(self._file, self._offset, header.elements.size, header.frames, order)
         except OSError as error:
             raise DicomReadError(f"The file cannot be opened ({error.strerror or type(error).__name__}).") from error
+        try:
+            self._find_frames()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _find_frames(self) -> None:
+        header = self.header
+        if header.transfer_syntax_uid == DEFLATED:
+            self._inflate()
+        if not is_native(header):
+            order = ">" if header.elements.big_endian else "<"
+            try:
+                self._fragments = locate_frames(self._file, self._offset, header.elements.size, header.frames, order)
+            except OSError as error:
+                raise DicomReadError("The file cannot be read to its end.") from error
 
     def close(self) -> None:
         self._file.close()

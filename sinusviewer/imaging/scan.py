@@ -1,6 +1,7 @@
 """Scanning: from paths a person gives to studies and series, and a word on every file."""
 
 import os
+import stat
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -193,6 +194,8 @@ def _examine_all(
 def _examine(candidate: Candidate, fallback: str) -> _Found:
     """A header, a series of a research format, or the reason why neither."""
     try:
+        if not stat.S_ISREG(os.stat(candidate.path).st_mode):  # noqa: PTH116 - a Path's own stat costs as much as a header
+            return FileOutcome(candidate.label, FileStatus.IGNORED, "This is no ordinary file.")
         with candidate.path.open("rb", buffering=0) as file:
             start = file.read(400)
             if not start:

@@ -70,7 +70,7 @@ def kind_of(header: Header, *, placed: bool | None = None) -> SeriesKind:
 
 
 def build_series(headers: Iterable[Header]) -> tuple[Series, ...]:
-    """Group images of one study into series, in the order of series number and description as met."""
+    """Group images of one study into series, in the order they were met."""
     by_uid: dict[str, list[_Image]] = defaultdict(list)
     for header in headers:
         instance = instance_of(header)

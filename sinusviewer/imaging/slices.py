@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from sinusviewer.domain.image import ImageWarning, Window
 from sinusviewer.domain.study import Instance
 from sinusviewer.errors import DicomReadError, GeometryError
+from sinusviewer.imaging.decode import FrameReader
 from sinusviewer.imaging.grey import Rescale, make_windows, nested, rescale_of, windows_of
 from sinusviewer.imaging.headers import Header, read_header
 from sinusviewer.imaging.pixel_layout import why_unreadable
@@ -110,6 +111,9 @@ def _near(orientation: tuple[float, ...] | None, rounded: tuple[float, ...] | No
 
 def _enhanced(header: Header) -> list[Slice]:
     """Frames with the functional groups of Enhanced CT (PS3.3 C.7.6.16), per frame before shared."""
+    FrameReader(
+        header
+    ).close()  # raises where the frames are not there, before memory is reserved for all that are promised
     dataset = nested(header, Tag.SHARED_FUNCTIONAL_GROUPS, Tag.PER_FRAME_FUNCTIONAL_GROUPS)
     try:
         shared = (dataset.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]

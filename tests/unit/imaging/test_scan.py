@@ -321,3 +321,10 @@ def test_coloured_slices_with_places_are_shown_as_images(tmp_path: Path) -> None
     assert isinstance(images, tuple)
     assert [int(i.pixels[0, 0, 0]) for i in images] == [0, 1, 2, 3]
     assert not any(i.for_models for i in images)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_named_pipe_among_the_files_does_not_hang_the_scan(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    write_film(tmp_path / "f.dcm", FILM)
+    assert outcomes(scan([tmp_path]))["pipe"] == (FileStatus.IGNORED, "This is no ordinary file.")

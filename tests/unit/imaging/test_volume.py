@@ -8,8 +8,15 @@ import pydicom
 import pytest
 from made_series import change, codes, loaded, only_series, write_series
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
-from pydicom.uid import EnhancedCTImageStorage, ExplicitVRBigEndian, ImplicitVRLittleEndian, generate_uid
+from pydicom.uid import (
+    EnhancedCTImageStorage,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    generate_uid,
+)
 
 from sinusviewer.domain.image import Volume
 from sinusviewer.domain.study import SeriesKind
@@ -318,3 +325,17 @@ def test_an_enhanced_ct_with_two_orientations_keeps_the_larger_and_says_so(tmp_p
     volume = loaded(tmp_path / "e.dcm")
     assert "mixed_orientation" in codes(volume)
     assert len(volume.voxels) == 11
+
+
+def test_frames_that_are_promised_but_not_there_reserve_no_memory(tmp_path: Path) -> None:
+    enhanced(tmp_path / "e.dcm", ramp(2), [0.0, 5.0])
+    dataset = pydicom.dcmread(tmp_path / "e.dcm")
+    dataset.Rows = dataset.Columns = 512
+    dataset.NumberOfFrames = 16000
+    dataset.PixelData = encapsulate([b"\xff\x4f\xff\x51" + bytes(60)] * 3)
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    dataset.save_as(tmp_path / "e.dcm")
+    series = only_series(tmp_path / "e.dcm")
+    with pytest.raises(DicomReadError, match="16000 compressed frames and holds 3"):
+        load_volume(series)
