@@ -70,7 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # must stand before torch is imported
     words = list(sys.argv[1:] if arguments is None else arguments)
     name = next((w for w in words if w in COMMANDS), None)
-    parser = _parser(name)
+    try:
+        parser = _parser(name)
+    except ModuleNotFoundError as error:
+        _complain(_missing(error))
+        return _FAILED_STATUS
     parsed = parser.parse_args(words)
     if parsed.command is None:
         parser.print_help()
@@ -102,8 +106,7 @@ def _run(parsed: argparse.Namespace) -> int:
     before = {s: signal.signal(s, on_signal) for s in (signal.SIGINT, signal.SIGTERM)} if in_main else {}
     output(JobStarted(job, parsed.command))
     try:
-        module = importlib.import_module(COMMANDS[parsed.command][0])
-        result = module.run_from_arguments(parsed, Progress(job, output), token)
+        result = _work(parsed, Progress(job, output), token)
         token.raise_if_cancelled()
         output(JobFinished(job, result))
         return 0
@@ -114,6 +117,10 @@ def _run(parsed: argparse.Namespace) -> int:
         output(JobFailed(job, error.message, error.hint))
         _complain(str(error))
         return _BAD_INPUT_STATUS if isinstance(error, InputError | StorageError) else _FAILED_STATUS
+    except ModuleNotFoundError as error:
+        output(JobFailed(job, _missing(error)))
+        _complain(_missing(error))
+        return _FAILED_STATUS
     except MemoryError:
         output(JobFailed(job, "There is not enough memory for this."))
         _complain("There is not enough memory for this.")
@@ -127,6 +134,17 @@ def _run(parsed: argparse.Namespace) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _work(parsed: argparse.Namespace, progress: Progress, token: CancelToken) -> Any:
+    module = importlib.import_module(COMMANDS[parsed.command][0])
+    if hasattr(module, "run_from_arguments"):
+        return module.run_from_arguments(parsed, progress, token)
+    return module.run_arguments(parsed)  # quick work that nobody cancels: fit-nomogram
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    return f"{error.name} is not installed; the trainer needs: pip install 'sinusviewer[train]'."
 
 
 def _complain(sentence: str) -> None:

@@ -36,7 +36,8 @@ class AreaDensity:
 def decompose(hu: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
     """``[2, z, y, x]`` g/cm3 of soft tissue and bone of whole HU; between 60 and 150 HU the two descriptions meet smoothly."""
     index = np.clip(hu, _LOWEST_HU, _HIGHEST_HU) - _LOWEST_HU
-    return np.take(_density_table(), index, axis=1)
+    density: npt.NDArray[np.float32] = np.take(_density_table(), index, axis=1)
+    return density
 
 
 @lru_cache(maxsize=1)
