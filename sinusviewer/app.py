@@ -68,17 +68,16 @@ def engines() -> Engines:
 
 def device_and_models() -> tuple[str, str]:
     """What stands at the right of the job bar, and its tooltip. Verifying reads every weights file once."""
-    import onnxruntime
-
+    from sinusviewer.inference.onnx_session import run_tiny_network
     from sinusviewer.inference.registry import ModelRegistry
 
-    cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    cuda = run_tiny_network().startswith("CUDA")  # what a network really ran on: the list of providers proves nothing
     registry = ModelRegistry()
     faults = {entry.name: registry.verify(entry) for entry in registry.entries()}
     good = sum(1 for fault in faults.values() if not fault)
     models = f"{good} of {len(faults)} models verified" if good < len(faults) else f"models: {good} verified"
     lines = [f"{name}: {fault or 'verified'}" for name, fault in sorted(faults.items())]
-    device = "GPU, if it starts; else CPU" if cuda else "CPU (no CUDA)"
+    device = "GPU (CUDA)" if cuda else "CPU (no CUDA)"
     registry.close()
     return f"device: {device} · {models if faults else 'no models installed'}", "\n".join(lines)
 

@@ -91,7 +91,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("first_slice", "Image", "First slice", "Home", "To the first slice"),
     Action("last_slice", "Image", "Last slice", "End", "To the last slice"),
     Action("play", "Image", "Play", "Space", "Play through the slices", checkable=True),
-    Action("next_view", "Image", "Next view", "Tab", "Make the next view the active one"),
+    Action("next_view", "Image", "Next view", "Ctrl+Tab", "Make the next view the active one"),
     Action("key_image", "Image", "Key image", "K", "Mark this slice to find it again"),
     *(Action(f"tool_{t.value}", "Tools", words, key, says, checkable=True) for t, words, key, says in _TOOLS),
     Action("read", "Reading", "Read", "Ctrl+R", "Let the networks read this series"),

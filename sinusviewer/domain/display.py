@@ -90,7 +90,7 @@ class DisplayState:
     show_boxes: bool = True
     show_masks: bool = True
     masks_outlined: bool = False
-    mask_opacity: float = 0.35
+    mask_opacity: float = 0.45
     show_heatmap: bool = False
     heatmap_opacity: float = 0.45
     show_crosshair: bool = True

@@ -27,11 +27,19 @@ class Tint:
     codes: npt.NDArray[np.uint8]
     table: npt.NDArray[np.uint32]
     key: tuple[object, ...]
+    lines: npt.NDArray[np.uint8] | None = None
+    """Codes whose colour in ``line_colors`` replaces everything, e.g. outlines of masks over heat."""
+    line_colors: npt.NDArray[np.uint32] | None = None
 
     def words(self, shades: npt.NDArray[np.uint8], rows: slice, columns: slice) -> npt.NDArray[np.uint32]:
         """RGB32 of a part of the slice over its grey."""
         index = (self.codes[rows, columns].astype(np.uint16) << 8) | shades
-        return np.asarray(self.table.ravel()[index])
+        result = np.asarray(self.table.ravel()[index])
+        if self.lines is not None and self.line_colors is not None:
+            lines = self.lines[rows, columns]
+            drawn = lines > 0
+            result[drawn] = self.line_colors[lines[drawn]]
+        return result
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QPoint, Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtCore import QByteArray, QEvent, QPoint, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
@@ -37,6 +37,9 @@ class MainWindow(WindowFrame):
         super().__init__(ViewArea(session, actions))
         self.session, self.actions_, self.settings, self._save = session, actions, settings, save
         self.verbs = verbs.build_actions(self, verbs.verbs_of(self), shortcuts(settings.shortcuts), self._check_actions)
+        self._hold = QShortcut(QKeySequence(shortcuts(settings.shortcuts)["hide_ai"]), self)
+        self._hold.setAutoRepeat(False)
+        self._hold.activated.connect(lambda: session.set_display(ai_hidden=True))
         self._play = QTimer(self)
         self._play.timeout.connect(self._next_frame)
         self._build_menus(self.verbs)
@@ -257,6 +260,7 @@ class MainWindow(WindowFrame):
         """Take a reader's own keys into use."""
         self._change_settings(shortcuts=changed)
         verbs.set_keys(self.verbs, shortcuts(changed))
+        self._hold.setKey(QKeySequence(shortcuts(changed)["hide_ai"]))
 
     def remember_reader(self, name: str) -> None:
         """The name a reader signs with is proposed the next time."""
@@ -295,21 +299,20 @@ class MainWindow(WindowFrame):
     def dropEvent(self, event: QDropEvent) -> None:
         self.open_paths([Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()])
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if self._is_hide_key(event):
-            self.session.set_display(ai_hidden=True)
-        else:
-            super().keyPressEvent(event)
-
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        if self._is_hide_key(event):
+        if self.session.display.ai_hidden and not event.isAutoRepeat():
             self.session.set_display(ai_hidden=False)
-        else:
-            super().keyReleaseEvent(event)
+        super().keyReleaseEvent(event)
 
-    def _is_hide_key(self, event: QKeyEvent) -> bool:
-        wanted = shortcuts(self.settings.shortcuts)["hide_ai"]
-        return not event.isAutoRepeat() and len(wanted) == 1 and event.key() == ord(wanted.upper())
+    def changeEvent(self, event: QEvent) -> None:
+        # A key released over another window is never heard of here: AI marks must not stay hidden.
+        if (
+            event.type() is QEvent.Type.ActivationChange
+            and not self.isActiveWindow()
+            and self.session.display.ai_hidden
+        ):
+            self.session.set_display(ai_hidden=False)
+        super().changeEvent(event)
 
     def restore_place(self) -> None:
         """Put the window where it was left."""

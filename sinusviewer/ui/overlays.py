@@ -152,9 +152,10 @@ def draw_face_box(painter: QPainter, matrix: Matrix, xyxy: tuple[float, float, f
     for pen in (QPen(QColor(0, 0, 0, 120), 3), QPen(QColor(TONES.muted), 1.2, Qt.PenStyle.DotLine)):
         painter.setPen(pen)
         painter.drawPolygon(corners)
-    area = corners.boundingRect()
-    painter.setFont(small(painter.font()))
+    area, font = corners.boundingRect(), painter.font()
+    painter.setFont(small(font))
     label(painter, QPointF(area.left(), area.bottom()), "area read", QColor(TONES.muted), above=False)
+    painter.setFont(font)
 
 
 def small(font: QFont) -> QFont:

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from sinusviewer.actions import Continuation
 from sinusviewer.actions.reporting import Reporting
 from sinusviewer.domain.anatomy import SINUS_CODES, Structure
 from sinusviewer.domain.display import Tool
-from sinusviewer.domain.finding import FindingStatus
+from sinusviewer.domain.finding import FindingStatus, Segmentation
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
+from sinusviewer.jobs.runner import CancelToken, Progress
 from sinusviewer.session import ImageMarks
 from sinusviewer.ui.panels.endotype_panel import EndotypePanel
 from sinusviewer.ui.panels.findings_panel import FindingsPanel
 from sinusviewer.ui.panels.heat_controls import HeatStyle
 from sinusviewer.ui.panels.mask_controls import MaskStyle
 from sinusviewer.ui.panels.sinus_panel import SinusPanel
+from sinusviewer.ui.panels.surface_points import SurfaceCloud, surface_cloud
 from sinusviewer.ui.patient_wiring import PatientWiring
 from sinusviewer.ui.worklist_wiring import WorklistWiring
 
@@ -67,6 +70,7 @@ class PanelWiring:
         for signal, slot in self._connections:
             signal.connect(slot)
         self._reading_now = False
+        self._surface_of: Segmentation | None = None
         self._kind = ""
         self.refresh()
         self._show_display()
@@ -97,6 +101,7 @@ class PanelWiring:
             panel.read_requested.connect(lambda: actions.reading.read())
             panel.read_anyway_requested.connect(lambda reason: actions.reading.read(reason))
             panel.view_only_requested.connect(self._view_only)
+        self.sinuses.surface_requested.connect(self._make_surface)
         self.sinuses.go_to_sinus_requested.connect(self._go_to_sinus)
         self.sinuses.mask_style_requested.connect(self._set_mask_style)
         self.sinuses.ostiomeatal_requested.connect(self._set_ostiomeatal)
@@ -148,6 +153,11 @@ class PanelWiring:
         prior, date = self._prior()
         self.sinuses.set_series_reading(reading, prior, date)
         self.endotype.set_series_reading(reading, slices)
+        segmentation = reading.segmentation if reading is not None else None
+        if segmentation is not self._surface_of:
+            self._surface_of = segmentation
+            self._actions.desk.cancel_group("surface")
+            self.sinuses.set_surface(None)
         self._show_slice(self._session.active_view)
 
     def _prior(self) -> tuple[SeriesReading | None, str]:
@@ -217,6 +227,21 @@ class PanelWiring:
         if at is not None:
             x, y, z = (volume.affine @ np.array([at[2], at[1], at[0], 1.0]))[:3]
             session.go_to_point(view, (float(x), float(y), float(z)))
+
+    def _make_surface(self) -> None:
+        """Make the 3D view in the background; shown only if its masks are still the ones on screen."""
+        segmentation, volume = self._surface_of, self._session.volume(self._session.active_view)
+        if segmentation is None or volume is None:
+            return
+
+        def work(_progress: Progress, _token: CancelToken) -> SurfaceCloud:
+            return surface_cloud(volume.voxels, segmentation.labels, volume.affine)
+
+        def finished(cloud: SurfaceCloud) -> None:
+            if segmentation is self._surface_of:
+                self.sinuses.set_surface(cloud, verified=volume.oriented)
+
+        self._actions.desk.submit("io", "Making the 3D view", work, Continuation(finished, group="surface"))
 
     def _go_to_axial(self, index: int) -> None:
         session = self._session

@@ -101,9 +101,16 @@ class StudiesPanel(QWidget):
         """Mark the series that the active view shows; redrawn only when it changes."""
         if (study_uid, series_key) == self._current:
             return
+        moved = study_uid != self._current[0]
         self._current = (study_uid, series_key)
         for item in self._series_items():
             self._mark(item)
+        for number in range(self._tree.topLevelItemCount() if moved else 0):
+            top = self._tree.topLevelItem(number)
+            if top is not None and top.data(0, _UID):
+                top.setExpanded(top.data(0, _UID) == study_uid or len(self._studies) == 1)
+                if top.data(0, _UID) == study_uid:
+                    self._tree.scrollToItem(top)
 
     def _mark(self, item: QTreeWidgetItem) -> None:
         font = item.font(0)
@@ -145,10 +152,10 @@ class StudiesPanel(QWidget):
         who = study.identity
         badge = self._badges.get(study.study_instance_uid, "")
         name = who.patient_name.replace("^", " ").strip() or "No name"
-        line = "  ".join(p for p in (who.patient_id, date_text(who.study_date), badge) if p)
-        top = QTreeWidgetItem(["\n".join(p for p in (name, line, who.study_description) if p)])
+        line = " · ".join(p for p in (date_text(who.study_date), badge) if p)
+        top = QTreeWidgetItem(["\n".join(p for p in (name, who.patient_id, line) if p)])
         top.setData(0, _UID, study.study_instance_uid)
-        top.setToolTip(0, study.source)
+        top.setToolTip(0, "\n".join(p for p in (who.study_description, study.source) if p))
         self._tree.addTopLevelItem(top)
         for series in study.series:
             item = QTreeWidgetItem([series_text(series)])
@@ -158,7 +165,8 @@ class StudiesPanel(QWidget):
                 item.setIcon(0, self._thumbnails[series.key])
             self._mark(item)
             top.addChild(item)
-        top.setExpanded(True)
+        # A list of two hundred films stays short: only the study on screen, or the only one, shows its series.
+        top.setExpanded(study.study_instance_uid == self._current[0] or len(self._studies) == 1)
 
     def _add_known(self, head: QTreeWidgetItem, known: IndexedStudy) -> None:
         name = known.patient_name.replace("^", " ").strip() or known.patient_id or "No name"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QIcon, QKeySequence
 from PySide6.QtWidgets import QWidget
 
@@ -19,6 +19,24 @@ if TYPE_CHECKING:
     from sinusviewer.ui.main_window import MainWindow
 
 ICON_SIZE = QSize(20, 20)
+_KEYS_OF_WIDGETS = frozenset(
+    (
+        "return",
+        "enter",
+        "space",
+        "up",
+        "down",
+        "left",
+        "right",
+        "home",
+        "end",
+        "del",
+        "backspace",
+        "tab",
+        "pgup",
+        "pgdown",
+    )
+)
 
 
 def build_actions(
@@ -43,10 +61,16 @@ def build_actions(
 
 
 def set_keys(actions: dict[str, QAction], keys: dict[str, str]) -> None:
+    """Give the actions their keys; keys that lists, fields and buttons need themselves act only on the pictures."""
     for entry in ACTIONS:
         key = keys[entry.id]
         if entry.id != "hide_ai":
             actions[entry.id].setShortcut(QKeySequence(key))
+            on_pictures = key.casefold() in _KEYS_OF_WIDGETS
+            context = Qt.ShortcutContext
+            actions[entry.id].setShortcutContext(
+                context.WidgetWithChildrenShortcut if on_pictures else context.WindowShortcut
+            )
         says = f"{entry.text.rstrip(' …')}: {entry.tooltip}" if entry.tooltip else entry.text
         actions[entry.id].setToolTip(f"{says}  [{key}]" if key else says)
         actions[entry.id].setStatusTip(entry.tooltip)

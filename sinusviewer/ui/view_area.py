@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QPoint, Signal
-from PySide6.QtWidgets import QGridLayout, QWidget
+from PySide6.QtWidgets import QAbstractSpinBox, QGridLayout, QLineEdit, QPlainTextEdit, QTextEdit, QWidget
 
 from sinusviewer.actions import Actions
 from sinusviewer.domain.display import LayoutKind
@@ -26,6 +26,11 @@ _STRETCH: dict[LayoutKind, tuple[tuple[int, int], tuple[int, int]]] = {
     LayoutKind.MPR: ((1, 1), (3, 2)),
     LayoutKind.SINUS_CT: ((4, 3), (1, 1)),
 }
+
+
+def _typing(widget: QWidget | None) -> bool:
+    """Whether somebody is at work in a field: the focus is not taken from there."""
+    return isinstance(widget, (QLineEdit, QTextEdit, QPlainTextEdit, QAbstractSpinBox))
 
 
 class ViewArea(QWidget):
@@ -155,3 +160,5 @@ class ViewArea(QWidget):
     def _activate(self, active: str) -> None:
         for view, port in self.viewports.items():
             port.set_active(view == active and len(self._session.shown_views) > 1)
+        if self.isVisible() and not self.viewports[active].hasFocus() and not _typing(self.window().focusWidget()):
+            self.viewports[active].setFocus()

@@ -87,7 +87,14 @@ class ViewPainter:
             if codes.shape != shape:
                 codes = nearest(codes, shape)
             key: tuple[object, ...] = (id(content.heat), index, display.heatmap_opacity, display.heat_color_map)
-            return Tint(codes, heat_table(display.heatmap_opacity, display.heat_color_map), key)
+            table = heat_table(display.heatmap_opacity, display.heat_color_map)
+            if content.labels is None or content.labels.shape[1:] != shape:
+                return Tint(codes, table, key)
+            hidden = display.hidden_structures
+            lines = outline(content.labels[state.slice_index])
+            # Fully opaque colours are the same over every grey; hidden masks would be grey 0 and are taken out.
+            lines = np.where(np.isin(lines, list(hidden)), 0, lines).astype(np.uint8) if hidden else lines
+            return Tint(codes, table, (*key, id(content.labels), hidden), lines, mask_table(1.0)[:, 0])
         if content.labels is None or state.slice_index >= len(content.labels) or content.labels.shape[1:] != shape:
             return None
         labels = content.labels[state.slice_index]
@@ -245,7 +252,7 @@ def paint_frame(painter: QPainter, content: ViewContent, matrix: Matrix, size: t
 def identity_lines(content: ViewContent) -> list[str]:
     who = content.identity
     name = ", ".join(p for p in who.patient_name.replace("^", " ").split("=")[0].split("  ") if p).strip() or "No name"
-    born = " ".join(p for p in (who.sex, who.age, date_text(who.birth_date)) if p)
+    born = " ".join(p for p in (who.sex, age_text(who.age), date_text(who.birth_date)) if p)
     return [name, " · ".join(p for p in (who.patient_id, born) if p), date_text(who.study_date)]
 
 
@@ -256,6 +263,13 @@ def date_text(dicom_date: str) -> str:
         if len(dicom_date) == 8 and dicom_date.isdigit()
         else dicom_date
     )
+
+
+def age_text(dicom_age: str) -> str:
+    """034Y as 34 y (PS3.5 Table 6.2-1, AS); anything else as it is."""
+    number, unit = dicom_age[:-1], dicom_age[-1:]
+    units = {"Y": "y", "M": "months", "W": "weeks", "D": "days"}
+    return f"{int(number)} {units[unit]}" if number.isdigit() and unit in units else dicom_age
 
 
 def series_lines(content: ViewContent) -> list[str]:
@@ -304,8 +318,7 @@ def _paint_scale_bar(
 def _paint_color_bar(painter: QPainter, content: ViewContent, size: tuple[float, float]) -> None:
     height = min(size[1] * 0.3, 160.0)
     bar = QRectF(size[0] - 40, size[1] * 0.5 - height - 24, 12, height)
-    if bar.top() < 60:
-        bar.moveTop(60)
+    bar.moveTop(max(bar.top(), 96.0))
     gradient = QLinearGradient(bar.bottomLeft(), bar.topLeft())
     colors = color_table(content.display.heat_color_map, 9)
     for number, (r, g, b) in enumerate(colors):

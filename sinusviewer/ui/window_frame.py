@@ -99,8 +99,9 @@ class WindowFrame(QMainWindow):
         if read is not None:
             read.setProperty("toolButtonStyle", Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.addToolBar(self.toolbar)
+        # The menus make the keys work in the whole window; those that belong to the pictures need them as their widget.
         for action in actions.values():
-            self.addAction(action)
+            self.view_area.addAction(action)
 
     def add_panel(self, panel: QWidget, title: str, tooltip: str = "") -> None:
         """Put a panel into a tab on the right."""

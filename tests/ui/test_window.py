@@ -157,11 +157,31 @@ def test_holding_h_hides_everything_of_the_networks(program_with, qtbot):
     port = port_of(program)
     shown = port.grab().toImage()
     assert port.content.shows_ai
-    qtbot.keyPress(program.window, Qt.Key.Key_H)
+    with qtbot.waitActive(program.window):
+        program.window.activateWindow()
+    qtbot.keyPress(port, Qt.Key.Key_H)
     assert not port.content.shows_ai
     assert port.grab().toImage() != shown
-    qtbot.keyRelease(program.window, Qt.Key.Key_H)
+    qtbot.keyRelease(port, Qt.Key.Key_H)
     assert port.grab().toImage() == shown
+
+
+def test_keys_of_the_pictures_leave_lists_and_fields_alone(program_with, qtbot):
+    program = program_with(volume())
+    with qtbot.waitActive(program.window):
+        program.window.activateWindow()
+    before = program.session.views["A"].slice_index
+    tree = program.window.studies_panel.findChild(QWidget, "study_tree")
+    tree.setFocus()
+    qtbot.keyClick(tree, Qt.Key.Key_Down)
+    assert program.session.views["A"].slice_index == before
+    port_of(program).setFocus()
+    qtbot.keyClick(port_of(program), Qt.Key.Key_Down)
+    assert program.session.views["A"].slice_index == before + 1
+    search = program.window.studies_panel.findChild(QWidget, "study_search")
+    search.setFocus()
+    qtbot.keyClick(search, Qt.Key.Key_I)
+    assert not program.session.views["A"].inverted
 
 
 def test_masks_are_drawn_on_every_plane_and_vanish_with_t(program_with):
