@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from panel_factories import SIMULATED, ct_series, nomogram, refused, waters_series
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QSlider, QWidget
+from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QSlider, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from sinusviewer.actions import Engines
@@ -234,6 +234,18 @@ def test_a_row_of_the_table_goes_to_its_sinus(start: Any) -> None:
     assert 16 <= y <= 36
     assert 12 <= z <= 26
     assert desk.wiring.sinuses.table.currentRow() == 0
+
+
+def test_the_3d_view_is_made_when_it_is_opened(start: Any) -> None:
+    desk = start()
+    desk.open("1.2")
+    desk.read()
+    desk.show(desk.wiring.sinuses)
+    fold = desk.window.findChild(QToolButton, "surface_fold")
+    assert fold is not None
+    assert not desk.wiring.sinuses.surface.has_cloud
+    fold.click()
+    desk.qtbot.waitUntil(lambda: desk.wiring.sinuses.surface.has_cloud)
 
 
 def test_changing_the_ostiomeatal_complex_changes_the_total(start: Any) -> None:

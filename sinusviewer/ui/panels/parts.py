@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QFontInfo, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -156,6 +156,8 @@ class Facts(QWidget):
 class Fold(QWidget):
     """A section that folds away with one key (Space or Enter on its title)."""
 
+    opened = Signal()
+
     def __init__(self, title: str, content: QWidget, name: str, *, open_at_start: bool = False) -> None:
         super().__init__()
         self._content = content
@@ -178,6 +180,12 @@ class Fold(QWidget):
     def _toggle(self, shown: bool) -> None:
         self._title.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
         self._content.setVisible(shown)
+        if shown:
+            self.opened.emit()
+
+    @property
+    def is_open(self) -> bool:
+        return self._title.isChecked()
 
 
 class StillLabels(QWidget):

@@ -20,6 +20,8 @@ from sinusviewer.ui.panels.parts import (
     row,
 )
 from sinusviewer.ui.panels.sinus_table import SinusTable
+from sinusviewer.ui.panels.surface_points import SurfaceCloud
+from sinusviewer.ui.panels.surface_view import SurfaceView
 from sinusviewer.ui.panels.withheld import WithheldNotice
 from sinusviewer.ui.panels.wording import image_side, measurement_sentence, model_lines, trained_on_statement
 
@@ -49,7 +51,7 @@ class SinusPanel(ScrollPanel):
     Signals
     -------
     go_to_sinus_requested(Structure), ostiomeatal_requested(Side, int 0|2), mask_style_requested(MaskStyle),
-    export_csv_requested(), export_masks_requested(), export_pictures_requested(), read_requested(),
+    export_csv_requested(), export_masks_requested(), export_pictures_requested(), read_requested(), surface_requested(),
     view_only_requested(), read_anyway_requested(str: the reason), accept_geometry_requested()
     """
 
@@ -60,6 +62,7 @@ class SinusPanel(ScrollPanel):
     export_masks_requested = Signal()
     export_pictures_requested = Signal()
     read_requested = Signal()
+    surface_requested = Signal()
     view_only_requested = Signal()
     read_anyway_requested = Signal(str)
     accept_geometry_requested = Signal()
@@ -96,6 +99,9 @@ class SinusPanel(ScrollPanel):
         self._incomplete = ToneLabel("", "amber", "incomplete_text")
         self.masks = MaskControls()
         self.masks.style_requested.connect(self.mask_style_requested)
+        self.surface = SurfaceView()
+        self._surface_fold = Fold("3D view", self.surface, "surface_fold")
+        self._surface_fold.opened.connect(self._on_surface_opened)
         self._facts = Facts("sinus_provenance")
         self._trained_on = ToneLabel("", "amber", "sinus_trained_on")
 
@@ -110,6 +116,7 @@ class SinusPanel(ScrollPanel):
         shown.addWidget(self._complexes)
         shown.addWidget(self._prior)
         shown.addWidget(self.masks)
+        shown.addWidget(self._surface_fold)
         shown.addLayout(
             row(
                 button("Table (CSV)", "export_csv", "Save this table as CSV.", self.export_csv_requested.emit),
@@ -175,7 +182,18 @@ class SinusPanel(ScrollPanel):
         )
         self._air.setText(f"Enclosed air {air.total_ml:.1f} ml{f' ({sides})' if sides else ''}. {air.method}")
 
+    def set_surface(self, cloud: SurfaceCloud | None, *, verified: bool = True) -> None:
+        """The 3D view's surfaces; None while they are not made. Asks for them where the view stands open without."""
+        self.surface.set_cloud(cloud, verified=verified)
+        if cloud is None and self._surface_fold.is_open:
+            self.surface_requested.emit()
+
+    def _on_surface_opened(self) -> None:
+        if not self.surface.has_cloud:
+            self.surface_requested.emit()
+
     def set_mask_style(self, style: MaskStyle) -> None:
+        self.surface.set_hidden(frozenset(int(s) for s in style.hidden))
         self.masks.set_mask_style(style)
 
     def set_selected(self, structure: Structure | None) -> None:
