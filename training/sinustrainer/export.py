@@ -19,6 +19,8 @@ from sinusviewer.inference.model_card import MODEL_FILE, InputSpec, ModelCard, O
 from sinusviewer.jobs.runner import CancelToken, Progress
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from sinustrainer.tasks.task import ExportSpec
 
 GRAPH_FILE = "graph.onnx"
@@ -55,19 +57,7 @@ def write_export(spec: "ExportSpec", folder: Path) -> Path:
     network = spec.network.eval()
     shape = [2 if n is None else n for n in spec.input.shape]
     example = torch.rand(*shape, generator=torch.Generator().manual_seed(0))
-    batch = torch.export.Dim("batch", min=1, max=1024)
-    torch.onnx.export(
-        network,
-        (example,),
-        path,
-        input_names=[spec.input.name],
-        output_names=[output.name for output in spec.outputs],
-        dynamic_shapes=({0: batch},),
-        opset_version=OPSET,
-        external_data=False,
-        dynamo=True,
-        verbose=False,
-    )
+    write_graph(network, example, path, spec.input.name, tuple(output.name for output in spec.outputs))
     difference = parity(spec, path)
     content = {
         "input": spec.input.model_dump(),
@@ -79,6 +69,24 @@ def write_export(spec: "ExportSpec", folder: Path) -> Path:
     }
     write_json(folder / GRAPH_SPEC, content)
     return path
+
+
+def write_graph(network: "nn.Module", example: "Tensor", path: Path, name: str, outputs: tuple[str, ...]) -> None:
+    """Write one ONNX file, weights inside, the batch free."""
+    import torch
+
+    torch.onnx.export(
+        network,
+        (example,),
+        path,
+        input_names=[name],
+        output_names=list(outputs),
+        dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1024)},),
+        opset_version=OPSET,
+        external_data=False,
+        dynamo=True,
+        verbose=False,
+    )
 
 
 def parity(spec: "ExportSpec", path: Path) -> float:

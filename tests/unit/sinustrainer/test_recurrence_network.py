@@ -1,0 +1,156 @@
+"""The recurrence network from cross-validation to the nomogram's table and the evaluation, on toy heads."""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from toy_ct import toy_ct_folder
+
+from sinustrainer import cross_validation, radiomics
+from sinustrainer.cross_validation import cross_validate, read_scores
+from sinustrainer.evaluate.recurrence_network import evaluate
+from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D
+from sinustrainer.recurrence_table import write_tables
+from sinustrainer.train import load_run
+from sinustrainer.train_recipe import TrainRecipe, parse_recipe
+from sinusviewer.errors import InputError
+from sinusviewer.jobs.runner import CancelToken, silent_progress
+
+
+def recipe(steps: int, **options: object) -> TrainRecipe:
+    return parse_recipe({
+        "task": "recurrence", "name": "toy", "seed": 2, "loop": {"steps": steps, "batch": 4, "validate_every": 1000},
+        "optimiser": {"learning_rate": 4e-3},
+        "options": {"base": 4, "depth": 3, "shape": [16, 32, 32], "spacing_mm": 3.0, "margin": 2, "norm": "batch", "pool": 2,
+                    "augmentation": {"shift_mm": 3.0, "noise_hu": 5.0}, **options},
+    })  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("toy_ct")
+    toy_ct_folder(folder, 20)
+    toy_ct_folder(folder, 8, split="test", start=20)
+    content = json.loads((folder / "manifest.json").read_text())
+    for i, case in enumerate(content["cases"]):
+        case["clinical"] = {"asthma": i % 3 == 0, "eosinophils_per_ul": 100.0 + i, "age": 40.0, "female": None}
+        case["labels"]["true_image_score"] = float(case["labels"]["recurrence"])
+    (folder / "manifest.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Two folds instead of five, which is what takes time."""
+    folder = tmp_path_factory.mktemp("run")
+    patch = pytest.MonkeyPatch()
+    patch.setattr(cross_validation, "FOLDS", 2)
+    cross_validate(recipe(24), data, folder, silent_progress(), CancelToken())
+    yield folder
+    patch.undo()
+
+
+def test_every_training_patient_is_scored_once_by_a_fold_that_never_saw_it(run: Path, data: Path) -> None:
+    scores = read_scores(run / "oof.csv")
+    assert len({s.patient_id for s in scores}) == len(scores) > 0
+    for fold in (0, 1):
+        _, summary = load_run(run / f"fold{fold}")
+        assert summary.cases["held_out"] == sum(s.fold == fold for s in scores)
+
+
+def test_the_final_run_carries_the_folds_cut_off_and_figures(run: Path) -> None:
+    given, summary = load_run(run / "all")
+    assert "fold" not in given.options
+    assert given.validation_share == 0
+    figures = summary.metrics["cross_validation"]
+    assert figures["auc"] > 0.8
+    assert summary.threshold == figures["cut_off"]
+    assert summary.calibration is not None
+    assert "out-of-fold" in summary.calibration.fitted_on
+
+
+def test_finished_runs_are_not_trained_again(run: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object, **_more: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(cross_validation, "train", refuse)
+    figures = cross_validate(recipe(24), data, run, silent_progress(), CancelToken())
+    assert figures["patients"] == len(read_scores(run / "oof.csv"))
+    with pytest.raises(InputError, match="another recipe"):
+        cross_validate(recipe(25), data, run, silent_progress(), CancelToken())
+
+
+def test_the_nomograms_tables_hold_out_of_fold_scores_for_training_patients(
+    run: Path, data: Path, tmp_path: Path
+) -> None:
+    assert write_tables(run, data, tmp_path, silent_progress(), CancelToken())["test"] == 8
+    with (tmp_path / "train.csv").open(newline="") as file:
+        rows = {row["id"]: row for row in csv.DictReader(file)}
+    for score in read_scores(run / "oof.csv"):
+        assert float(rows[score.patient_id]["dlr"]) == score.dlr
+    first = rows["p0"]
+    assert (first["asthma"], first["eos"], first["age"], first["female"], first["recurrence"]) == (
+        "1",
+        "100",
+        "40",
+        "",
+        "1",
+    )
+
+
+def test_the_evaluation_agrees_with_its_own_tables_and_shows_the_ceiling(run: Path, data: Path, tmp_path: Path) -> None:
+    evaluate(run, data, tmp_path, silent_progress(), CancelToken())
+    content = json.loads((tmp_path / "evaluation.json").read_text())
+    with (tmp_path / "scores_test.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    scores = {y: [float(r["multi_task"]) for r in rows if r["y"] == y] for y in "01"}
+    wins = [(p > n) + 0.5 * (p == n) for p in scores["1"] for n in scores["0"]]
+    assert content["roc"]["test"]["multi_task"]["auc"] == pytest.approx(np.mean(wins))
+    assert content["roc"]["test"]["ceiling"]["auc"] == 1.0
+    assert content["dice"]["multi_task"]["mean"] == pytest.approx(np.mean([float(r["dice"]) for r in rows]))
+    assert {"figure3.png", "figure3.svg", "figure3.csv", "models.csv", "report.html"} <= {
+        p.name for p in tmp_path.iterdir()
+    }
+    assert "Toy heads." in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize("pool", [1, 2])
+def test_the_activation_map_is_features_times_the_gradient_of_the_score(pool: int) -> None:
+    torch.manual_seed(0)
+    network = MultiTaskUNet3D(2, 2, base=4, depth=3, pool=pool).eval()
+    features = network(torch.rand(2, 2, 16, 24, 16)).features.detach().requires_grad_()
+    assert network.mlp is not None
+    logits = network.mlp(network.pooled(features))
+    (gradient,) = torch.autograd.grad((logits[:, 1] - logits[:, 0]).sum(), features)
+    expected = torch.relu((gradient * features).sum(dim=1))
+    torch.testing.assert_close(network.activation(features), expected, atol=1e-6, rtol=1e-5)
+    assert float(expected.max()) > 0
+
+
+def test_radiomic_features_of_a_filled_cube_are_what_a_ruler_says() -> None:
+    hu = np.full((12, 12, 12), -950, np.int16)
+    region = np.zeros(hu.shape, bool)
+    region[1:11, 1:11, 1:11] = True
+    hu[:, :, :6] = 60
+    values = dict(zip(radiomics.NAMES, radiomics.features(hu, region, 2.0), strict=True))
+    assert values["region_volume_ml"] == pytest.approx(8.0)
+    assert values["region_surface_to_volume"] == pytest.approx(6 / 20)
+    assert values["tissue_filled"] == pytest.approx(0.5)
+    assert values["tissue_dense"] == 1.0
+    assert values["tissue_asymmetry"] == pytest.approx(1.0)
+    assert values["region_mean"] == pytest.approx((60 - 950) / 2)
+    assert values["tissue_deviation"] == 0.0
+    with pytest.raises(InputError, match="empty"):
+        radiomics.features(hu, np.zeros(hu.shape, bool), 2.0)
+
+
+def test_the_radiomics_baseline_ranks_what_differs() -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    measured = rng.normal(size=(60, 5)) + 2 * y[:, None] * np.array([1, 0, 0, 0, 0])
+    predicted = radiomics.fit_and_predict(measured[:40], y[:40].tolist(), measured[40:])
+    assert np.mean(predicted[y[40:] == 1][:, None] > predicted[y[40:] == 0][None]) > 0.8
