@@ -129,19 +129,19 @@ def add_tooth_buds(head: Head, side: Side, rng: np.random.Generator) -> None:
 
 
 def lose_teeth(head: Head, share: float, rng: np.random.Generator) -> None:
-    """Take out a share of the teeth: crown and root become soft tissue."""
+    """Take out a share of the teeth, crown and root: sectors of the dental arch as wide as a tooth become soft tissue."""
     found = box_of(head.labels, Structure.TEETH)
     if found is None or share <= 0:
         return
-    bright = (head.labels[found] == Structure.TEETH) & (head.hu[found] > 1500)
-    parts, count = ndimage.label(bright)
-    for number, span in enumerate(ndimage.find_objects(parts), start=1):
-        if count and rng.random() < share:
-            wide = [slice(max(s.start - 3, 0), s.stop + 3) for s in span]
-            box = wide[0], wide[1], wide[2]
-            near = ndimage.binary_dilation(parts[box] == number, iterations=2) & (head.hu[found][box] > 700)
-            head.hu[found][box][near] = np.round(60 + 15 * rng.standard_normal(np.count_nonzero(near))).astype(np.int16)
-            head.labels[found][box][near & (head.labels[found][box] == Structure.TEETH)] = Structure.BACKGROUND
+    _z, y, x = _millimetres(head, found)
+    back = float(y.max())
+    arc = np.arctan2(x - float(x.mean()), back + 1.0 - y) * 28.0  # mm along an arch of that radius
+    tooth = np.floor(arc / 7.5 + float(rng.uniform(0, 1))).astype(int)
+    lost = rng.random(tooth.max() - tooth.min() + 1) < share
+    gone = lost[tooth - tooth.min()] & (head.hu[found] > 450)
+    gone &= ndimage.binary_dilation(head.labels[found] == Structure.TEETH, iterations=2)
+    head.hu[found][gone] = np.round(60 + 15 * rng.standard_normal(np.count_nonzero(gone))).astype(np.int16)
+    head.labels[found][gone & (head.labels[found] == Structure.TEETH)] = Structure.BACKGROUND
 
 
 Keep = Callable[[npt.NDArray[np.int16], npt.NDArray[np.uint8]], npt.NDArray[np.bool_]]

@@ -59,22 +59,20 @@ def paint_facial_bones(canvas: Canvas, person: Person) -> None:
         # Front and side of the maxilla; the antrum is hollowed out of it later and brings its own thin wall.
         frontal_process = capsule((side * 9, -90, -2), (side * 15, -84, -28), 2.6, 3.5, (1, 0.7, 1))
         canvas.fill(frontal_process, (-24, -98, -40), (24, -74, 8), bone * 0.85)
-        canvas.fill(
-            capsule((side * 3.2, -94, 4), (side * 4.5, -104, -14), 1.9, 1.2),
-            (-12, -112, -24),
-            (12, -86, 10),
-            bone * 0.8,
-        )
-    arch = _alveolar_arch(p, 1)
+        bridge = capsule((side * 4.5, -95, 2), (side * 15, -87, -6), 1.9, 2.2, (1, 1, 0.35))
+        canvas.fill(bridge, (-22, -102, -20), (22, -78, 14), bone * 0.75)
+        nasal = capsule((side * 2.6, -95, 5), (side * 4.0, -105, -15), 2.4, 1.6, (0.75, 1, 1))
+        canvas.fill(nasal, (-12, -112, -24), (12, -86, 12), bone * 0.8)
+    arch = _alveolar_arch(p)
     _solid(canvas, arch, (-42, -96, p - 16), (42, -28, p + 8), bone, 0.42)
     palate = intersection(ellipsoid((0, -54, p), (24, 31, 30)), block((0, -62, p), (30, 24, 1.8), 1.2))
     canvas.fill(palate, (-26, -92, p - 5), (26, -32, p + 5), bone * 0.8)
     canvas.fill(capsule((0, -84, p), (0, -89, p - 1), 2.5, 1.2), (-6, -94, p - 6), (6, -78, p + 6), bone)
-    nasion = ellipsoid((0, -93, 6), (9, 6, 8))
-    _solid(canvas, nasion, (-14, -102, -6), (14, -80, 18), bone, 0.7)
+    nasion = ellipsoid((0, -92, 7), (9, 5, 6))
+    _solid(canvas, nasion, (-14, -102, -6), (14, -80, 18), bone, 0.45)
 
 
-def _alveolar_arch(p: float, _up: int) -> Shape:
+def _alveolar_arch(p: float) -> Shape:
     points = [(0.0, -82.0), (12.0, -79.0), (21.0, -68.0), (26.0, -52.0), (27.0, -38.0)]
     parts: list[Shape] = []
     for side, _name in _SIDES:
@@ -191,8 +189,10 @@ def paint_nose(canvas: Canvas, person: Person) -> None:
         canvas.fill(capsule((side * 5.6, -72, -7), (side * 6, -44, -12), 0.7, 0.7, (1, 1, 0.25)), low, high, 350)
         canvas.fill(lamella, low, high, 260, label=label)
     inside = (-14.0, -93.0, p + 1), (14.0, -32.0, 14.0)
-    canvas.fill(intersection(_septum(person, 1.9), grown(cavity, 1.0)), *inside, 50, label=Structure.SEPTUM)
-    canvas.fill(intersection(_septum(person, 0.7), grown(cavity, 1.0)), (-14, -78, p + 1), (14, -32, 14), bone * 0.5)
+    canvas.fill(intersection(_septum(person, 1.5), grown(cavity, 1.0)), *inside, 50, label=Structure.SEPTUM)
+    canvas.fill(
+        intersection(_septum(person, 0.5), grown(cavity, 1.0)), (-14, -78, p + 1), (14, -32, 14), 260, texture=60
+    )
     cartilage = block((0, -98, -28), (1.6, 10, 8), 1.5)
     canvas.fill(cartilage, (-4, -112, -44), (4, -86, -14), 70, label=Structure.SEPTUM)
 
@@ -212,7 +212,7 @@ def antrum_space(person: Person, side: float) -> Shape:
     floor = person.palate_z - 3.0
     planes = [
         ((-side, 0.0, 0.06), -w),  # nose
-        ((side * 0.30, -0.12, 0.95), float(np.dot((side * 0.30, -0.12, 0.95), (side * 26, -60, -20)))),  # orbit
+        ((side * 0.2, -0.05, 1.0), float(np.dot((side * 0.2, -0.05, 1.0), (side * 20, -55, -11)))),  # below the ethmoid
         ((side * 0.55, -0.80, -0.1), float(np.dot((side * 0.55, -0.80, -0.1), (side * 27, -76, -30)))),  # cheek
         ((side * 0.62, 0.78, 0.0), float(np.dot((side * 0.62, 0.78, 0.0), (side * 30, -44, -30)))),  # infratemporal
         ((side * 0.55, 0.0, -0.80), float(np.dot((side * 0.55, 0.0, -0.80), (side * 30, -60, floor + 8)))),  # alveolus

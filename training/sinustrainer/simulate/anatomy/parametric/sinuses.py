@@ -11,6 +11,7 @@ from sinustrainer.simulate.anatomy.parametric.canvas import (
     Shape,
     capsule,
     ellipsoid,
+    intersection,
     shell,
     smooth_max,
     union,
@@ -18,6 +19,7 @@ from sinustrainer.simulate.anatomy.parametric.canvas import (
 from sinustrainer.simulate.anatomy.parametric.face import antrum_space
 from sinustrainer.simulate.anatomy.parametric.person import Person
 from sinustrainer.simulate.anatomy.parametric.skull import brain_case
+from sinustrainer.simulate.anatomy.parametric.soft import orbit_cavity
 from sinusviewer.domain.anatomy import SINUS_CODES, Side, Sinus
 
 _AIR_HU = -995.0
@@ -44,7 +46,12 @@ def paint_sinuses(canvas: Canvas, person: Person, rng: np.random.Generator) -> N
 
 def _antrum_of(person: Person, s: float) -> Callable[[float], Shape]:
     space = antrum_space(person, s)
-    return lambda factor: scaled(space, (s * 17.0, -60.0, -24.0), factor)
+    orbit = orbit_cavity(person, s)
+
+    def outside_orbit(axes: Axes) -> Field:
+        return np.asarray(person.wall_mm + 1.0 - orbit(axes), dtype=np.float32)
+
+    return lambda factor: intersection(scaled(space, (s * 17.0, -60.0, -24.0), factor), outside_orbit, softness=3)
 
 
 def scaled(shape: Shape, about: tuple[float, float, float], factor: float) -> Shape:

@@ -43,9 +43,7 @@ def skull_thickness(person: Person, axes: Axes) -> Field:
     """Thick in the vault, 2-3 mm in the floor over nose and orbits."""
     x, y, z = axes
     low_front = np.clip((30 - z) / 20, 0, 1) * np.clip((-25 - y) / 15, 0, 1)
-    brow = (
-        np.clip((-80 - y) / 10, 0, 1) * np.clip(1.4 - np.abs(z - 20) / 20, 0, 1) * np.clip(1.5 - np.abs(x) / 40, 0, 1)
-    )
+    brow = np.clip((-74 - y) / 18, 0, 1) * np.exp(-(((z - 20) / 17) ** 2) - (x / 40) ** 4)
     thick = person.skull_mm * (1 - 0.62 * low_front) + person.brow_mm * brow
     return np.asarray(thick + 0 * x, dtype=np.float32)
 

@@ -41,7 +41,8 @@ def paint_body(canvas: Canvas, person: Person, case: Field, skull: Field) -> Non
     padding = person.fat_mm * (1 + 0.8 * np.clip((-50 - y) / 30, 0, 1) * np.clip((-10 - z) / 20, 0, 1))
     padding = padding + 0.8 * canvas.coarse_noise
     muscle = np.clip((depth - padding) / 2.0, 0, 1)
-    streaks = np.clip((0.18 - np.abs(canvas.coarse_noise)) * 6, 0, 1) * 0.75
+    planes = np.abs(canvas.coarse_noise + 0.35 * canvas.fine_noise)  # fat planes between muscles, ragged
+    streaks = np.clip((0.16 - planes) * 6, 0, 1) * np.clip((depth - 6) / 6, 0, 1) * 0.55
     tissue = -100 + 150 * muscle * (1 - streaks) + 7 * canvas.fine_noise
     skin = np.clip((1.8 - depth) / 0.8, 0, 1)
     tissue = tissue + skin * (15 - tissue)
@@ -68,6 +69,8 @@ def _face(person: Person) -> Shape:
         parts.append(ellipsoid((side * 11, -99, -34), (7, 9, 7)))
         parts.append(ellipsoid((side * 38, -66, -34), (24, 22, 26)))
         parts.append(ellipsoid((side * 33, -74, 0), (21, 15, 17)))
+        parts.append(ellipsoid((side * 56, 10, -10), (19, 30, 34)))  # around the ear and the mastoid
+        parts.append(ellipsoid((side * 58, -34, -16), (16, 34, 26)))  # over the cheekbone's arch
     return union(*parts, softness=10)
 
 
