@@ -113,16 +113,19 @@ def cohort_features(cases: CtCases, spacing_mm: float, progress: Progress, token
 
 def fit_and_predict(train: FloatArray, y: Sequence[int], others: FloatArray) -> FloatArray:
     """Probability of recurrence of ``others`` by a ridge logistic regression whose strength inner cross-validation sets."""
-    from sklearn.linear_model import LogisticRegressionCV
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV, StratifiedKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     fewest = int(min(np.bincount(np.asarray(y), minlength=2)))
     if fewest < 2:
         raise InputError("The radiomics baseline needs two patients of each outcome at least.")
-    model = make_pipeline(
-        StandardScaler(),
-        LogisticRegressionCV(Cs=np.logspace(-4, 1, 11), cv=min(5, fewest), scoring="neg_log_loss", max_iter=2000),
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
+        {"logisticregression__C": np.logspace(-4, 1, 11)},
+        cv=StratifiedKFold(min(5, fewest), shuffle=True, random_state=0),
+        scoring="neg_log_loss",
     )
-    model.fit(train, y)
-    return np.asarray(model.predict_proba(others)[:, 1], dtype=np.float64)
+    search.fit(train, y)
+    return np.asarray(search.predict_proba(others)[:, 1], dtype=np.float64)
