@@ -19,7 +19,7 @@ from sinusviewer.imaging.hanging import hanging_of
 from sinusviewer.imaging.preprocess import Box
 from sinusviewer.inference import film_template
 
-COMPONENTS = 24
+COMPONENTS = 12
 _DRAWS = 4
 _SHIFT, _SCALE = 0.03, 0.05
 
