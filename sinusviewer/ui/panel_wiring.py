@@ -1,31 +1,28 @@
 """Wires the result panels to session and actions: what changed goes in by ``set_``, what is asked for comes out by signals."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtWidgets import QFileDialog, QWidget
 
-from sinusviewer.actions import Continuation
 from sinusviewer.actions.reporting import Reporting
 from sinusviewer.domain.anatomy import SINUS_CODES, Structure
 from sinusviewer.domain.display import Tool
-from sinusviewer.domain.finding import FindingStatus, Segmentation
+from sinusviewer.domain.finding import FindingStatus
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
-from sinusviewer.jobs.runner import CancelToken, Progress
 from sinusviewer.session import ImageMarks
 from sinusviewer.ui.panels.endotype_panel import EndotypePanel
 from sinusviewer.ui.panels.findings_panel import FindingsPanel
 from sinusviewer.ui.panels.heat_controls import HeatStyle
 from sinusviewer.ui.panels.mask_controls import MaskStyle
-from sinusviewer.ui.panels.sinus_panel import SinusPanel
-from sinusviewer.ui.panels.surface_points import SurfaceCloud, surface_cloud
 from sinusviewer.ui.patient_wiring import PatientWiring
+from sinusviewer.ui.sinus_wiring import SinusWiring
 from sinusviewer.ui.worklist_wiring import WorklistWiring
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from PySide6.QtWidgets import QWidget
 
     from sinusviewer.ui.main_window import MainWindow
 
@@ -36,7 +33,8 @@ class PanelWiring:
     def __init__(self, window: "MainWindow", reporting: Reporting) -> None:
         self._window, self._reporting = window, reporting
         self._session, self._actions = window.session, window.actions_
-        self.findings, self.sinuses, self.endotype = FindingsPanel(), SinusPanel(), EndotypePanel()
+        self._sinuses = SinusWiring(window, reporting)
+        self.findings, self.sinuses, self.endotype = FindingsPanel(), self._sinuses.panel, EndotypePanel()
         self._worklist = WorklistWiring(window, reporting.is_signed)
         self.worklist = self._worklist.panel
         self.patient = PatientWiring(window, reporting)
@@ -70,7 +68,6 @@ class PanelWiring:
         for signal, slot in self._connections:
             signal.connect(slot)
         self._reading_now = False
-        self._surface_of: Segmentation | None = None
         self._kind = ""
         self.refresh()
         self._show_display()
@@ -101,14 +98,6 @@ class PanelWiring:
             panel.read_requested.connect(lambda: actions.reading.read())
             panel.read_anyway_requested.connect(lambda reason: actions.reading.read(reason))
             panel.view_only_requested.connect(self._view_only)
-        self.sinuses.surface_requested.connect(self._make_surface)
-        self.sinuses.go_to_sinus_requested.connect(self._go_to_sinus)
-        self.sinuses.mask_style_requested.connect(self._set_mask_style)
-        self.sinuses.ostiomeatal_requested.connect(self._set_ostiomeatal)
-        self.sinuses.export_csv_requested.connect(self._export_csv)
-        self.sinuses.export_masks_requested.connect(self._export_masks)
-        self.sinuses.export_pictures_requested.connect(window.export_picture)
-        self.sinuses.accept_geometry_requested.connect(self._accept_geometry)
         self.endotype.slice_requested.connect(self._go_to_axial)
         self.endotype.heat_style_requested.connect(
             lambda s: session.set_display(show_heatmap=s.visible, heatmap_opacity=s.opacity, heat_color_map=s.color_map)
@@ -150,33 +139,9 @@ class PanelWiring:
         self.findings.set_detections(marks.detections, session.selected)
 
     def _show_volume(self, reading: SeriesReading | None, slices: int) -> None:
-        prior, date = self._prior()
-        self.sinuses.set_series_reading(reading, prior, date)
+        self._sinuses.show(reading)
         self.endotype.set_series_reading(reading, slices)
-        segmentation = reading.segmentation if reading is not None else None
-        if segmentation is not self._surface_of:
-            self._surface_of = segmentation
-            self._actions.desk.cancel_group("surface")
-            self.sinuses.set_surface(None)
         self._show_slice(self._session.active_view)
-
-    def _prior(self) -> tuple[SeriesReading | None, str]:
-        """The newest reading with sinuses of an earlier study of the same patient that is open."""
-        session = self._session
-        here = session.study_of(session.views[session.active_view].series_key)
-        if here is None or not here.identity.patient_id:
-            return None, ""
-        found: list[tuple[str, SeriesReading]] = []
-        for key, reading in session.readings.items():
-            study = session.study_of(key.partition("/")[0])
-            if study is not None and study is not here and reading.sinuses:
-                who = study.identity
-                if who.patient_id == here.identity.patient_id and who.study_date < here.identity.study_date:
-                    found.append((who.study_date, reading))
-        if not found:
-            return None, ""
-        date, reading = max(found, key=lambda pair: pair[0])
-        return reading, date
 
     def _show_jobs(self) -> None:
         session = self._session
@@ -216,32 +181,6 @@ class PanelWiring:
                 self.sinuses.set_selected(Structure(code))
 
     # -- verbs of single panels --------------------------------------------------------------------------------------
-    def _go_to_sinus(self, structure: Structure) -> None:
-        """Show the slices through the middle of a sinus, on its largest extent."""
-        session = self._session
-        view = session.active_view
-        reading, volume = session.reading(view), session.volume(view)
-        if reading is None or reading.segmentation is None or volume is None:
-            return
-        at = largest_place(reading.segmentation.labels, int(structure))
-        if at is not None:
-            x, y, z = (volume.affine @ np.array([at[2], at[1], at[0], 1.0]))[:3]
-            session.go_to_point(view, (float(x), float(y), float(z)))
-
-    def _make_surface(self) -> None:
-        """Make the 3D view in the background; shown only if its masks are still the ones on screen."""
-        segmentation, volume = self._surface_of, self._session.volume(self._session.active_view)
-        if segmentation is None or volume is None:
-            return
-
-        def work(_progress: Progress, _token: CancelToken) -> SurfaceCloud:
-            return surface_cloud(volume.voxels, segmentation.labels, volume.affine)
-
-        def finished(cloud: SurfaceCloud) -> None:
-            if segmentation is self._surface_of:
-                self.sinuses.set_surface(cloud, verified=volume.oriented)
-
-        self._actions.desk.submit("io", "Making the 3D view", work, Continuation(finished, group="surface"))
 
     def _go_to_axial(self, index: int) -> None:
         session = self._session
@@ -257,15 +196,6 @@ class PanelWiring:
         x, y, z = (volume.affine @ middle)[:3]
         session.go_to_point(view, (float(x), float(y), float(z)))
 
-    def _set_mask_style(self, style: MaskStyle) -> None:
-        self._session.set_display(
-            show_masks=style.visible, masks_outlined=style.outlined, mask_opacity=style.opacity,
-            hidden_structures=frozenset(int(s) for s in style.hidden),
-        )  # fmt: skip
-
-    def _set_ostiomeatal(self, side: Any, score: int) -> None:
-        self._reporting.set_ostiomeatal(self._session.image_key(self._session.active_view), side, score)
-
     def _view_only(self) -> None:
         """A withheld image is only looked at: the reading says so, and offers no score any more."""
         session = self._session
@@ -274,31 +204,3 @@ class PanelWiring:
             reason = f"Viewed only, on the reader's wish. {reading.reason or ''}".strip()
             viewed = replace(reading, status=SeriesStatus.VIEWED_ONLY, reason=reason)
             session.set_reading(viewed, session.views[session.active_view].series_key)
-
-    def _accept_geometry(self) -> None:
-        self._actions.reading.accept_geometry(self._session.active_view)
-        self._actions.reading.read()
-
-    def _export_csv(self) -> None:
-        reading = self._session.reading(self._session.active_view)
-        name, _ = QFileDialog.getSaveFileName(self._window, "Save the table", "sinuses.csv", "CSV (*.csv)")
-        if reading is not None and name:
-            self._reporting.export_sinus_table(reading, Path(name))
-
-    def _export_masks(self) -> None:
-        reading = self._session.reading(self._session.active_view)
-        folder = QFileDialog.getExistingDirectory(self._window, "Save the masks to")
-        if reading is not None and folder:
-            self._reporting.export_masks(reading, Path(folder))
-
-
-def largest_place(labels: Any, code: int) -> tuple[int, int, int] | None:
-    """``z, y, x`` inside the largest axial slice of a structure; looks at every second voxel, which is quick and enough."""
-    mask = np.asarray(labels[::2, ::2, ::2] == code)
-    areas = mask.sum(axis=(1, 2))
-    if not areas.any():
-        return None
-    z = int(areas.argmax())
-    ys, xs = np.nonzero(mask[z])
-    middle = int(np.argmin((ys - ys.mean()) ** 2 + (xs - xs.mean()) ** 2))
-    return z * 2, int(ys[middle]) * 2, int(xs[middle]) * 2

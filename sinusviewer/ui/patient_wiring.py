@@ -15,7 +15,8 @@ from sinusviewer.domain.study import Study
 from sinusviewer.errors import SinusViewerError
 from sinusviewer.ui.nomogram_wiring import NomogramWiring
 from sinusviewer.ui.panels.clinical_panel import ClinicalPanel
-from sinusviewer.ui.panels.report_panel import Addendum, ReportPanel, ReportState, Signature, proposed_text
+from sinusviewer.ui.panels.report_panel import ReportPanel
+from sinusviewer.ui.panels.report_text import Addendum, ReportState, Signature, proposed_text
 
 if TYPE_CHECKING:
     from sinusviewer.ui.main_window import MainWindow

@@ -9,7 +9,8 @@ from sinusviewer.domain.finding import Author, FindingStatus
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus, WatersReading
 from sinusviewer.domain.study import SeriesKind, Study
 from sinusviewer.session import ImageMarks
-from sinusviewer.ui.panels.worklist_panel import Badge, WorklistItem, WorklistPanel
+from sinusviewer.ui.panels.worklist_model import Badge, WorklistItem
+from sinusviewer.ui.panels.worklist_panel import WorklistPanel
 from sinusviewer.ui.view_painter import date_text
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from pytestqt.qtbot import QtBot
 from sinusviewer.domain.image import Identity
 from sinusviewer.domain.reading import Reading
 from sinusviewer.report.content import build
-from sinusviewer.ui.panels.report_panel import Addendum, ReportPanel, ReportState, Signature, full_text, table_line
+from sinusviewer.ui.panels.report_panel import ReportPanel
+from sinusviewer.ui.panels.report_text import Addendum, ReportState, Signature, full_text, table_line
 
 pytestmark = pytest.mark.gui
 CONTENT = build(Reading("1.2", (waters_series(),)), Identity(patient_name="Test^Anna"))

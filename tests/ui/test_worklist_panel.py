@@ -5,7 +5,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QProgressBar, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from sinusviewer.ui.panels.worklist_panel import Badge, WorklistItem, WorklistPanel
+from sinusviewer.ui.panels.worklist_model import Badge, WorklistItem
+from sinusviewer.ui.panels.worklist_panel import WorklistPanel
 
 pytestmark = pytest.mark.gui
 ITEMS = (

@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QWidget
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.errors import InputError
 from sinusviewer.ui.panels.number_field import NumberField
-from sinusviewer.ui.panels.parts import Notice, ScrollPanel, ToneLabel, button, choice, describe, row
+from sinusviewer.ui.panels.parts import Notice, ToneLabel, button, choice, describe, row
+from sinusviewer.ui.panels.scroll_panel import ScrollPanel
 from sinusviewer.ui.panels.units import (
     EosinophilUnit,
     checked_age,

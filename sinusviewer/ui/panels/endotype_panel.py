@@ -5,8 +5,9 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sinusviewer.domain.reading import EndotypeReading, SeriesReading, SeriesStatus
 from sinusviewer.ui.panels.heat_controls import HeatControls, HeatStyle
-from sinusviewer.ui.panels.parts import Facts, Fold, ScrollPanel, ToneLabel, button, heading, research_line
+from sinusviewer.ui.panels.parts import Facts, Fold, ToneLabel, button, heading, research_line
 from sinusviewer.ui.panels.probability_strip import ProbabilityStrip
+from sinusviewer.ui.panels.scroll_panel import ScrollPanel
 from sinusviewer.ui.panels.withheld import WithheldNotice
 from sinusviewer.ui.panels.wording import ECRS_DEFINITION, model_lines, trained_on_statement
 

@@ -7,19 +7,9 @@ from sinusviewer.domain.anatomy import ImageSide
 from sinusviewer.domain.finding import Detection
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus, WatersReading
 from sinusviewer.ui.panels.detection_list import DetectionList
-from sinusviewer.ui.panels.parts import (
-    Facts,
-    Fold,
-    Notice,
-    ScrollPanel,
-    ToneLabel,
-    button,
-    describe,
-    line,
-    research_line,
-    row,
-)
+from sinusviewer.ui.panels.parts import Facts, Fold, Notice, ToneLabel, button, describe, line, research_line, row
 from sinusviewer.ui.panels.score_bar import ScoreBar
+from sinusviewer.ui.panels.scroll_panel import ScrollPanel
 from sinusviewer.ui.panels.withheld import WithheldNotice
 from sinusviewer.ui.panels.wording import (
     SUBCLASS_WORDS,

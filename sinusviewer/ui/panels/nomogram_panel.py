@@ -24,17 +24,8 @@ from sinusviewer.ui.panels.nomogram_words import (
     risk_sentence,
     what_if_sentence,
 )
-from sinusviewer.ui.panels.parts import (
-    Facts,
-    Fold,
-    ScrollPanel,
-    StillLabels,
-    ToneLabel,
-    button,
-    describe,
-    research_line,
-    row,
-)
+from sinusviewer.ui.panels.parts import Facts, Fold, StillLabels, ToneLabel, button, describe, research_line, row
+from sinusviewer.ui.panels.scroll_panel import ScrollPanel
 
 _LONGEST_RISK = "Risk of recurrence 00 to >99 %"
 _LONGEST_POINTS = "000 to 000 points; on both sides of the cut-off 0.000."

@@ -10,7 +10,6 @@ from sinusviewer.ui.panels.parts import (
     Facts,
     Fold,
     Notice,
-    ScrollPanel,
     ToneLabel,
     button,
     choice,
@@ -19,6 +18,7 @@ from sinusviewer.ui.panels.parts import (
     research_line,
     row,
 )
+from sinusviewer.ui.panels.scroll_panel import ScrollPanel
 from sinusviewer.ui.panels.sinus_table import SinusTable
 from sinusviewer.ui.panels.surface_points import SurfaceCloud
 from sinusviewer.ui.panels.surface_view import SurfaceView

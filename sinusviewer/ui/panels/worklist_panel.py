@@ -1,117 +1,17 @@
 """The worklist: a folder of films as a table, read in one go, worked off from the most suspicious down."""
 
-from dataclasses import dataclass
-from enum import StrEnum
-
 from PySide6.QtCore import (
-    QAbstractTableModel,
     QEvent,
-    QModelIndex,
-    QPersistentModelIndex,
     QSortFilterProxyModel,
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QKeyEvent, QResizeEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QProgressBar, QTableView, QVBoxLayout, QWidget
 
-from sinusviewer.ui.panels.parts import ToneLabel, button, describe, keeps_key, line, row
-from sinusviewer.ui.panels.tones import current_tones
-
-
-class Badge(StrEnum):
-    """How far a film has come."""
-
-    NEW = "new"
-    READ = "read"
-    EDITED = "edited"
-    SIGNED = "signed"
-    WITHHELD = "withheld"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class WorklistItem:
-    """One film or series of the list. ``score`` is the higher of its two sides, None while there is none."""
-
-    key: str
-    patient: str
-    date: str = ""
-    score: float | None = None
-    result: str = ""
-    badge: Badge = Badge.NEW
-
-
-_COLUMNS = ("Score", "Patient", "Result", "State", "Date")
-_SCORE, _RESULT, _STATE, _DATE = 0, 2, 3, 4
-_TIPS = (
-    "The higher of both sides' scores, 0 to 1, by the network named in the findings; on CT the probability of ECRS.",
-    "Patient as the file names him.",
-    "What was found at the model's own threshold, from the patient's side.",
-    "new: not read yet; read: by the program; edited: a reader changed something; signed: report signed.",
-    "Date of the study.",
-)
-_SORT = int(Qt.ItemDataRole.UserRole)
-Index = QModelIndex | QPersistentModelIndex
-
-
-class WorklistModel(QAbstractTableModel):
-    """Items as rows; sorts by value, unread last."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.items: tuple[WorklistItem, ...] = ()
-
-    def set_items(self, items: tuple[WorklistItem, ...]) -> None:
-        """Rows that only changed are updated in place, so that the selection stays."""
-        if [i.key for i in items] == [i.key for i in self.items]:
-            changed = [n for n, (a, b) in enumerate(zip(self.items, items, strict=True)) if a != b]
-            self.items = items
-            for number in changed:
-                self.dataChanged.emit(self.index(number, 0), self.index(number, len(_COLUMNS) - 1))
-            return
-        self.beginResetModel()
-        self.items = items
-        self.endResetModel()
-
-    def rowCount(self, parent: Index | None = None) -> int:
-        return 0 if parent is not None and parent.isValid() else len(self.items)
-
-    def columnCount(self, parent: Index | None = None) -> int:
-        return len(_COLUMNS)
-
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = int(Qt.ItemDataRole.DisplayRole)
-    ) -> object:
-        if orientation is not Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return _COLUMNS[section]
-        return _TIPS[section] if role == Qt.ItemDataRole.ToolTipRole else None
-
-    def data(self, index: Index, role: int = int(Qt.ItemDataRole.DisplayRole)) -> object:
-        item = self.items[index.row()]
-        column = index.column()
-        score = "–" if item.score is None else f"{item.score:.2f}"
-        texts = (score, item.patient, item.result, item.badge.value, item.date)
-        if role == Qt.ItemDataRole.DisplayRole:
-            return texts[column]
-        if role == _SORT:
-            return texts[column] if column != _SCORE else -1.0 if item.score is None else item.score
-        if role == Qt.ItemDataRole.TextAlignmentRole and column == _SCORE:
-            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{item.patient} {item.date}: {item.result or item.badge.value}"
-        if role == Qt.ItemDataRole.ForegroundRole and column == _STATE:
-            tones = current_tones()
-            color = {
-                Badge.WITHHELD: tones.amber,
-                Badge.FAILED: tones.red,
-                Badge.NEW: tones.muted,
-                Badge.SIGNED: tones.accent,
-            }
-            return QColor(color[item.badge]) if item.badge in color else None
-        return None
+from sinusviewer.ui.panels.parts import ToneLabel, button, describe, line, row
+from sinusviewer.ui.panels.scroll_panel import keeps_key
+from sinusviewer.ui.panels.worklist_model import DATE, RESULT, SCORE, SORT_ROLE, Badge, WorklistItem, WorklistModel
 
 
 class _Table(QTableView):
@@ -145,7 +45,7 @@ class WorklistPanel(QWidget):
         self._model = WorklistModel()
         self._sorted = QSortFilterProxyModel(self)
         self._sorted.setSourceModel(self._model)
-        self._sorted.setSortRole(_SORT)
+        self._sorted.setSortRole(SORT_ROLE)
         self._sorted.setFilterKeyColumn(-1)
         self._sorted.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self._search = QLineEdit()
@@ -163,7 +63,7 @@ class WorklistPanel(QWidget):
                  "previous.", "Enter", "Worklist")  # fmt: skip
         self.table.setModel(self._sorted)
         self.table.setSortingEnabled(True)
-        self.table.sortByColumn(_SCORE, Qt.SortOrder.DescendingOrder)
+        self.table.sortByColumn(SCORE, Qt.SortOrder.DescendingOrder)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.table.setShowGrid(False)
@@ -173,7 +73,7 @@ class WorklistPanel(QWidget):
         self.table.verticalHeader().setDefaultSectionSize(int(self.fontMetrics().height() * 1.7))
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(_RESULT, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(RESULT, QHeaderView.ResizeMode.Stretch)
         header.setHighlightSections(False)
         self.table.opened.connect(self._open_current)
         self.table.doubleClicked.connect(lambda _index: self._open_current())
@@ -206,7 +106,7 @@ class WorklistPanel(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.table.setColumnHidden(_DATE, self.width() < self.fontMetrics().averageCharWidth() * 62)
+        self.table.setColumnHidden(DATE, self.width() < self.fontMetrics().averageCharWidth() * 62)
 
     def set_items(self, items: tuple[WorklistItem, ...], current: str = "") -> None:
         """Show these; ``current`` is the one open in the viewer."""

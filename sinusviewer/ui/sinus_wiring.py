@@ -1,0 +1,130 @@
+"""Wires the Sinuses tab: the table to the picture and back, masks, the ostiomeatal complex, the 3D view, exports."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtWidgets import QFileDialog
+
+from sinusviewer.actions import Continuation
+from sinusviewer.actions.reporting import Reporting
+from sinusviewer.domain.anatomy import Structure
+from sinusviewer.domain.reading import SeriesReading
+from sinusviewer.jobs.runner import CancelToken, Progress
+from sinusviewer.ui.panels.mask_controls import MaskStyle
+from sinusviewer.ui.panels.sinus_panel import SinusPanel
+from sinusviewer.ui.panels.surface_points import SurfaceCloud, surface_cloud
+
+if TYPE_CHECKING:
+    from sinusviewer.domain.finding import Segmentation
+    from sinusviewer.ui.main_window import MainWindow
+
+
+class SinusWiring:
+    """Owns the panel's connections; the window owns the panel."""
+
+    def __init__(self, window: "MainWindow", reporting: Reporting) -> None:
+        self._window, self._session, self._actions, self._reporting = window, window.session, window.actions_, reporting
+        self._surface_of: Segmentation | None = None
+        self.panel = SinusPanel()
+        panel = self.panel
+        panel.surface_requested.connect(self._make_surface)
+        panel.go_to_sinus_requested.connect(self._go_to_sinus)
+        panel.mask_style_requested.connect(self._set_mask_style)
+        panel.ostiomeatal_requested.connect(self._set_ostiomeatal)
+        panel.accept_geometry_requested.connect(self._accept_geometry)
+        panel.export_csv_requested.connect(self._export_csv)
+        panel.export_masks_requested.connect(self._export_masks)
+        panel.export_pictures_requested.connect(window.export_picture)
+
+    def show(self, reading: SeriesReading | None) -> None:
+        """The reading of the active view, beside the newest prior of the same patient that is open."""
+        prior, date = self._prior()
+        self.panel.set_series_reading(reading, prior, date)
+        segmentation = reading.segmentation if reading is not None else None
+        if segmentation is not self._surface_of:
+            self._surface_of = segmentation
+            self._actions.desk.cancel_group("surface")
+            self.panel.set_surface(None)
+
+    def _prior(self) -> tuple[SeriesReading | None, str]:
+        """The newest reading with sinuses of an earlier study of the same patient that is open."""
+        session = self._session
+        here = session.study_of(session.views[session.active_view].series_key)
+        if here is None or not here.identity.patient_id:
+            return None, ""
+        found: list[tuple[str, SeriesReading]] = []
+        for key, reading in session.readings.items():
+            study = session.study_of(key.partition("/")[0])
+            if study is not None and study is not here and reading.sinuses:
+                who = study.identity
+                if who.patient_id == here.identity.patient_id and who.study_date < here.identity.study_date:
+                    found.append((who.study_date, reading))
+        if not found:
+            return None, ""
+        date, reading = max(found, key=lambda pair: pair[0])
+        return reading, date
+
+    def _go_to_sinus(self, structure: Structure) -> None:
+        """Show the slices through the middle of a sinus, on its largest extent."""
+        session = self._session
+        view = session.active_view
+        reading, volume = session.reading(view), session.volume(view)
+        if reading is None or reading.segmentation is None or volume is None:
+            return
+        at = largest_place(reading.segmentation.labels, int(structure))
+        if at is not None:
+            x, y, z = (volume.affine @ np.array([at[2], at[1], at[0], 1.0]))[:3]
+            session.go_to_point(view, (float(x), float(y), float(z)))
+
+    def _make_surface(self) -> None:
+        """Make the 3D view in the background; shown only if its masks are still the ones on screen."""
+        segmentation, volume = self._surface_of, self._session.volume(self._session.active_view)
+        if segmentation is None or volume is None:
+            return
+
+        def work(_progress: Progress, _token: CancelToken) -> SurfaceCloud:
+            return surface_cloud(volume.voxels, segmentation.labels, volume.affine)
+
+        def finished(cloud: SurfaceCloud) -> None:
+            if segmentation is self._surface_of:
+                self.panel.set_surface(cloud, verified=volume.oriented)
+
+        self._actions.desk.submit("io", "Making the 3D view", work, Continuation(finished, group="surface"))
+
+    def _set_mask_style(self, style: MaskStyle) -> None:
+        self._session.set_display(
+            show_masks=style.visible, masks_outlined=style.outlined, mask_opacity=style.opacity,
+            hidden_structures=frozenset(int(s) for s in style.hidden),
+        )  # fmt: skip
+
+    def _set_ostiomeatal(self, side: Any, score: int) -> None:
+        self._reporting.set_ostiomeatal(self._session.image_key(self._session.active_view), side, score)
+
+    def _accept_geometry(self) -> None:
+        self._actions.reading.accept_geometry(self._session.active_view)
+        self._actions.reading.read()
+
+    def _export_csv(self) -> None:
+        reading = self._session.reading(self._session.active_view)
+        name, _ = QFileDialog.getSaveFileName(self._window, "Save the table", "sinuses.csv", "CSV (*.csv)")
+        if reading is not None and name:
+            self._reporting.export_sinus_table(reading, Path(name))
+
+    def _export_masks(self) -> None:
+        reading = self._session.reading(self._session.active_view)
+        folder = QFileDialog.getExistingDirectory(self._window, "Save the masks to")
+        if reading is not None and folder:
+            self._reporting.export_masks(reading, Path(folder))
+
+
+def largest_place(labels: Any, code: int) -> tuple[int, int, int] | None:
+    """``z, y, x`` inside the largest axial slice of a structure; looks at every second voxel, which is quick and enough."""
+    mask = np.asarray(labels[::2, ::2, ::2] == code)
+    areas = mask.sum(axis=(1, 2))
+    if not areas.any():
+        return None
+    z = int(areas.argmax())
+    ys, xs = np.nonzero(mask[z])
+    middle = int(np.argmin((ys - ys.mean()) ** 2 + (xs - xs.mean()) ** 2))
+    return z * 2, int(ys[middle]) * 2, int(xs[middle]) * 2
