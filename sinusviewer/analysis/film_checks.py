@@ -82,7 +82,7 @@ def refuse_patch(source: FilmSource, face_box: Box, template: FilmTemplate | Non
     turned = FilmSource(source.values[::-1], None if source.valid is None else source.valid[::-1], source.inverted)
     flipped_box = (face_box[0], rows - face_box[3], face_box[2], rows - face_box[1])
     upside_down = template.distance(patch_vector(turned, flipped_box))
-    if upside_down < min(upright, template.limit) - _CLEARLY_NEARER:
+    if upside_down <= template.limit and upside_down < upright - _CLEARLY_NEARER:
         return "Not assessed: the film seems to stand upside down. Turn it and read it again."
     if upright > template.limit:
         return f"Not assessed: this does not look like a Waters' view (distance {upright:.2f}, at most {template.limit:.2f})."
