@@ -17,11 +17,20 @@ Norm = Literal["instance", "batch"]
 
 @dataclass(frozen=True, slots=True)
 class MultiTaskOutput:
-    """Segmentation logits ``[n, classes, z, y, x]`` or None, recurrence logits ``[n, 2]`` or None, bottleneck features."""
+    """What the network gives; None is a part it does not have.
+
+    Attributes
+    ----------
+    segmentation, recurrence, burden
+        Logits ``[n, classes, z, y, x]``, ``[n, 2]`` and, of how much of each sinus is filled, ``[n, burdens]``.
+    features
+        Of the bottleneck.
+    """
 
     segmentation: Tensor | None
     recurrence: Tensor | None
     features: Tensor
+    burden: Tensor | None = None
 
 
 class MultiTaskUNet3D(nn.Module):
@@ -36,6 +45,9 @@ class MultiTaskUNet3D(nn.Module):
     norm
         "instance" (as nnU-Net) or "batch". Instance normalisation sets every channel's mean over the volume, so what is
         averaged after it says little of how much of the volume is filled; batch normalisation keeps that.
+    burdens
+        Above 0, what the MLP reads must also tell how much of each of so many sinuses is filled: a third task of training
+        (not in the paper), which a few hundred patients need. The model file leaves it out.
     """
 
     def __init__(
@@ -50,6 +62,7 @@ class MultiTaskUNet3D(nn.Module):
         pool: int = 1,
         dropout: float = 0.4,
         norm: Norm = "instance",
+        burdens: int = 0,
     ) -> None:
         super().__init__()
         self.variant = variant
@@ -74,8 +87,9 @@ class MultiTaskUNet3D(nn.Module):
                 nn.Dropout(dropout / 2), nn.Linear(widths[-1] * pool**3, hidden), nn.ReLU(), nn.Dropout(dropout),
                 nn.Linear(hidden, 2),
             )  # fmt: skip
-        # log variances of the two tasks; the network's own forward does not use them
-        self.log_variance = nn.Parameter(torch.zeros(2))
+        self.burden: nn.Module | None = nn.Linear(widths[-1] * pool**3, burdens) if burdens else None
+        # log variances of the tasks; the network's own forward does not use them
+        self.log_variance = nn.Parameter(torch.zeros(3 if burdens else 2))
 
     def forward(self, image: Tensor) -> MultiTaskOutput:
         skips: list[Tensor] = []
@@ -84,13 +98,15 @@ class MultiTaskUNet3D(nn.Module):
             x = encoder(x if level == 0 else functional.max_pool3d(x, 2))
             skips.append(x)
         features = x
-        recurrence = None if self.mlp is None else self.mlp(self.pooled(features))
+        pooled = self.pooled(features)
+        recurrence = None if self.mlp is None else self.mlp(pooled)
+        burden = None if self.burden is None else self.burden(pooled)
         if self.classify is None:
-            return MultiTaskOutput(None, recurrence, features)
+            return MultiTaskOutput(None, recurrence, features, burden)
         for level in reversed(range(len(self.decoders))):
             raised = functional.interpolate(x, scale_factor=2.0, mode="nearest")
             x = self.decoders[level](torch.cat([skips[level], raised], dim=1))
-        return MultiTaskOutput(self.classify(x), recurrence, features)
+        return MultiTaskOutput(self.classify(x), recurrence, features, burden)
 
     def pooled(self, features: Tensor) -> Tensor:
         """What the MLP reads: averages of the bottleneck over its cells, ``[n, channels * pool**3]``."""
@@ -98,10 +114,10 @@ class MultiTaskUNet3D(nn.Module):
         return functional.avg_pool3d(features, size, stride=size).flatten(1)
 
     def activation(self, features: Tensor) -> Tensor:
-        """Where the bottleneck speaks for recurrence, ``[n, z, y, x]`` not below 0: features times the gradient of the logits'
-        difference by them, summed over channels (HiResCAM, Draelos 2020; with ``pool`` 1 it is Grad-CAM).
+        """Where the bottleneck speaks for recurrence, ``[n, z, y, x]``, not below 0.
 
-        Written out, since the MLP has one hidden layer; so a model file needs no gradients.
+        Features times the gradient of the logits' difference by them, summed over channels (HiResCAM, Draelos 2020; with
+        ``pool`` 1 it is Grad-CAM). Written out, since the MLP has one hidden layer; so a model file needs no gradients.
         """
         if self.mlp is None:
             raise TypeError("a network that only segments has no recurrence to explain")
@@ -133,8 +149,9 @@ def weigh_by_uncertainty(terms: dict[str, Tensor], log_variance: Tensor) -> dict
 
 
 class ExportedMultiTask(nn.Module):
-    """The network as its model file has it: probability of recurrence ``[n, 1]`` with its activation map, and segmentation
-    logits, those it has, in a tuple.
+    """The network as its model file has it, a tuple.
+
+    First the probability of recurrence ``[n, 1]`` and its activation map, then the segmentation logits; those it has.
     """
 
     def __init__(self, network: MultiTaskUNet3D) -> None:

@@ -1,19 +1,19 @@
 """Recurrence after surgery (He 2023): one 3-D network that segments and predicts, and its single-task variants."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as functional
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from sinustrainer.calibrate import fit_calibration, youden_threshold
-from sinustrainer.data.ct_augmentation import CtAugmentation, change_hu, draw_ct, mirrored_labels
-from sinustrainer.data.ct_cases import CtCases, PreparedBox
+from sinustrainer.data.box_batches import BURDENS, BoxBatches
+from sinustrainer.data.ct_augmentation import CtAugmentation
+from sinustrainer.data.ct_cases import CtCases
 from sinustrainer.data.manifest import TRAIN, Case, Manifest, folds, hold_out
 from sinustrainer.networks.multitask_unet_3d import ExportedMultiTask, MultiTaskUNet3D, weigh_by_uncertainty
 from sinustrainer.tasks.segment_model import segment_with
@@ -46,6 +46,8 @@ class RecurrenceOptions(BaseModel):
     pool: int = 1
     dropout: float = 0.4
     norm: Literal["instance", "batch"] = "instance"
+    burden: bool = False
+    """Beside the published tasks, learn how much of each sinus is filled (needs masks of each sinus)."""
     spacing_mm: float = 1.6
     shape: tuple[int, int, int] = (64, 80, 80)
     windows: tuple[tuple[float, float], ...] = ((40.0, 350.0), (300.0, 2000.0))
@@ -54,63 +56,6 @@ class RecurrenceOptions(BaseModel):
     """Stratified 5-fold cross-validation: hold out this fold; None trains on all but ``validation_share``."""
     segmentation_model: Path | None = None
     augmentation: CtAugmentation = CtAugmentation()
-
-
-@dataclass(frozen=True)
-class BoxBatches:
-    """Training batches of sinus boxes by step number."""
-
-    cases: CtCases
-    truth: tuple[int, ...]
-    settings: BoxPreprocessing
-    augmentation: CtAugmentation
-    batch: int
-    seed: int
-    target: str
-
-    def __call__(self, step: int) -> dict[str, npt.NDArray[Any]]:
-        rows = [self._one(step * self.batch + i) for i in range(self.batch)]
-        return {
-            "image": np.stack([r[0] for r in rows]),
-            "labels": np.stack([r[1] for r in rows]),
-            "truth": np.array([r[2] for r in rows], dtype=np.int64),
-        }
-
-    def _one(self, number: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], int]:
-        epoch, place = divmod(number, len(self.cases))
-        case = int(np.random.default_rng([self.seed, 1, epoch]).permutation(len(self.cases))[place])
-        drawn = draw_ct(self.augmentation, np.random.default_rng([self.seed, 2, number]))
-        prepared = self.cases.box(case)
-        shift = [round(mm / self.settings.spacing_mm) for mm in drawn.shift]
-        margin = self.cases.margin
-        offset = [margin + max(-margin, min(margin, s)) for s in shift]
-        part = tuple(slice(o, o + n) for o, n in zip(offset, self.settings.shape, strict=True))
-        hu = prepared.hu[part].astype(np.float32)
-        labels = target_of(prepared, part, self.target)
-        if drawn.flip:
-            hu = hu[..., ::-1]
-            labels = mirrored_labels(labels) if self.target == "sinuses" else labels[..., ::-1]
-        hu = change_hu(np.ascontiguousarray(hu), drawn)
-        image = np.stack([box_input_float(hu, window) for window in self.settings.windows])
-        return image, labels.astype(np.int64), self.truth[case]
-
-
-def box_input_float(hu: npt.NDArray[np.float32], window: tuple[float, float]) -> npt.NDArray[np.float32]:
-    """One window of an augmented box, as reading makes it."""
-    from sinusviewer.imaging.preprocess_ct import to_eight_bits
-
-    return to_eight_bits(hu, window)
-
-
-def target_of(prepared: PreparedBox, part: tuple[slice, ...], target: str) -> npt.NDArray[np.uint8]:
-    """The decoder's target in a part of a box."""
-    labels = np.asarray(prepared.labels[part])
-    if target == "sinuses":
-        return labels
-    region = (labels > 0).astype(np.uint8)
-    if target == "region":
-        return region
-    return region + region * (np.asarray(prepared.opacified[part]) > 0).astype(np.uint8)
 
 
 class RecurrenceTask:
@@ -157,6 +102,7 @@ class RecurrenceTask:
             pool=options.pool,
             dropout=options.dropout,
             norm=options.norm,
+            burdens=BURDENS if options.burden else 0,
         )
 
     def _prepare(self, manifest: Manifest, cases: tuple[Case, ...]) -> CtCases:
@@ -175,6 +121,12 @@ class RecurrenceTask:
             )
         if out.recurrence is not None:
             terms["recurrence"] = functional.cross_entropy(out.recurrence.float(), batch["truth"])
+        if out.burden is not None:
+            known = (batch["burden"] >= 0).float()
+            each = functional.binary_cross_entropy_with_logits(
+                out.burden.float(), batch["burden"].clamp(min=0), weight=known, reduction="sum"
+            )
+            terms["burden"] = each / known.sum().clamp(min=1)
         if not isinstance(network, MultiTaskUNet3D):
             raise TypeError(f"trained with MultiTaskUNet3D, not {type(network).__name__}")
         return weigh_by_uncertainty(terms, network.log_variance)

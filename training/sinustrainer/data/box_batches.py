@@ -1,0 +1,86 @@
+"""Batches of sinus boxes for the recurrence network. A batch is a function of the step alone, so a resumed run sees the same."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sinustrainer.data.ct_augmentation import CtAugmentation, change_hu, draw_ct, mirrored_labels
+from sinustrainer.data.ct_cases import CtCases, PreparedBox
+from sinusviewer.domain.anatomy import MIRRORED, Structure
+from sinusviewer.imaging.preprocess_ct import BoxPreprocessing, to_eight_bits
+
+BURDENS = int(Structure.NASAL_CAVITY)
+"""Sinuses and nose, codes 1 to 11."""
+_MIRRORED_BURDENS = np.array([int(MIRRORED[Structure(code)]) - 1 for code in range(1, BURDENS + 1)])
+_AIR_HU = -400
+
+
+@dataclass(frozen=True)
+class BoxBatches:
+    """Training batches of sinus boxes by step number."""
+
+    cases: CtCases
+    truth: tuple[int, ...]
+    settings: BoxPreprocessing
+    augmentation: CtAugmentation
+    batch: int
+    seed: int
+    target: str
+
+    def __call__(self, step: int) -> dict[str, npt.NDArray[Any]]:
+        rows = [self._one(step * self.batch + i) for i in range(self.batch)]
+        return {
+            "image": np.stack([r[0] for r in rows]),
+            "labels": np.stack([r[1] for r in rows]),
+            "truth": np.array([r[2] for r in rows], dtype=np.int64),
+            "burden": np.stack([r[3] for r in rows]),
+        }
+
+    def _one(self, number: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], int, npt.NDArray[Any]]:
+        epoch, place = divmod(number, len(self.cases))
+        case = int(np.random.default_rng([self.seed, 1, epoch]).permutation(len(self.cases))[place])
+        drawn = draw_ct(self.augmentation, np.random.default_rng([self.seed, 2, number]))
+        prepared = self.cases.box(case)
+        shift = [round(mm / self.settings.spacing_mm) for mm in drawn.shift]
+        margin = self.cases.margin
+        offset = [margin + max(-margin, min(margin, s)) for s in shift]
+        part = tuple(slice(o, o + n) for o, n in zip(offset, self.settings.shape, strict=True))
+        hu = prepared.hu[part].astype(np.float32)
+        filled = burden_of(prepared, marked="opacified" in self.cases.cases[case].files)
+        labels = target_of(prepared, part, self.target)
+        if drawn.flip:
+            hu = hu[..., ::-1]
+            labels = mirrored_labels(labels) if self.target == "sinuses" else labels[..., ::-1]
+        hu = change_hu(np.ascontiguousarray(hu), drawn)
+        image = np.stack([to_eight_bits(hu, window) for window in self.settings.windows])
+        if drawn.flip:
+            filled = filled[_MIRRORED_BURDENS]
+        return image, labels.astype(np.int64), self.truth[case], filled
+
+
+def target_of(prepared: PreparedBox, part: tuple[slice, ...], target: str) -> npt.NDArray[np.uint8]:
+    """The decoder's target in a part of a box."""
+    labels = np.asarray(prepared.labels[part])
+    if target == "sinuses":
+        return labels
+    region = (labels > 0).astype(np.uint8)
+    if target == "region":
+        return region
+    return region + region * (np.asarray(prepared.opacified[part]) > 0).astype(np.uint8)
+
+
+def burden_of(prepared: PreparedBox, *, marked: bool) -> npt.NDArray[np.float32]:
+    """Share of each sinus and of the nose that is filled, in the order of codes 1-11; -1 where the patient has none.
+
+    Parameters
+    ----------
+    marked
+        Whether what is opacified was marked; else it is what holds no air.
+    """
+    labels = np.asarray(prepared.labels)
+    filled = np.asarray(prepared.opacified) > 0 if marked else np.asarray(prepared.hu) > _AIR_HU
+    count = np.bincount(labels.ravel(), minlength=BURDENS + 1)[1:]
+    of_it = np.bincount(labels[filled], minlength=BURDENS + 1)[1:]
+    return np.where(count > 0, of_it / np.maximum(count, 1), -1).astype(np.float32)
