@@ -1,11 +1,13 @@
 """Starts the window: wires session, runner, actions and widgets together."""
 
+import contextlib
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
 from sinusviewer import logs
@@ -100,8 +102,18 @@ class Program:
         self.wiring = PanelWiring(self.window, Reporting(self.session, self.actions.desk, findings, self.index))
         self.window.restore_place()
         self.window.studies_panel.search_requested.connect(self._show_known)
-        self.session.studies_changed.connect(self._show_known)
+        self._badges = QTimer(self.window)
+        self._badges.setSingleShot(True)
+        self._badges.setInterval(250)
+        self._badges.timeout.connect(self._show_known)
+        for signal in (self.session.studies_changed, self.session.readings_changed, self.session.marks_changed):
+            signal.connect(self._show_known_soon)
         self._show_known()
+
+    def _show_known_soon(self, *_: object) -> None:
+        """Badges may lag a little: a batch of two hundred films must not rebuild the list two hundred times."""
+        if not self._badges.isActive():
+            self._badges.start()
 
     def _show_known(self, text: str = "") -> None:
         """Studies seen before, or those that fit a search."""
@@ -121,6 +133,10 @@ class Program:
 
     def close(self) -> bool:
         """Cancel everything and end the threads; True if all ended in time."""
+        self._badges.stop()
+        for signal in (self.session.studies_changed, self.session.readings_changed, self.session.marks_changed):
+            with contextlib.suppress(ValueError):  # closed already
+                signal.disconnect(self._show_known_soon)
         self.wiring.release()
         self.window.close()
         ended = self.runner.close()

@@ -43,7 +43,10 @@ class ReadingActions:
         def finished(readings: tuple[SeriesReading, ...]) -> None:
             for reading in readings:
                 session.set_reading(reading, key)
-                session.say(f"Read: {reading.reason}" if reading.reason else "Read.")
+                done = reading.status is SeriesStatus.READ
+                seconds = sum(reading.provenance.seconds.values())
+                session.say(f"Read in {seconds:.1f} s." if done else f"Not read. {reading.reason or ''}".rstrip(),
+                            "info" if done else "warning")  # fmt: skip
 
         def partial(value: object) -> None:
             if isinstance(value, SeriesReading):

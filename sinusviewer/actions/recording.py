@@ -9,6 +9,7 @@ from sinusviewer.domain.display import KeyImage, Measurement, Plane, Tool
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.domain.hanging import hang_film
 from sinusviewer.domain.image import OrientationEvidence, Volume
+from sinusviewer.domain.reading import SeriesStatus
 from sinusviewer.domain.study import Study
 from sinusviewer.errors import StorageError
 from sinusviewer.records.findings import FindingStore
@@ -124,7 +125,8 @@ class Recorder:
         study = self._study(reading_key)
         marks = self._session.marks.get(reading_key, ImageMarks())
         touched = any(d.author is Author.READER or d.status is not FindingStatus.PROPOSED for d in marks.detections)
-        if study is not None and not touched:
+        reading = self._session.readings[reading_key]
+        if study is not None and not touched and reading.status is SeriesStatus.READ:
             try:
                 self._index.set_badge(study.study_instance_uid, "read")
             except StorageError as error:

@@ -45,10 +45,11 @@ def hang_volume(
     key: str, volume: Volume, layout: LayoutKind, center: npt.NDArray[np.float64] | None = None
 ) -> dict[str, ViewState]:
     """The views of a CT, all through ``center`` (LPS), which is the air of the face where none is given."""
-    native = next((p for p in (Plane.AXIAL, Plane.CORONAL, Plane.SAGITTAL) if volume_stack(volume, p).count == 1), None)
-    if native is not None:  # one slice alone, as while the rest is loading
-        return {"A": ViewState(key, native, 0, BONE if volume.identity.modality == "CT" else None)}
-    window, second = (BONE, SOFT_TISSUE) if volume.identity.modality == "CT" else (None, None)
+    if not is_sinus_ct(volume):
+        plane = acquired_plane(volume)
+        shown = BONE if volume.identity.modality == "CT" else None
+        return {"A": ViewState(key, plane, volume_stack(volume, plane).count // 2, shown)}
+    window, second = BONE, SOFT_TISSUE
 
     center = face_center(volume) if center is None else center
 
@@ -105,8 +106,24 @@ def _coarse(affine: npt.NDArray[np.float64], steps: tuple[int, ...]) -> npt.NDAr
     return result
 
 
+def is_sinus_ct(volume: Volume) -> bool:
+    """Whether planes can be cut: a CT of at least eight slices. One slice alone is what is here while the rest loads."""
+    return volume.identity.modality == "CT" and min(volume.voxels.shape) >= 8
+
+
+def acquired_plane(volume: Volume) -> Plane:
+    """The plane of the slices as they were acquired."""
+    normal = volume.affine[:3, 2] / np.linalg.norm(volume.affine[:3, 2])
+
+    def along(plane: Plane) -> float:
+        affine = volume_stack(volume, plane).affine
+        return 0.0 if affine is None else abs(float(normal @ affine[:3, 2])) / float(np.linalg.norm(affine[:3, 2]))
+
+    return max((Plane.AXIAL, Plane.CORONAL, Plane.SAGITTAL), key=along)
+
+
 def layout_for(volume: Volume | None, count_of_films: int) -> LayoutKind:
     """Waters' view: one large view. Sinus CT: bone and soft tissue side by side, with axial and sagittal."""
     if volume is None:
         return LayoutKind.TWO if count_of_films == 2 else LayoutKind.ONE
-    return LayoutKind.SINUS_CT if min(volume.voxels.shape) >= 8 else LayoutKind.ONE
+    return LayoutKind.SINUS_CT if is_sinus_ct(volume) else LayoutKind.ONE

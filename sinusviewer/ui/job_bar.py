@@ -1,7 +1,7 @@
 """The bottom line: what is under way and how to stop it, the last message, the device in use."""
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtCore import QSize, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
 
 from sinusviewer.session import JobState, Message
 from sinusviewer.ui.panels.tones import current_tones
@@ -46,12 +46,11 @@ class JobBar(QWidget):
         self._cancel.setObjectName("job_cancel")
         self._cancel.setToolTip("Stop this work  [Esc]")
         self._cancel.clicked.connect(lambda: self.cancel_requested.emit(self._job_id))
-        self._message = QToolButton()
+        self._message = QPushButton()
+        self._message.setFlat(True)
         self._message.setObjectName("message_line")
-        self._message.setAutoRaise(True)
         self._message.setToolTip("The last message; click for all  [Ctrl+M]")
         self._message.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._message.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         self._message.clicked.connect(self.messages_requested)
         self._where = QLabel()
         self._where.setObjectName("muted")
@@ -90,7 +89,9 @@ class JobBar(QWidget):
         color = {"error": tones.red, "warning": tones.amber}.get(message.level if message else "", tones.muted)
         text = "" if message is None else f"{message.text} {message.hint}".strip()
         self._message.setText(text)
-        self._message.setStyleSheet(f"QToolButton {{ color: {color}; border: none; text-align: left; }}")
+        self._message.setStyleSheet(
+            f"QPushButton {{ color: {color}; border: none; text-align: left; background: transparent; }}"
+        )
 
     def set_where(self, text: str) -> None:
         """The value and place under the mouse."""

@@ -37,6 +37,7 @@ class MainWindow(WindowFrame):
         super().__init__(ViewArea(session, actions))
         self.session, self.actions_, self.settings, self._save = session, actions, settings, save
         self.verbs = verbs.build_actions(self, verbs.verbs_of(self), shortcuts(settings.shortcuts), self._check_actions)
+        self._right_open = True
         self._hold = QShortcut(QKeySequence(shortcuts(settings.shortcuts)["hide_ai"]), self)
         self._hold.setAutoRepeat(False)
         self._hold.activated.connect(lambda: session.set_display(ai_hidden=True))
@@ -101,6 +102,7 @@ class MainWindow(WindowFrame):
         self.setWindowTitle(f"{title} · {TITLE}" if title else TITLE)
         anything = any(state.series_key for state in session.views.values())
         self._pages.setCurrentIndex(1 if anything else 0)
+        self.tabs.setVisible(anything and self._right_open)  # nothing is said beside nothing
         self.start_page.set_recent(self.settings.recent_paths, sample_available=sample_study() is not None)
         self.notice_bar.set_image(session.film(session.active_view), session.volume(session.active_view))
         self._show_strip()
@@ -119,7 +121,7 @@ class MainWindow(WindowFrame):
             "link": display.linked, "corners": display.show_corners, "boxes": display.show_boxes, "masks": display.show_masks,
             "outlines": display.masks_outlined, "heatmap": display.show_heatmap, "mirror_compare": state.mirror_compare,
             "play": self._play.isActive(), "studies_panel": not self.studies_panel.isHidden(),
-            "results_panel": not self.tabs.isHidden(), "full_screen": self.isFullScreen(), "theme": self.settings.theme == "light",
+            "results_panel": self._right_open, "full_screen": self.isFullScreen(), "theme": self.settings.theme == "light",
             f"tool_{display.tool.value}": True, f"layout_{display.layout.value}": True,
         }  # fmt: skip
         for name, action in self.verbs.items():
@@ -234,8 +236,8 @@ class MainWindow(WindowFrame):
         self._check_actions()
 
     def toggle_right(self) -> None:
-        self.tabs.setVisible(self.tabs.isHidden())
-        self._check_actions()
+        self._right_open = not self._right_open
+        self.refresh()
 
     def toggle_full_screen(self) -> None:
         self.showNormal() if self.isFullScreen() else self.showFullScreen()
@@ -321,8 +323,8 @@ class MainWindow(WindowFrame):
         if self.settings.window_state:
             self._splitter.restoreState(QByteArray(base64.b64decode(self.settings.window_state)))
         self.studies_panel.setVisible(self.settings.left_panel_open)
-        self.tabs.setVisible(self.settings.right_panel_open)
-        self._check_actions()
+        self._right_open = self.settings.right_panel_open
+        self.refresh()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._play.stop()
@@ -333,7 +335,7 @@ class MainWindow(WindowFrame):
                 "window_geometry": base64.b64encode(self.saveGeometry().data()).decode(),
                 "window_state": base64.b64encode(self._splitter.saveState().data()).decode(),
                 "left_panel_open": not self.studies_panel.isHidden(),
-                "right_panel_open": not self.tabs.isHidden(),
+                "right_panel_open": self._right_open,
             }
         )
         self._save(self.settings)
