@@ -184,6 +184,21 @@ def load_case_volume(case: Case) -> Volume:
     return loaded
 
 
+def load_case_labels(case: Case, volume: Volume) -> npt.NDArray[np.uint8]:
+    """The labels of a case on its volume's own grid (codes of sinuses and nasal cavity only).
+
+    Raises
+    ------
+    InputError
+        Where the case has no masks.
+    """
+    if "labels" not in case.files:
+        raise InputError(f"Case {case.case_id} has no masks.")
+    z, y, x = volume.voxels.shape
+    labels = _resampled_labels(case.files["labels"], volume.affine, (z, y, x))
+    return np.where(labels <= _MIDLINE_LAST, labels, 0).astype(np.uint8)
+
+
 def _resampled_labels(
     path: Path, affine: npt.NDArray[np.float64], shape: tuple[int, int, int]
 ) -> npt.NDArray[np.uint8]:

@@ -1,0 +1,95 @@
+"""``sinustrainer evaluate``: the tables and figures of the paper a model belongs to."""
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from sinusviewer import paths
+from sinusviewer.errors import InputError, ModelFileError
+from sinusviewer.inference.model_card import CARD_FILE, ModelTask, load_card, verify_weights
+from sinusviewer.jobs.runner import CancelToken, Progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``sinustrainer evaluate``."""
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--run", type=Path, help="folder of a finished training")
+    which.add_argument("--model", help="name of a bundled or installed model, or a model folder")
+    parser.add_argument("--data", type=Path, required=True, help="data folder with manifest.json")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write tables and figures to")
+    parser.add_argument(
+        "--patch", default="waters_patch", help="facial patch model that the sinusitis model reads after"
+    )
+    parser.add_argument("--segmentation", default="sinus_segmentation", help="model that finds the sinuses on CT")
+    parser.add_argument("--beside", default="", help="ECRS: further models for the same tables, comma-separated")
+    parser.add_argument("--splits", default="", help="only these splits, comma-separated (default: all but train)")
+    parser.add_argument(
+        "--limit", type=int, default=None, help="at most so many cases of each split (for a quick look)"
+    )
+
+
+def run_from_arguments(args: argparse.Namespace, progress: Progress, token: CancelToken) -> dict[str, Any]:
+    """Evaluate; the result holds the main figures."""
+    args.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = _folder_of(args, Path(temporary))
+        task = load_card(folder).task
+        splits = tuple(s for s in args.splits.split(",") if s)
+        match task:
+            case ModelTask.WATERS_PATCH | ModelTask.WATERS_SINUSITIS:
+                from sinustrainer.evaluate.waters import evaluate as evaluate_waters
+
+                patch = folder if task is ModelTask.WATERS_PATCH else model_folder(args.patch)
+                antra = folder if task is ModelTask.WATERS_SINUSITIS else None
+                return evaluate_waters(patch, antra, args.data, args.out, progress, token, splits, args.limit)
+            case ModelTask.SINUS_SEGMENTATION:
+                from sinustrainer.evaluate.segmentation import evaluate as evaluate_segmentation
+
+                return evaluate_segmentation(folder, args.data, args.out, progress, token, splits, args.limit)
+            case ModelTask.ECRS:
+                from sinustrainer.evaluate.endotype import evaluate as evaluate_endotype
+
+                return evaluate_endotype(
+                    (folder, *(model_folder(name) for name in args.beside.split(",") if name)),
+                    args.segmentation,
+                    args.data,
+                    args.out,
+                    progress,
+                    token,
+                    splits,
+                    args.limit,
+                )
+            case ModelTask.RECURRENCE:
+                from sinustrainer.evaluate.recurrence_network import evaluate as evaluate_recurrence
+
+                return evaluate_recurrence(args.run or folder, args.data, args.out, progress, token)
+
+
+def model_folder(name: str) -> Path:
+    """Folder of a model by name (bundled first, then installed) or by path, its weights verified.
+
+    Raises
+    ------
+    InputError
+        Where there is none.
+    """
+    for folder in (Path(name), paths.bundled_models_dir() / name, paths.user_models_dir() / name):
+        if (folder / CARD_FILE).is_file():
+            verify_weights(load_card(folder), folder)
+            return folder
+    raise InputError(f"There is no model “{name}”.", "Give a name of models/, or the path of a model folder.")
+
+
+def _folder_of(args: argparse.Namespace, temporary: Path) -> Path:
+    if args.model is not None:
+        return model_folder(args.model)
+    from sinustrainer.export import export_run
+
+    if not args.run.is_dir():
+        raise InputError(f"There is no run “{args.run.name}”.")
+    try:
+        export_run(args.run, temporary / "model")
+    except ModelFileError as error:
+        raise InputError(f"The run “{args.run.name}” cannot be exported.") from error
+    return temporary / "model"

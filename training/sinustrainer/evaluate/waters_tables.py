@@ -1,0 +1,243 @@
+"""Tables 2, 3 and 4 of Oh 2021 from film results."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from sinustrainer.evaluate.tables import Table, number, p_value, percent
+from sinustrainer.evaluate.waters_films import FilmResult, SideResult
+from sinusviewer.statistics.delong import auc, estimate_auc
+from sinusviewer.statistics.roc import count_calls
+from sinusviewer.statistics.univariate import chi_square, mann_whitney
+
+SPLIT_NAMES = {
+    "internal": "Internal validation set",
+    "external_1": "External validation set #1",
+    "external_2": "External validation set #2",
+    "external_3": "External validation set #3",
+}
+SUBCLASSES = {
+    "full_opacification": "Full opacification",
+    "air_fluid": "Air/fluid",
+    "cyst": "Cyst",
+    "mucosal_thickening": "Mucosal thickening",
+}
+PARAMETERS = {"kvp": "kVp", "mas": "mAs", "exposure_ms": "Exposure time (ms)", "sdd_mm": "SDD (mm)"}
+_MINIMUM_GROUP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Discrimination:
+    """One line of Table 2: a yes/no call (and a score, where there is one) against the truth."""
+
+    n: int
+    accuracy: float | None
+    auc: float | None
+    se: float | None
+    ci95: tuple[float, float] | None
+    sensitivity: float | None
+    specificity: float | None
+    p: float | None
+    auc_score: float | None
+    se_score: float | None
+
+
+def split_name(split: str) -> str:
+    """The paper's name of a split."""
+    return SPLIT_NAMES.get(split, split)
+
+
+def discriminate(truth: Sequence[bool], call: Sequence[bool], score: Sequence[float]) -> Discrimination:
+    """Judge calls as the paper did; the score's own AUC stands beside.
+
+    The paper's AUC is that of the call, (sensitivity + specificity) / 2, with DeLong's standard error, the exact binomial
+    interval with n = units, and a z test against 0.5.
+    """
+    if len(truth) == 0:
+        return Discrimination(0, None, None, None, None, None, None, None, None, None)
+    counts = count_calls(truth, call)
+    of_call = estimate_auc(truth, np.asarray(call, dtype=np.float64))
+    of_score = estimate_auc(truth, score)
+    se = None if of_call.variance is None else of_call.variance**0.5
+    p = None
+    if of_call.auc is not None and se:
+        p = float(2 * stats.norm.sf(abs(of_call.auc - 0.5) / se))
+    elif of_call.auc is not None and se == 0 and of_call.auc != 0.5:
+        p = 0.0
+    return Discrimination(
+        counts.n,
+        counts.accuracy,
+        of_call.auc,
+        se,
+        of_call.ci95_binomial_exact,
+        counts.sensitivity,
+        counts.specificity,
+        p,
+        of_score.auc,
+        None if of_score.variance is None else of_score.variance**0.5,
+    )
+
+
+def of_sides(films: Sequence[FilmResult], chosen: Callable[[SideResult], bool] = lambda _side: True) -> Discrimination:
+    """Sinusitis detection: each side of each film whose patch was found."""
+    sides = [s for f in films if f.patch_ok for s in f.sides if chosen(s)]
+    return discriminate([s.diseased for s in sides], [s.positive for s in sides], [s.score for s in sides])
+
+
+def of_application(films: Sequence[FilmResult]) -> Discrimination:
+    """The application per image: a sinusitis film counts as found only where the four-way report is right."""
+    read = [f for f in films if f.patch_ok]
+    sick = [f.truth != "normal" for f in read]
+    call = [f.correct if s else f.found != "normal" for f, s in zip(read, sick, strict=True)]
+    return discriminate(sick, call, [f.score for f in read])
+
+
+def patch_accuracy(films: Sequence[FilmResult]) -> float | None:
+    """Share of films whose patch holds both antra."""
+    return float(np.mean([f.patch_ok for f in films])) if films else None
+
+
+def mean_sd(values: Sequence[float]) -> str:
+    """``mean±sd``, n - 1."""
+    if len(values) < _MINIMUM_GROUP:
+        return "–"
+    return f"{np.mean(values):.2f}±{np.std(values, ddof=1):.2f}"
+
+
+def table_2(films: Sequence[FilmResult], splits: Sequence[str]) -> Table:
+    """Performance of patch, detection per side and application per image."""
+    head = ("", "n", "ACC", "AUC", "SE", "95% CI", "Sensitivity", "Specificity", "p value", "AUC of the score", "SE")
+    rows: list[tuple[str, ...]] = [head]
+    for split in splits:
+        own = [f for f in films if f.split == split]
+        rows.append((split_name(split), *[""] * (len(head) - 1)))
+        rows.append(("Facial patch detection", str(len(own)), percent(patch_accuracy(own)), *[""] * (len(head) - 3)))
+        rows.append(("Sinusitis detection (per side)", *_line(of_sides(own))))
+        for side in ("right", "left"):
+            rows.append((f"    {side}", *_line(of_sides(own, lambda s, wanted=side: s.side == wanted))))  # type: ignore[misc]
+        rows.append(("ITL application (per image)", *_line(of_application(own))))
+    note = (
+        "AUC, SE (DeLong), 95% CI (exact binomial) and p (against 0.5) are of the yes/no call at the shipped threshold, as in "
+        "the paper; the last two columns are of the score. Per image, a sinusitis film is found only where the four-way "
+        "report (normal, right, left, bilateral) is right; the score there is that of the more suspicious side. Films whose "
+        "patch does not hold both antra are left out of the lines below it, as in the paper."
+    )
+    return Table("table2", "Table 2. Performance on the internal and external sets", tuple(rows), note)
+
+
+def _line(d: Discrimination) -> tuple[str, ...]:
+    interval = "–" if d.ci95 is None else f"{d.ci95[0]:.3f} to {d.ci95[1]:.3f}"
+    return (
+        str(d.n), percent(d.accuracy), number(d.auc, 2), number(d.se), interval, percent(d.sensitivity),
+        percent(d.specificity), p_value(d.p), number(d.auc_score), number(d.se_score),
+    )  # fmt: skip
+
+
+def table_overlap(films: Sequence[FilmResult], splits: Sequence[str]) -> Table:
+    """Mean IoU of patch and sinusitis boxes, and what the input check says."""
+    head = ("", "mIoU patch", "mIoU sinusitis", "Boxes with the whole antrum (%)", "Wrong side (films)",
+            "Refused by the input check (films)", "Not read (films)")  # fmt: skip
+    rows = [head]
+    for split in splits:
+        own = [f for f in films if f.split == split]
+        overlaps = [s.iou for f in own for s in f.sides if s.iou is not None]
+        found = [s.whole for f in own for s in f.sides if s.iou is not None]
+        swapped = sum({f.truth, f.found} == {"right", "left"} for f in own)
+        rows.append((
+            split_name(split), mean_sd([f.patch_iou for f in own if not f.error]), mean_sd(overlaps),
+            percent(float(np.mean(found)), 1) if found else "–", str(swapped), str(sum(bool(f.refused) for f in own)),
+            str(sum(bool(f.error) for f in own)),
+        ))  # fmt: skip
+    note = "Mean intersection over union ± SD. Wrong side: right for left or left for right. Refused films are read all the same here."
+    return Table("overlap", "Overlap of boxes", tuple(rows), note)
+
+
+def table_3(films: Sequence[FilmResult], splits: Sequence[str]) -> Table:
+    """Accuracy of detection in each form of sinusitis, and the AUC of each against healthy sides."""
+    rows: list[tuple[str, ...]] = [("", *SUBCLASSES.values())]
+    for split in splits:
+        sides = [s for f in films if f.split == split and f.patch_ok for s in f.sides]
+        of_form = {form: [s for s in sides if s.diseased and s.subclass == form] for form in SUBCLASSES}
+        healthy = [s for s in sides if not s.diseased]
+        rows.append((split_name(split), *[""] * len(SUBCLASSES)))
+        rows.append(("Number of data", *(str(len(group)) for group in of_form.values())))
+        shares = [float(np.mean([s.positive for s in group])) if group else None for group in of_form.values()]
+        rows.append(("ACC (%)", *(percent(share, 1) for share in shares)))
+        errors = [
+            None if share is None else (share * (1 - share) / len(group)) ** 0.5
+            for share, group in zip(shares, of_form.values(), strict=True)
+        ]
+        rows.append(("SE", *(number(error) for error in errors)))
+        areas = [
+            auc([True] * len(group) + [False] * len(healthy), [s.score for s in (*group, *healthy)])
+            if group and healthy
+            else None
+            for group in of_form.values()
+        ]
+        rows.append(("AUC against healthy sides", *(number(area) for area in areas)))
+    return Table("table3", "Table 3. Subclasses of sinusitis", tuple(rows), "SE: of a proportion.")
+
+
+def table_4(films: Sequence[FilmResult], splits: Sequence[str]) -> Table:
+    """Films whose report is wrong: by sex, decade of age and exposure, with tests of wrong against right."""
+    read = [f for f in films if f.patch_ok]
+    groups = [(s, sick) for s in splits for sick in (False, True)]
+    head = ("", *(f"{split_name(s)}: {'sinusitis' if sick else 'normal'}" for s, sick in groups), "p (all sets)")
+    own = [[f for f in read if f.split == s and (f.truth != "normal") == sick] for s, sick in groups]
+    wrong = [not f.correct for f in read]
+    rows: list[tuple[str, ...]] = [head]
+    rows.append(("Number of films", *(f"{sum(not f.correct for f in g)}/{len(g)}" for g in own), ""))
+    rows.append(("Sex of the wrong (F/M)", *(_sexes(g) for g in own), p_value(_p_of_sex(read, wrong))))
+    decades = sorted({int(f.age // 10) for f in read if f.age is not None})
+    p_age = p_value(_p_of_decades(read, decades))
+    for place, decade in enumerate(decades):
+        cells = [_share([f for f in g if f.age is not None and int(f.age // 10) == decade]) for g in own]
+        rows.append((f"{10 * decade}–{10 * decade + 10} years", *cells, p_age if place == 0 else ""))
+    for name, title in PARAMETERS.items():
+        cells = [_mean([getattr(f, name) for f in g if not f.correct]) for g in own]
+        known = [(w, getattr(f, name)) for f, w in zip(read, wrong, strict=True) if getattr(f, name) is not None]
+        p = None
+        if len({w for w, _ in known}) == 2:
+            p = mann_whitney([w for w, _ in known], [v for _, v in known]).p
+        rows.append((title, *cells, p_value(p)))
+    note = (
+        "Wrong/all (%) by decade; means of the wrong films for exposure. p: wrong against right films of all sets together "
+        "(sex: chi-square; age: chi-square over decades; exposure: Mann-Whitney)."
+    )
+    return Table("table4", "Table 4. Films that were reported wrongly", tuple(rows), note)
+
+
+def _sexes(films: Sequence[FilmResult]) -> str:
+    wrong = [f.sex.upper()[:1] for f in films if not f.correct]
+    return f"{wrong.count('F')}/{wrong.count('M')}"
+
+
+def _p_of_sex(films: Sequence[FilmResult], wrong: Sequence[bool]) -> float | None:
+    known = [(w, f.sex.upper()[:1] == "F") for f, w in zip(films, wrong, strict=True) if f.sex]
+    if len({w for w, _ in known}) < 2 or len({s for _, s in known}) < 2:
+        return None
+    return chi_square([w for w, _ in known], [s for _, s in known]).p
+
+
+def _p_of_decades(films: Sequence[FilmResult], decades: Sequence[int]) -> float | None:
+    counts = np.array(
+        [
+            [sum(not f.correct for f in group), sum(f.correct for f in group)]
+            for group in ([f for f in films if f.age is not None and int(f.age // 10) == d] for d in decades)
+        ]
+    )
+    if len(counts) < 2 or (counts.sum(axis=0) == 0).any():
+        return None
+    return float(stats.chi2_contingency(counts, correction=False).pvalue)
+
+
+def _share(films: Sequence[FilmResult]) -> str:
+    wrong = sum(not f.correct for f in films)
+    return f"{wrong}/{len(films)} ({100 * wrong / len(films):.1f})" if films else "0/0"
+
+
+def _mean(values: Sequence[float | None]) -> str:
+    known = [v for v in values if v is not None]
+    return f"{np.mean(known):.2f}" if known else "–"
