@@ -79,7 +79,7 @@ class MainWindow(WindowFrame):
         self.view_area.hovered.connect(self.job_bar.set_where)
         self.view_area.menu_requested.connect(self._show_view_menu)
         self.studies_panel.study_requested.connect(self.actions_.opening.show_study)
-        self.studies_panel.series_requested.connect(self.actions_.opening.show_series)
+        self.studies_panel.series_requested.connect(self._show_series)
         self.studies_panel.source_requested.connect(lambda path: self.open_paths([Path(path)]))
         self.studies_panel.key_image_requested.connect(self.actions_.marks.show_key_image)
         self.navigator.slice_requested.connect(lambda index: self.session.go_to_slice(self.session.active_view, index))
@@ -166,6 +166,12 @@ class MainWindow(WindowFrame):
         for name in ("key_image", "invert", "flip", "rotate", "fit", "reset", "mirror_compare", "export_picture"):
             menu.addAction(self.verbs[name])
         menu.popup(at)
+
+    def _show_series(self, key: str) -> None:
+        """Into the active view where that one is empty, else hung as its kind is hung."""
+        session = self.session
+        empty = not session.views[session.active_view].series_key and len(session.shown_views) > 1
+        self.actions_.opening.show_series(key, session.active_view if empty else "")
 
     # -- verbs of the window itself ----------------------------------------------------------------------------------
     def open_paths(self, paths: list[Path]) -> None:

@@ -89,6 +89,17 @@ def measurement_text(
     padding: npt.NDArray[np.bool_] | None = None,
 ) -> str:
     """What stands beside a mark."""
+    return _words(measurement, pixels, spacing, kind, value_unit, padding).replace("-", "−")
+
+
+def _words(
+    measurement: Measurement,
+    pixels: npt.NDArray[np.generic],
+    spacing: tuple[float, float] | None,
+    kind: SpacingKind,
+    value_unit: str,
+    padding: npt.NDArray[np.bool_] | None,
+) -> str:
     if kind is SpacingKind.NONE:
         spacing = None
     unit = length_unit(spacing, kind)

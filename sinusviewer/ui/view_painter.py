@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _MARK = QColor("#e8d44d")
 _INK = QColor(TONES.text)
 _AMBER = QColor(TONES.amber)
+_PLATE = QColor(0, 0, 0, 175)
 
 
 class ViewPainter:
@@ -125,7 +126,7 @@ class ViewPainter:
             painter.drawText(area, flags, text + "\n\nRight-click: copy details")
         else:
             painter.setPen(QColor(TONES.line))
-            painter.drawText(area, flags, "Drop a series here")
+            painter.drawText(area, flags, "Empty view\n\nClick here, then a series on the left")
 
 
 def nearest(codes: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
@@ -195,8 +196,11 @@ def _paint_crosshair(painter: QPainter, cursor: tuple[float, float], matrix: Mat
 
 
 def _text(painter: QPainter, area: QRectF, flags: Qt.AlignmentFlag, text: str, color: QColor) -> None:
-    painter.setPen(QColor(0, 0, 0, 200))
-    painter.drawText(area.translated(1, 1), flags, text)
+    if not text:
+        return
+    # A dim plate: the text stands on bone, on air and on an inverted image alike.
+    plate = QFontMetricsF(painter.font()).boundingRect(area, int(flags), text)
+    painter.fillRect(plate.adjusted(-3, 0, 3, 0), _PLATE)
     painter.setPen(color)
     painter.drawText(area, flags, text)
 
