@@ -33,6 +33,7 @@ _RESEARCH = ParagraphStyle(
     borderColor=colors.HexColor("#d9b44a"), borderWidth=0.5, spaceBefore=6, spaceAfter=10,
 )  # fmt: skip
 _WARNING = ParagraphStyle("warning", parent=_BODY, leftIndent=6, backColor=colors.HexColor("#fdf5ec"))
+_COLUMN_SHARES = {"Remark": 2.6, "Sinus": 1.4, "Lund-Mackay": 1.3, "Side": 1.1, "Predictor": 3.0}
 _WIDTH = A4[0] - 34 * mm
 
 _HANGUL = r"\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"
@@ -46,6 +47,26 @@ _OTHER_FONTS = (
     "/System/Library/Fonts/Supplemental/Arial Unicode.ttf",
     "C:/Windows/Fonts/arial.ttf",
 )
+_CID_FONTS = {"korean": "HYSMyeongJo-Medium", "japanese": "HeiseiKakuGo-W5", "chinese": "STSong-Light"}
+_SYSTEM_FONTS = {
+    "korean": (
+        "C:/Windows/Fonts/malgun.ttf",
+        "/System/Library/Fonts/Supplemental/AppleGothic.ttf",
+        "/usr/share/fonts/truetype/nanum/NanumGothic.ttf",
+    ),
+    "japanese": (
+        "C:/Windows/Fonts/YuGothR.ttc",
+        "C:/Windows/Fonts/msgothic.ttc",
+        "/usr/share/fonts/truetype/takao-gothic/TakaoGothic.ttf",
+        "/usr/share/fonts/opentype/ipafont-gothic/ipag.ttf",
+    ),
+    "chinese": (
+        "C:/Windows/Fonts/msyh.ttc",
+        "C:/Windows/Fonts/simsun.ttc",
+        "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
+        "/usr/share/fonts/truetype/arphic/uming.ttc",
+    ),
+}
 _RUN = re.compile(
     f"(?P<cjk>[{_HANGUL}{_KANA}{_HAN}]+)|(?P<latin>[\\x00-\\xff\u2013\u2014\u2018-\u201e\u2026\u2022]+)|(?P<other>.)",
     re.DOTALL,
@@ -101,8 +122,8 @@ def _section(section: Section) -> list[Any]:
     story: list[Any] = [KeepTogether(head)] if len(head) < 12 else head
     for table in section.tables:
         story += [Spacer(1, 2 * mm), _table(table)]
-    for picture in section.pictures:
-        story.append(KeepTogether([Spacer(1, 2 * mm), _image(picture), Paragraph(markup(picture.caption), _SMALL)]))
+    for first in range(0, len(section.pictures), 2):
+        story += [Spacer(1, 2 * mm), _side_by_side(section.pictures[first : first + 2])]
     story += [Spacer(1, 2 * mm), _pairs(section.provenance, _SMALL)]
     return story
 
@@ -120,24 +141,41 @@ def _pairs(pairs: tuple[tuple[str, str], ...], style: ParagraphStyle) -> Any:
 def _table(table: ContentTable) -> Any:
     rows = [[Paragraph(markup(cell), _SMALL) for cell in table.columns]]
     rows += [[Paragraph(markup(cell), _BODY) for cell in row] for row in table.rows]
-    shares = [3.0 if name == "Remark" else 1.4 if index == 0 else 1.0 for index, name in enumerate(table.columns)]
+    shares = [_COLUMN_SHARES.get(name, 1.0) for name in table.columns]
     drawn = Table(rows, colWidths=[_WIDTH * share / sum(shares) for share in shares], repeatRows=1)
     drawn.setStyle(TableStyle([("LINEBELOW", (0, 0), (-1, -1), 0.3, colors.HexColor("#c9ced6")),
                                ("VALIGN", (0, 0), (-1, -1), "TOP")]))  # fmt: skip
     return drawn
 
 
+def _side_by_side(pictures: tuple[Picture, ...]) -> Any:
+    cells = [[_image(picture), Paragraph(markup(picture.caption), _SMALL)] for picture in pictures]
+    table = Table([cells + [""] * (2 - len(cells))], colWidths=[_WIDTH / 2] * 2)
+    table.setStyle(TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0)]))
+    return table
+
+
 def _image(picture: Picture) -> Any:
-    scale = min(_WIDTH * 0.75 / picture.width, 110 * mm / picture.height)
+    scale = min((_WIDTH / 2 - 4 * mm) / picture.width, 100 * mm / picture.height)
     return Image(io.BytesIO(picture.png), width=picture.width * scale, height=picture.height * scale, hAlign="LEFT")
 
 
 def _cjk_font(text: str) -> str:
-    if re.search(f"[{_HANGUL}]", text):
-        return _cid_font("HYSMyeongJo-Medium")
-    if re.search(f"[{_KANA}]", text):
-        return _cid_font("HeiseiKakuGo-W5")
-    return _cid_font("STSong-Light")
+    script = "korean" if re.search(f"[{_HANGUL}]", text) else "japanese" if re.search(f"[{_KANA}]", text) else "chinese"
+    return _embedded_font(script) or _cid_font(_CID_FONTS[script])
+
+
+@cache
+def _embedded_font(script: str) -> str:
+    """A TrueType font of the system that goes into the file whole, so that every viewer and printer shows the name."""
+    for path in _SYSTEM_FONTS[script]:
+        if Path(path).is_file():
+            try:
+                pdfmetrics.registerFont(TTFont(f"sinusviewer-{script}", path))
+            except (TTFError, OSError):
+                continue
+            return f"sinusviewer-{script}"
+    return ""
 
 
 @cache

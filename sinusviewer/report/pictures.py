@@ -9,11 +9,11 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from sinusviewer.domain.anatomy import ImageSide, Side, Structure
-from sinusviewer.domain.image import BONE, Radiograph, Volume
+from sinusviewer.domain.image import BONE, SOFT_TISSUE, Radiograph, Volume
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
 from sinusviewer.imaging import resample, windowing
 from sinusviewer.report.content import Picture
-from sinusviewer.report.wording import RESEARCH_LINE
+from sinusviewer.report.wording import HEATMAP_LINE, RESEARCH_LINE
 
 RIGHT_RED = (255, 82, 82)
 LEFT_BLUE = (92, 156, 255)
@@ -122,7 +122,26 @@ def ct_pictures(volume: Volume, reading: SeriesReading, stem: str) -> tuple[Pict
         if reading.segmentation_model is None and labels is not None:
             caption += " Outlined: air taken for the maxillary sinuses by rule."
         result.append(_finish(picture, f"{stem}_{name}.png", caption, ""))
+    if reading.heatmaps and reading.endotype is not None:
+        result += [_heat_picture(volume, canonical, reading, number, stem) for number in range(len(reading.heatmaps))]
     return tuple(result)
+
+
+def _heat_picture(volume: Volume, canonical: Volume, reading: SeriesReading, number: int, stem: str) -> Picture:
+    """Where the network looked on the slice of highest probability, in the window it was shown."""
+    heatmap = reading.heatmaps[number]
+    slices = reading.endotype.slices if reading.endotype is not None else ()
+    index = max(slices, key=lambda s: s.probability).slice_index if slices else canonical.voxels.shape[0] // 2
+    heat = resample.reorient_array(heatmap.values, volume.affine)[index]
+    window = BONE if heatmap.window.startswith("Bone") else SOFT_TISSUE
+    grey = np.repeat(windowing.to_display_uint8(canonical.voxels[index], window)[..., None], 3, axis=2)
+    colour = np.stack([heat, np.clip(2 * heat - 1, 0, 1), np.zeros_like(heat)], axis=-1)  # black, red, yellow
+    share = 0.6 * np.clip(heat, 0, 1)[..., None]
+    rgb = (grey * (1 - share) + 255 * colour * share).astype(np.uint8)
+    spacing = resample.plane_spacing(canonical, resample.Plane.AXIAL)
+    picture = _scaled(rgb, spacing, volume.oriented)
+    text = f"{heatmap.method}, {heatmap.layer}, {heatmap.window or 'all windows'}, slice {index + 1}. {HEATMAP_LINE}"
+    return _finish(picture, f"{stem}_heat_{number + 1}.png", text, "")
 
 
 def _region_shown(volume: Volume, labels: npt.NDArray[np.uint8] | None) -> tuple[slice, slice, slice]:
@@ -153,10 +172,15 @@ def _ct_picture(
                 rgb[inside] = 0.8 * rgb[inside] + 0.2 * np.asarray(colour, np.float32)
                 edge = inside & ~_eroded(inside)
                 rgb[edge] = colour
-    height_mm, width_mm = hu.shape[0] * spacing[0], hu.shape[1] * spacing[1]
+    return _scaled(rgb.astype(np.uint8), spacing, oriented)
+
+
+def _scaled(rgb: npt.NDArray[np.uint8], spacing: tuple[float, float], oriented: bool) -> Image.Image:
+    """A slice with square pixels and its side letters."""
+    height_mm, width_mm = rgb.shape[0] * spacing[0], rgb.shape[1] * spacing[1]
     scale = 640 / max(height_mm, width_mm)
     size = (max(1, round(width_mm * scale)), max(1, round(height_mm * scale)))
-    picture = Image.fromarray(rgb.astype(np.uint8)).resize(size, Image.Resampling.BILINEAR)
+    picture = Image.fromarray(rgb).resize(size, Image.Resampling.BILINEAR)
     draw = ImageDraw.Draw(picture)
     if oriented:
         _label(draw, (8, size[1] // 2), "R", _TEXT, large=True)

@@ -88,7 +88,7 @@ def side_sentence(side: SideScore, threshold: str) -> str:
 
 def sinus_row(sinus: SinusMeasurement) -> tuple[str, ...]:
     """Sinus, side, volume, opacified, mean HU, Lund-Mackay, remark; what is not known is a dash."""
-    remark = "" if sinus.complete else f"{sinus.side.value} {SINUS_WORDS[sinus.sinus]} incomplete"
+    incomplete = "" if sinus.complete else f"{sinus.side.value} {SINUS_WORDS[sinus.sinus]} incomplete"
     return (
         SINUS_WORDS[sinus.sinus],
         sinus.side.value,
@@ -96,7 +96,7 @@ def sinus_row(sinus: SinusMeasurement) -> tuple[str, ...]:
         _value(None if sinus.opacified_fraction is None else 100 * sinus.opacified_fraction, "{:.0f} %"),
         _value(sinus.mean_hu, "{:.0f}"),
         _value(sinus.lund_mackay, "{:d}"),
-        "; ".join(text for text in (remark, sinus.reason) if text),
+        sinus.reason or incomplete,
     )
 
 
@@ -137,7 +137,9 @@ def recurrence_sentences(recurrence: RecurrenceReading) -> tuple[str, ...]:
             f"the CT gave {recurrence.dlr_score:.2f}."
         )
     low, high = recurrence.risk_interval
-    if recurrence.risk is None or recurrence.missing:
+    if recurrence.missing == ("nomogram",):
+        risk = "No nomogram is installed, so no risk is given."
+    elif recurrence.risk is None or recurrence.missing:
         names = ", ".join(PREDICTOR_WORDS.get(name, name) for name in recurrence.missing)
         risk = f"Risk of recurrence between {100 * low:.0f} % and {100 * high:.0f} %"
         risk += f"; not known: {names}." if names else "."
