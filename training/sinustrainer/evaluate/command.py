@@ -84,12 +84,14 @@ def model_folder(name: str) -> Path:
 def _folder_of(args: argparse.Namespace, temporary: Path) -> Path:
     if args.model is not None:
         return model_folder(args.model)
+    from sinustrainer.cross_validation import ALL
     from sinustrainer.export import export_run
 
     if not args.run.is_dir():
         raise InputError(f"There is no run “{args.run.name}”.")
+    everyone = args.run / ALL  # of a cross-validation: the run on all training patients
     try:
-        export_run(args.run, temporary / "model")
+        export_run(everyone if everyone.is_dir() else args.run, temporary / "model")
     except ModelFileError as error:
         raise InputError(f"The run “{args.run.name}” cannot be exported.") from error
     return temporary / "model"

@@ -1,7 +1,6 @@
 """The page of the recurrence network's evaluation: a table of the models, Figure 3 (ROC of folds and test), every score as CSV."""
 
 import csv
-import html
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +9,9 @@ import numpy as np
 
 from sinustrainer.cross_validation import FoldScore
 from sinustrainer.evaluate.nomogram_figures import Axes, Rows, new_figure, save_figure
-from sinustrainer.evaluate.nomogram_report import STYLE, format_p
 from sinustrainer.evaluate.recurrence_scores import CaseScore
-from sinusviewer import RESEARCH_USE_ONLY
+from sinustrainer.evaluate.tables import Picture, Table, number, p_value
+from sinustrainer.evaluate.tables import write_page as write_common_page
 from sinusviewer.statistics.delong import auc
 from sinusviewer.statistics.roc import roc_curve
 
@@ -51,18 +50,21 @@ def write_page(
     """Write tables, Figure 3 and ``report.html``."""
     _write_scores(out / "scores_train.csv", train, {row.case_id: row.dice for row in oof})
     _write_scores(out / "scores_test.csv", test, {row.case_id: row.dice for row in rows})
-    table = model_table(content)
-    _write_rows(out / "models.csv", table)
     figure, points = draw_figure_3(train, test)
     save_figure(figure, out, "figure3")
     with (out / "figure3.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ("panel", "curve", "threshold", "sensitivity", "specificity"))
         writer.writeheader()
         writer.writerows(points)
-    (out / "report.html").write_text(_page(content, table), encoding="utf-8")
+    table = Table("models", "Multi-task network, its single-task variants and baselines", model_table(content), _NOTE)
+    caption = "ROC curves of the DLR-score. Also as figure3.svg and figure3.csv; scores in scores_train.csv and scores_test.csv."
+    write_common_page(
+        out, "Recurrence network: cross-validation and test", _statements(content),
+        (table, Picture("figure3.png", "Figure 3.", caption)),
+    )  # fmt: skip
 
 
-def model_table(content: dict[str, Any]) -> list[list[str]]:
+def model_table(content: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
     """One row per model: AUC in cross-validation and test, p against the multi-task network, Dice."""
     table = [["Model", "AUC, five folds (95 % CI)", "p", "AUC, test (95 % CI)", "p", "Dice, test (mean ± SD)"]]
     for name, text in NAMES.items():
@@ -73,10 +75,10 @@ def model_table(content: dict[str, Any]) -> list[list[str]]:
         row = [text]
         for split, roc in zip(("train", "test"), known, strict=True):
             compared = content["delong_test"][split].get(f"multi_task_vs_{name}")
-            row += [_area(roc), format_p(compared["p"]) if compared else ""]
+            row += [_area(roc), p_value(compared["p"]) if compared else ""]
         measured = dice is not None and dice["mean"] is not None
         table.append([*row, f"{dice['mean']:.3f} ± {dice['sd']:.3f}" if dice and measured else ""])
-    return table
+    return tuple(tuple(row) for row in table)
 
 
 def draw_figure_3(train: "dict[str, SplitScores]", test: "dict[str, SplitScores]") -> tuple[Any, Rows]:
@@ -145,35 +147,21 @@ def _cell(value: float | None) -> str:
     return "" if value is None else repr(float(value))
 
 
-def _page(content: dict[str, Any], table: list[list[str]]) -> str:
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in table[0])
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in table[1:])
-    cut, sentences = content["cut_off"], []
+def _statements(content: dict[str, Any]) -> list[str]:
+    """What stands in front of the table: where the patients come from, cut-off, Dice, and how steady the score is."""
+    sentences = [content["statement"]] if content["simulated"] and content["statement"] else []
+    cut, validation = content["cut_off"], content["cross_validation"]
     if "test" in cut:
-        rates = [cut["test"][key] for key in ("accuracy", "sensitivity", "specificity")]
-        shown = ["-" if rate is None else f"{rate:.3f}" for rate in rates]
+        rates = [number(cut["test"][key]) for key in ("accuracy", "sensitivity", "specificity")]
         sentences.append(
             f"Cut-off {cut['threshold']:.3f} (from {cut['from']}), a positive being a score at or above it; in the test cohort "
-            f"accuracy {shown[0]}, sensitivity {shown[1]}, specificity {shown[2]}."
+            f"accuracy {rates[0]}, sensitivity {rates[1]}, specificity {rates[2]}."
         )
+    if validation and validation.get("dice") is not None:
+        sentences.append(f"Dice in cross-validation {validation['dice']:.3f} ± {validation['dice_sd']:.3f}.")
     moved = content["box_moved_6_mm"]["score_sd_mean"]
     if moved is not None:
         sentences.append(
             f"When the box about the sinuses moves by 6 mm the score varies by {moved:.3f} (mean SD per patient)."
         )
-    if content["cross_validation"] and content["cross_validation"].get("dice") is not None:
-        validation = content["cross_validation"]
-        sentences.append(f"Dice in cross-validation {validation['dice']:.3f} ± {validation['dice_sd']:.3f}.")
-    text = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences)
-    statement = html.escape(content["statement"]) if content["simulated"] else ""
-    links = " ".join(f'<a href="figure3.{kind}">{kind.upper()}</a>' for kind in ("csv", "png", "svg"))
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Recurrence network</title><style>{STYLE}</style>'
-        f"<h1>Recurrence network: cross-validation and test</h1><p><strong>{html.escape(RESEARCH_USE_ONLY)}</strong></p>"
-        f"{f'<p class=warning>{statement}</p>' if statement else ''}"
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        f'<p class="note">{html.escape(_NOTE)} <a href="models.csv">CSV</a> <a href="scores_train.csv">training scores</a> '
-        f'<a href="scores_test.csv">test scores</a></p>{text}'
-        f'<figure><img src="figure3.svg" alt="ROC curves"><figcaption>Figure 3. ROC curves of the DLR-score. {links}'
-        f"</figcaption></figure></html>\n"
-    )
+    return sentences
