@@ -52,8 +52,8 @@ class PanelWiring:
         self._connect_panels()
         session = self._session
         self._connections: list[tuple[Any, Callable[..., None]]] = [
-            (session.readings_changed, self.refresh),
-            (session.marks_changed, self.refresh),
+            (session.readings_changed, self._on_image),
+            (session.marks_changed, self._on_image),
             (session.image_changed, self.refresh),
             (session.active_view_changed, self.refresh),
             (session.layout_changed, self.refresh),
@@ -108,6 +108,13 @@ class PanelWiring:
         self._session.select(identifier)
 
     # -- what is shown -----------------------------------------------------------------------------------------------
+    def _on_image(self, image_key: str) -> None:
+        """Something was read or marked: all panels follow if it is on screen, else only the list, and that in good time."""
+        if image_key == self._session.image_key(self._session.active_view):
+            self.refresh()
+        else:
+            self._worklist.refresh_soon()
+
     def refresh(self, *_: object) -> None:
         """Everything but the current slice; called when something was read or changed, not while scrolling."""
         session = self._session

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QTimer
+
 from sinusviewer.domain.anatomy import ImageSide
 from sinusviewer.domain.finding import Author, FindingStatus
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus, WatersReading
@@ -15,6 +17,9 @@ from sinusviewer.ui.view_painter import date_text
 
 if TYPE_CHECKING:
     from sinusviewer.ui.main_window import MainWindow
+
+
+SOON_MS = 150
 
 
 class WorklistWiring:
@@ -29,9 +34,18 @@ class WorklistWiring:
     def __init__(self, window: "MainWindow", is_signed: Callable[[str], bool]) -> None:
         self._session, self._actions, self._is_signed = window.session, window.actions_, is_signed
         self.panel = WorklistPanel()
+        self._soon = QTimer(self.panel)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(SOON_MS)
+        self._soon.timeout.connect(self.refresh)
         self.panel.open_requested.connect(self._open)
         self.panel.read_requested.connect(lambda keys: self._actions.reading.read_many(keys))
         self.panel.cancel_requested.connect(lambda: self._actions.desk.cancel_group("batch"))
+
+    def refresh_soon(self) -> None:
+        """Once for all that changes until then: while 200 films are read the list is not made anew 200 times."""
+        if not self._soon.isActive():
+            self._soon.start()
 
     def refresh(self) -> None:
         session = self._session
@@ -52,8 +66,10 @@ class WorklistWiring:
                         worklist_item(series.key, study, tuple(of_series), edited=series.key in touched, signed=signed)
                     )
         self.panel.set_items(tuple(items), session.views[session.active_view].series_key)
-        studies = (session.study_of(key) for key in self.panel.keys_in_order())
-        session.study_order = tuple(dict.fromkeys(s.study_instance_uid for s in studies if s is not None))
+        study_of = {series.key: uid for uid, study in session.studies.items() for series in study.series}
+        session.study_order = tuple(
+            dict.fromkeys(study_of[key] for key in self.panel.keys_in_order() if key in study_of)
+        )
 
     def show_jobs(self) -> None:
         batch = next(

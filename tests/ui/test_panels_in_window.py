@@ -336,7 +336,7 @@ def test_next_study_follows_the_order_of_the_list(start: Any) -> None:
     desk.open("1.1")
     desk.wiring.worklist.read_requested.emit(("1.1.1", "1.2.1"))
     desk.qtbot.waitUntil(lambda: len(desk.session.readings) == 2 and not desk.session.jobs)
-    assert desk.session.study_order == ("1.1", "1.2")
+    desk.qtbot.waitUntil(lambda: desk.session.study_order == ("1.1", "1.2"))
     desk.program.actions.opening.step_study(1)
     assert desk.session.study_uid == "1.2"
 

@@ -73,7 +73,7 @@ class EndotypePanel(ScrollPanel):
         endotype = series.endotype if series is not None else None
         refused = series is not None and endotype is None and series.status is SeriesStatus.REFUSED
         self._state.setVisible(endotype is None and not refused)
-        self._read.setVisible(series is None)
+        self._read.setVisible(series is None or series.status is SeriesStatus.VIEWED_ONLY)
         self._withheld.setVisible(refused)
         self._shown.setVisible(endotype is not None)
         self._trained_on.setVisible(endotype is not None)

@@ -74,7 +74,9 @@ class FindingsPanel(ScrollPanel):
         shown.setSpacing(8)
         for widget in (self._result, *self._bars, self._evidence, self._sensitivity, self.boxes):
             shown.addWidget(widget)
-        shown.addLayout(row(self._mirror))
+        again = button("Read again", "read_again", "Read this film again, e.g. after another model was taken into use.",
+                       self.read_requested.emit, "Ctrl+R")  # fmt: skip
+        shown.addLayout(row(self._mirror, again))
         shown.addWidget(Fold("Where these numbers come from", self._facts, "provenance_fold", open_at_start=True))
         for part in (self._state, self._read, self._withheld, self._unverified, self._shown, self._warnings):
             self.column.addWidget(part)
@@ -123,7 +125,7 @@ class FindingsPanel(ScrollPanel):
         waters = series.waters if series is not None else None
         withheld = series is not None and waters is None and series.status is SeriesStatus.REFUSED
         self._state.setVisible(waters is None and not withheld)
-        self._read.setVisible(series is None)
+        self._read.setVisible(series is None or series.status is SeriesStatus.VIEWED_ONLY)
         self._withheld.setVisible(withheld)
         self._shown.setVisible(waters is not None)
         self._trained_on.setVisible(waters is not None)

@@ -144,7 +144,7 @@ class SinusPanel(ScrollPanel):
         measured = series is not None and any(m.volume_ml is not None for m in series.sinuses)
         refused = series is not None and not measured and series.status is SeriesStatus.REFUSED
         self._state.setVisible(not measured and not refused)
-        self._read.setVisible(series is None)
+        self._read.setVisible(series is None or series.status is SeriesStatus.VIEWED_ONLY)
         self._withheld.setVisible(refused)
         self._shown.setVisible(measured)
         self._trained_on.setVisible(measured)
