@@ -14,6 +14,7 @@ from sinusviewer.domain.anatomy import SINUS_CODES, AnySide, ImageSide, Side, Si
 from sinusviewer.domain.finding import Segmentation
 from sinusviewer.domain.image import Volume
 from sinusviewer.domain.reading import LundMackay, SinusMeasurement
+from sinusviewer.jobs.runner import CancelToken
 
 CLEAR_BELOW = 0.05
 """Opacified share below which a sinus scores 0: less is partial volume and a thin lining."""
@@ -28,27 +29,54 @@ _SIDE_OF_CODE = {code: side for (_, side), code in SINUS_CODES.items()}
 
 
 def opacified_voxels(
-    hu: npt.NDArray[np.int16], labels: npt.NDArray[np.uint8], spacing: tuple[float, float, float]
+    hu: npt.NDArray[np.int16],
+    labels: npt.NDArray[np.uint8],
+    spacing: tuple[float, float, float],
+    token: CancelToken | None = None,
 ) -> npt.NDArray[np.bool_]:
     """Voxels of sinuses that hold no air, without the shell of mixed voxels that every wall has.
 
-    A voxel counts where it is denser than air and lies near one that is so and is deeper than 1.3 mm within its sinus:
-    partial volume at a wall reaches about one voxel, swollen mucosa reaches deeper.
+    A voxel counts where it is denser than air and beside one that is so and lies deeper than the outermost 1.3 mm (at
+    least one voxel) of its sinus: partial volume at a wall reaches about one voxel, swollen mucosa reaches deeper.
     """
     sinus = (labels > 0) & (labels < Structure.NASAL_CAVITY)
     result = np.zeros(labels.shape, bool)
-    where = ndimage.find_objects(sinus.astype(np.uint8))
-    if not where:
+    where = [_extent(sinus, axis) for axis in range(3)]
+    if any(part is None for part in where):
         return result
-    part = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in where[0])
-    inside, dense = sinus[part], sinus[part] & (hu[part] > AIR_HU)
-    depth = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
-    seeds = dense & (depth > _SEED_DEPTH_MM)
-    if not seeds.any():
-        return result
-    near = ndimage.distance_transform_edt(~seeds, sampling=spacing) <= _LINING_MM
+    part = tuple(p for p in where if p is not None)
+    inside = np.pad(sinus[part], 1)  # so that a sinus cut by the volume has a wall there
+    dense = inside[1:-1, 1:-1, 1:-1] & (hu[part] > AIR_HU)
+    shell = [max(1, int(_SEED_DEPTH_MM / s)) for s in spacing]
+    lining = [max(1, int(_LINING_MM / s)) for s in spacing]
+    deep = inside
+    for axis in range(3):
+        deep = _shifted(deep, axis, shell[axis], np.logical_and, token)
+    near = dense & deep[1:-1, 1:-1, 1:-1]
+    for axis in range(3):
+        near = _shifted(near, axis, lining[axis], np.logical_or, token)
     result[part] = dense & near
     return result
+
+
+def _extent(mask: npt.NDArray[np.bool_], axis: int) -> slice | None:
+    found = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+    return slice(int(found[0]), int(found[-1]) + 1) if found.size else None
+
+
+def _shifted(
+    mask: npt.NDArray[np.bool_], axis: int, steps: int, join: np.ufunc, token: CancelToken | None
+) -> npt.NDArray[np.bool_]:
+    """``mask`` joined with itself shifted by up to ``steps`` both ways along one axis (erosion or dilation by a box)."""
+    for _ in range(steps):
+        if token is not None:
+            token.raise_if_cancelled()
+        source = np.moveaxis(mask, axis, 0)
+        joined = source.copy()
+        join(joined[1:], source[:-1], out=joined[1:])
+        join(joined[:-1], source[1:], out=joined[:-1])
+        mask = np.moveaxis(joined, 0, axis)
+    return mask
 
 
 def lund_mackay_of(opacified_fraction: float) -> int:
