@@ -51,6 +51,7 @@ class ToneLabel(QLabel):
         self._tone, self._scale, self._bold = tone, scale, bold
         self._sheet = ""
         self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)  # names and reasons come from files: never markup
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         if name:
