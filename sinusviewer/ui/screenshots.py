@@ -3,19 +3,29 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from PySide6.QtWidgets import QApplication, QWidget
 
+from sinusviewer.actions import Actions
 from sinusviewer.domain.display import LayoutKind, Plane
 from sinusviewer.domain.image import Volume
 from sinusviewer.domain.study import SeriesKind
 from sinusviewer.errors import InputError
-
-if TYPE_CHECKING:
-    from sinusviewer.app import Program
+from sinusviewer.session import Session
+from sinusviewer.ui.main_window import MainWindow
+from sinusviewer.ui.panel_wiring import PanelWiring
 
 SIZE = (1600, 960)
+
+
+class Program(Protocol):
+    """What is photographed: the running program, as ``app`` puts it together."""
+
+    session: Session
+    actions: Actions
+    window: MainWindow
+    wiring: PanelWiring
 
 
 def wait_for(done: Callable[[], bool], seconds: float) -> None:
@@ -40,7 +50,7 @@ def wait_for(done: Callable[[], bool], seconds: float) -> None:
 class Camera:
     """Takes pictures of one program's window."""
 
-    def __init__(self, program: "Program", folder: Path, seconds: float = 600.0) -> None:
+    def __init__(self, program: Program, folder: Path, seconds: float = 600.0) -> None:
         self._program, self._folder, self._seconds = program, folder, seconds
         self.taken: list[Path] = []
         program.window.resize(*SIZE)
@@ -65,7 +75,7 @@ class Camera:
         self._program.window.tabs.setCurrentWidget(panel)
 
 
-def take_pictures(program: "Program", study: Path, folder: Path) -> tuple[Path, ...]:
+def take_pictures(program: Program, study: Path, folder: Path) -> tuple[Path, ...]:
     """Open ``study``, read its first film and its first CT, and save what a reader sees.
 
     Returns
@@ -98,13 +108,13 @@ def take_pictures(program: "Program", study: Path, folder: Path) -> tuple[Path, 
     return tuple(camera.taken)
 
 
-def _show(program: "Program", uid: str, key: str) -> None:
+def _show(program: Program, uid: str, key: str) -> None:
     program.actions.opening.show_study(uid)
     program.actions.opening.show_series(key)
     wait_for(lambda: key in program.session.images and not program.session.jobs, 120)
 
 
-def _take_ct(program: "Program", camera: Camera) -> None:
+def _take_ct(program: Program, camera: Camera) -> None:
     session = program.session
     view = next((v for v in session.shown_views if session.views[v].plane is Plane.AXIAL), session.active_view)
     session.set_active_view(view)

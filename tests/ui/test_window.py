@@ -155,10 +155,11 @@ def test_holding_h_hides_everything_of_the_networks(program_with, qtbot):
     program = program_with((film(),))
     program.session.set_reading(waters_reading(), "series-1")
     port = port_of(program)
-    shown = port.grab().toImage()
-    assert port.content.shows_ai
     with qtbot.waitActive(program.window):
         program.window.activateWindow()
+    qtbot.wait(150)  # the panels beside find their width
+    shown = port.grab().toImage()
+    assert port.content.shows_ai
     qtbot.keyPress(port, Qt.Key.Key_H)
     assert not port.content.shows_ai
     assert port.grab().toImage() != shown
