@@ -185,7 +185,7 @@ def test_keys_of_the_pictures_leave_lists_and_fields_alone(program_with, qtbot):
     assert not program.session.views["A"].inverted
 
 
-def test_masks_are_drawn_on_every_plane_and_vanish_with_t(program_with):
+def test_masks_are_drawn_on_every_plane_and_vanish_with_t(program_with, qtbot):
     program = program_with(volume())
     labels = np.zeros((20, 40, 30), np.uint8)
     labels[5:15, 10:30, 5:25] = 1
@@ -194,10 +194,13 @@ def test_masks_are_drawn_on_every_plane_and_vanish_with_t(program_with):
         SeriesReading("series-1", "CT", SeriesStatus.READ, segmentation=segmentation), "series-1"
     )
     program.session.go_to_point("A", (7.0, 10.0, 10.0))
+    qtbot.wait(150)  # the panels beside find their width
     with_masks = {v: port_of(program, v).grab().toImage() for v in "ABCD"}
     program.window.verbs["masks"].trigger()
     for view in "ABCD":
-        assert port_of(program, view).grab().toImage() != with_masks[view]
+        without = port_of(program, view).grab().toImage()
+        assert without.size() == with_masks[view].size()
+        assert without != with_masks[view]
 
 
 def test_the_threshold_hides_boxes_without_a_new_reading(program_with):
