@@ -130,7 +130,7 @@ def paint_page(painter: QPainter, page: NomogramPage) -> None:
         if doubt:
             pen.write(doubt, 12, color=PAPER.amber)
     if len(page.settings) > 1:
-        pen.write(what_if_sentence(patient.reading, page.settings[1].reading), 12)
+        pen.write(_what_if_line(page), 12)
     pen.y += 6
     rows: list[tuple[str, ...]] = [("Input", "Value", "Points", "Remark")]
     for predictor in nomogram.predictors:
@@ -163,10 +163,21 @@ def _identity_line(page: NomogramPage) -> str:
     parts = (
         ("Patient", identity.patient_name.replace("^", " ").strip()),
         ("ID", identity.patient_id),
-        ("born", identity.birth_date),
-        ("CT of", identity.study_date),
+        ("born", _date(identity.birth_date)),
+        ("CT of", _date(identity.study_date)),
     )
     return "    ".join(f"{what} {value}" for what, value in parts if value)
+
+
+def _date(dicom: str) -> str:
+    return f"{dicom[:4]}-{dicom[4:6]}-{dicom[6:]}" if len(dicom) == 8 and dicom.isdigit() else dicom
+
+
+def _what_if_line(page: NomogramPage) -> str:
+    """The second setting in words, with its sign in the drawing."""
+    patient, other = page.settings[0], page.settings[1]
+    values = "; ".join(f"{p.label} {value_words(p, other.values.get(p.name))}" for p in page.nomogram.predictors)
+    return f"{what_if_sentence(patient.reading, other.reading)} What if (diamonds): {values}."
 
 
 def _remark(page: NomogramPage, name: str, value: float | None) -> str:
