@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from sinustrainer.data.manifest import Case
-from sinusviewer.domain.study import Instance
+from sinusviewer.domain.image import Radiograph
 from sinusviewer.errors import InputError
 from sinusviewer.imaging.preprocess import Box, FilmSource, film_source
 
@@ -83,12 +83,9 @@ def read_film(case: Case, longest: int | None = None) -> LabelledFilm:
     InputError
         Where the case has no image or no face box.
     """
-    from sinusviewer.imaging.load import load_radiograph
-
-    path = case.files.get("image")
-    if path is None or "face_box" not in case.labels:
-        raise InputError(f"Case {case.case_id} has no image or no face box.", "Label it or leave it out.")
-    source = film_source(load_radiograph(Instance(path, "")))
+    if "face_box" not in case.labels:
+        raise InputError(f"Case {case.case_id} has no face box.", "Label it or leave it out.")
+    source = film_source(load_case_radiograph(case))
     face, antra = _box(case.labels["face_box"]), antra_of(case.labels)
     factor = 1 if longest is None else max(1, max(source.values.shape) // longest)
     if factor > 1:
@@ -96,6 +93,26 @@ def read_film(case: Case, longest: int | None = None) -> LabelledFilm:
         face = _scaled(face, 1 / factor)
         antra = tuple(LabelledAntrum(_scaled(a.xyxy, 1 / factor), a.diseased, a.subclass, a.side) for a in antra)
     return LabelledFilm(source, face, antra)
+
+
+def load_case_radiograph(case: Case) -> Radiograph:
+    """The radiograph of a case, as the window would open it.
+
+    Raises
+    ------
+    InputError
+        Where the case names no file, or the file holds no radiograph.
+    """
+    from sinusviewer.imaging.load import load_radiograph
+    from sinusviewer.imaging.scan import scan
+
+    path = case.files.get("image")
+    if path is None:
+        raise InputError(f"Case {case.case_id} has no image.", "Check the manifest.")
+    series = [s for study in scan([path]).studies for s in study.series]
+    if not series:
+        raise InputError(f"Case {case.case_id} holds no radiograph.", "Check the manifest.")
+    return load_radiograph(series[0].instances[0], series[0].identity)
 
 
 def _reduced(source: FilmSource, factor: int) -> FilmSource:

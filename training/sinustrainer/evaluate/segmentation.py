@@ -79,7 +79,7 @@ def evaluate(
     content["model"] = {"name": card.name, "version": card.version, "sha256": card.sha256}
     write_json(out / "evaluation.json", content)
     draw_examples(examples, out)
-    parts = [
+    parts: list[Table | Picture] = [
         dice_table(results),
         *_agreement(results),
         Picture("examples.png", "Examples", "Labelled left, found right."),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sinustrainer.data.film_sources import load_case_radiograph
 from sinustrainer.data.manifest import Case, Manifest, load_manifest
 from sinustrainer.evaluate.tables import Picture, Table, write_page
 from sinustrainer.evaluate.waters_figures import draw_outcomes, draw_reliability, draw_roc, draw_subclasses
@@ -25,8 +26,6 @@ from sinustrainer.train import write_json
 from sinusviewer.analysis import waters
 from sinusviewer.analysis.protocol import Context
 from sinusviewer.domain.reading import WatersReading
-from sinusviewer.domain.study import Instance
-from sinusviewer.imaging.load import load_radiograph
 from sinusviewer.inference.model_card import load_card
 from sinusviewer.jobs.runner import CancelToken, Progress, silent_progress
 
@@ -142,7 +141,7 @@ def _readings(cases: Sequence[Case], patch: Path, antra: Path, token: CancelToke
             registry_of((patch, antra), Path(temporary)), silent_progress(), token, override_reason=EVALUATED
         )
         for case in cases:
-            radiograph = load_radiograph(Instance(case.files["image"], ""))
+            radiograph = load_case_radiograph(case)
             reading = waters.read(radiograph, frozenset({"waters"}), context, {})
             if reading.waters is not None:
                 result[case.case_id] = reading.waters

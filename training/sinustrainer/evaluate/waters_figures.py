@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sinustrainer.data.film_sources import load_case_radiograph
 from sinustrainer.data.manifest import Case
 from sinustrainer.evaluate.nomogram_figures import new_figure, save_figure
 from sinustrainer.evaluate.waters_films import FilmResult
 from sinustrainer.evaluate.waters_tables import SUBCLASSES, of_application, of_sides, split_name
-from sinusviewer.domain.study import Instance
-from sinusviewer.imaging.load import load_radiograph
 from sinusviewer.imaging.preprocess import FilmPreprocessing, film_input, film_source, place_whole
 from sinusviewer.statistics.calibration import group_by_risk
 from sinusviewer.statistics.roc import roc_curve
@@ -115,7 +114,7 @@ def draw_subclasses(films: Sequence[FilmResult], cases: dict[str, Case], out: Pa
 
 def _show(axes: Any, film: FilmResult, case: Case, found: dict[str, Any]) -> None:
     """A film with labelled and found boxes, on its letterboxed canvas."""
-    source = film_source(load_radiograph(Instance(case.files["image"], "")))
+    source = film_source(load_case_radiograph(case))
     rows, columns = source.values.shape
     placement = place_whole((rows, columns), _PICTURE)
     axes.imshow(film_input(source, placement, FilmPreprocessing(size=_PICTURE))[0, 0], cmap="gray", vmin=0, vmax=1)

@@ -7,16 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from sinustrainer.data.film_sources import LabelledAntrum, antra_of
+from sinustrainer.data.film_sources import LabelledAntrum, antra_of, load_case_radiograph
 from sinustrainer.data.manifest import TRAIN, Case, Manifest
 from sinusviewer.analysis import waters
 from sinusviewer.analysis.protocol import Context
 from sinusviewer.domain.anatomy import Side
 from sinusviewer.domain.image import Radiograph
 from sinusviewer.domain.reading import WatersReading
-from sinusviewer.domain.study import Instance
 from sinusviewer.errors import InputError, SinusViewerError
-from sinusviewer.imaging.load import load_radiograph
 from sinusviewer.inference.model_card import load_card
 from sinusviewer.inference.registry import ModelRegistry
 from sinusviewer.jobs.runner import CancelToken, Progress, silent_progress
@@ -125,7 +123,7 @@ def read_film(case: Case, context: Context) -> FilmResult:
     about = {"age": case.age, "sex": case.sex, "manufacturer": str(case.acquisition.get("manufacturer") or ""),
              "template": case.template, **acquisition}  # fmt: skip
     try:
-        radiograph = load_radiograph(Instance(case.files["image"], ""))
+        radiograph = load_case_radiograph(case)
         reading = waters.read(radiograph, frozenset({"waters"}), context, {})
     except SinusViewerError as error:
         return FilmResult(case.case_id, case.split, truth, "", False, 0.0, (), error=str(error), **about)  # type: ignore[arg-type]
