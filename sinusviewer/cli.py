@@ -101,7 +101,7 @@ def _read(given: argparse.Namespace) -> int:
         f"{result.count('failed')} failed. Results in {given.out}"
     )
     _say("Research use only. Not for diagnostic use.")
-    if result.count("read") == 0:
+    if result.images == 0:
         return NOTHING_READABLE
     return SOME_FAILED if result.failed else ALL_READ
 

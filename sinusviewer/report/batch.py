@@ -31,6 +31,8 @@ class BatchResult:
 
     studies: tuple[tuple[str, str], ...]
     files: tuple[FileOutcome, ...]
+    images: int = 0
+    """Files with pixels that could be read (an archive or index is no image)."""
 
     def count(self, status: str) -> int:
         return sum(outcome.status.value == status for outcome in self.files)
@@ -80,7 +82,10 @@ def read_paths(
     studies = tuple((uid, name) for _, uid, name in done)
     files = tuple(_with_failure(outcome, failures) for outcome in found.files)
     write_validated(index_as_json(studies, files), "index.schema.json", out / "index.json")
-    return BatchResult(studies, files)
+    given = {
+        found.labels.get(str(i.path), str(i.path)) for s in found.studies for part in s.series for i in part.instances
+    }
+    return BatchResult(studies, files, len(given - set(failures)))
 
 
 def read_one(
