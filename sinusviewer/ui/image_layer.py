@@ -17,6 +17,7 @@ _LARGE = 1_500_000
 """Pixels from which on a smaller copy is kept for the whole view: windowing 5 megapixels takes longer than a frame."""
 
 
+_GREYS = np.arange(256, dtype=np.uint8)
 _GREY_WORDS = (np.arange(256, dtype=np.uint32) * 0x010101) | np.uint32(0xFF000000)
 
 
@@ -63,7 +64,7 @@ class ImageLayer:
         self._source: npt.NDArray[np.generic] | None = None
         self._levels: dict[int, npt.NDArray[np.generic]] = {}
         self._table_key: tuple[object, ...] = ()
-        self._table: npt.NDArray[np.uint8] = np.zeros(1, np.uint8)
+        self._table: npt.NDArray[Any] = np.zeros(1, np.uint8)
         self._padding: dict[int, npt.NDArray[np.bool_]] = {}
         self._scale = 1.0
         self._offset = 0.0
@@ -155,22 +156,28 @@ class ImageLayer:
             colour = 255 - colour if grey.inverted else colour
             return QImage(colour.data, columns, rows, columns * 3, QImage.Format.Format_RGB888), target, colour
         # 32 bits a pixel: Qt draws these four times as fast as 8-bit grey.
-        shades = self._shades(values, grey)
+        rows_shown, columns_shown = slice(y0, y1), slice(x0, x1)
+        words = (
+            self._look_up(values, grey, _GREY_WORDS)
+            if tint is None
+            else tint.words(self._look_up(values, grey, _GREYS), rows_shown, columns_shown)
+        )
         if self._padding:
-            shades[self._padding_level(step)[y0:y1, x0:x1]] = 0
-        words = _GREY_WORDS[shades] if tint is None else tint.words(shades, slice(y0, y1), slice(x0, x1))
+            words[self._padding_level(step)[rows_shown, columns_shown]] = _GREY_WORDS[0]
         return QImage(words.data, columns, rows, columns * 4, QImage.Format.Format_RGB32), target, words
 
-    def _shades(self, values: npt.NDArray[np.generic], grey: GreyScale) -> npt.NDArray[np.uint8]:
-        """Look every value up."""
+    def _look_up(self, values: npt.NDArray[np.generic], grey: GreyScale, colors: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Look every value up once, in a table that already holds what of ``colors`` its grey is."""
         kind = np.dtype(values.dtype)
-        key = (kind, self._scale, self._offset, *grey.key())
+        key = (kind, self._scale, self._offset, colors.dtype, *grey.key())
         if key != self._table_key:
-            self._table, self._table_key = self._full_table(kind, grey), key
+            self._table, self._table_key = colors[self._full_table(kind, grey)], key
         # The table is laid out by the bit pattern, so that int16 needs no offset and no second pass.
         unsigned = np.uint16 if kind.itemsize == 2 else np.uint8
         index = values.view(unsigned) if kind.isnative else values.astype(kind.newbyteorder("=")).view(unsigned)
-        return np.ascontiguousarray(self._table[index])
+        result = np.empty(values.shape, colors.dtype)
+        self._table.take(index, out=result, mode="clip")
+        return result
 
     def _full_table(self, kind: "np.dtype[np.generic]", grey: GreyScale) -> npt.NDArray[np.uint8]:
         """Screen grey by bit pattern for every value that the type can hold."""
