@@ -21,7 +21,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cranium(cache: Path) -> Head:
     folder = shared_dir()
     assert folder is not None
-    return load_template(folder / "data" / "head_ct_cranium", cache)
+    return load_template(folder / "data" / "head_ct_cranium", cache, natural=True)
 
 
 def test_the_orbitomeatal_frame_is_rigid_and_level() -> None:
@@ -69,12 +69,27 @@ def test_the_second_load_comes_from_the_cache_and_is_the_same(cache: Path, crani
     folder = shared_dir()
     assert folder is not None
     made = {file: file.stat().st_mtime_ns for file in cache.glob("*.npz")}
-    again = load_template(folder / "data" / "head_ct_cranium", cache)
+    again = load_template(folder / "data" / "head_ct_cranium", cache, natural=True)
     np.testing.assert_array_equal(again.hu, cranium.hu)
     np.testing.assert_array_equal(again.labels, cranium.labels)
     assert again.landmarks == cranium.landmarks
     assert {file: file.stat().st_mtime_ns for file in cache.glob("*.npz")} == made
     assert len(made) == 1
+
+
+@needs_shared
+def test_the_sick_side_is_replaced_by_the_healthy_ones_mirror_image(cache: Path, cranium: Head) -> None:
+    folder = shared_dir()
+    assert folder is not None
+    whole = load_template(folder / "data" / "head_ct_cranium", cache)
+    left, right = (
+        np.count_nonzero(whole.labels == code) for code in (Structure.LEFT_MAXILLARY, Structure.RIGHT_MAXILLARY)
+    )
+    assert right == pytest.approx(left, rel=0.06)
+    kept = cranium.labels == Structure.LEFT_MAXILLARY
+    np.testing.assert_array_equal(whole.hu[kept], cranium.hu[kept])
+    np.testing.assert_array_equal(whole.labels == Structure.LEFT_SPHENOID, cranium.labels == Structure.LEFT_SPHENOID)
+    assert whole.source != cranium.source
 
 
 def test_a_missing_template_is_one_clear_line(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import pytest
 from sinustrainer.simulate.anatomy.draw import draw_head, plan_sinuses
 from sinustrainer.simulate.anatomy.parametric.head import parametric_head
 from sinustrainer.simulate.anatomy.pneumatisation import shrink_lumen
-from sinustrainer.simulate.anatomy.warp import HeadShape, SinusWarp, draw_shape, new_points, source_points, warp_head
+from sinustrainer.simulate.anatomy.shape import HeadShape, SinusWarp, draw_shape, new_points, source_points
+from sinustrainer.simulate.anatomy.warp import warp_head
 from sinustrainer.simulate.head import Head
 from sinusviewer.domain.anatomy import Side, Sinus, Structure
 from sinusviewer.errors import InputError

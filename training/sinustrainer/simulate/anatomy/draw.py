@@ -8,9 +8,10 @@ import numpy as np
 from sinustrainer.simulate.anatomy.growth import draw_volumes_ml, head_size
 from sinustrainer.simulate.anatomy.mirror import mirror
 from sinustrainer.simulate.anatomy.pneumatisation import shrink_lumen
+from sinustrainer.simulate.anatomy.shape import HeadShape, SinusWarp, draw_shape
 from sinustrainer.simulate.anatomy.templates import antrum_floors
 from sinustrainer.simulate.anatomy.variants import add_variants
-from sinustrainer.simulate.anatomy.warp import HeadShape, SinusWarp, draw_shape, warp_head
+from sinustrainer.simulate.anatomy.warp import warp_head
 from sinustrainer.simulate.head import Head
 from sinusviewer.domain.anatomy import SINUS_CODES, Side, Sinus, Structure
 from sinusviewer.errors import InputError

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,16 @@ from sinustrainer.simulate.anatomy.label_templates import (
     label_others,
     label_sinuses,
 )
+from sinustrainer.simulate.anatomy.mirror import compose_mirrored_side, septum_midline
 from sinustrainer.simulate.anatomy.pose import Point, move_points, orbitomeatal_frame, resample_rigid
 from sinustrainer.simulate.head import Head
-from sinusviewer.domain.anatomy import Structure
+from sinusviewer.domain.anatomy import Side, Structure
 from sinusviewer.errors import InputError
 from sinusviewer.paths import user_data_dir
 
 sitk: Any = SimpleITK  # it carries no types
 
-VERSION = 4
+VERSION = 6
 """Goes into the cache key: raise it when this module or ``label_templates`` changes what they make."""
 
 HEALTHY_AIR_HU = -985
@@ -42,7 +44,9 @@ _TABLES = Path(__file__).resolve().parents[3] / "recipes" / "templates"
 _INSTALLED_TABLES = Path(__file__).resolve().parents[2] / "_recipes" / "templates"
 
 
-def load_template(path: Path, cache_dir: Path | None = None, table_path: Path | None = None) -> Head:
+def load_template(
+    path: Path, cache_dir: Path | None = None, table_path: Path | None = None, *, natural: bool = False
+) -> Head:
     """A real head with labels, healthy (aerated) sinuses, orbitomeatal frame, 1 mm.
 
     Parameters
@@ -53,6 +57,8 @@ def load_template(path: Path, cache_dir: Path | None = None, table_path: Path | 
         Where the finished template is kept (``.npz``); the user's data folder if None.
     table_path
         Another label table (``.toml``) for a site's own scan.
+    natural
+        Leave a sick side as it is; otherwise, where the table says so, it is replaced by the healthy side's mirror image.
 
     Raises
     ------
@@ -72,12 +78,28 @@ def load_template(path: Path, cache_dir: Path | None = None, table_path: Path | 
         raise InputError(f"The label table {table_file.name!r} cannot be read.", str(error)) from error
     key = hashlib.sha256(scan_bytes + table_bytes + str(VERSION).encode()).hexdigest()[:16]
     folder = cache_dir if cache_dir is not None else user_data_dir() / "templates"
-    cached = folder / f"{content.get('source', 'template')}-{key}.npz"
+    repaired = "repair" in content and not natural
+    cached = folder / f"{content.get('source', 'template')}{'-repaired' if repaired else ''}-{key}.npz"
     if cached.is_file():
         return _read_cache(cached)
-    head = build_template(scan, content)
+    if repaired:
+        head = repair(load_template(path, folder, table_path, natural=True), content["repair"])
+    else:
+        head = build_template(scan, content)
     _write_cache(head, cached)
     return head
+
+
+def repair(head: Head, content: dict[str, Any]) -> Head:
+    """The head with its sick side mirrored from the healthy one (table section ``repair``)."""
+    try:
+        box = _point(content["keep_box_mm"][0]), _point(content["keep_box_mm"][1])
+        whole = compose_mirrored_side(head, Side(content["healthy"]), septum_midline(head), box)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise InputError(
+            "The label table's section [repair] lacks an entry or holds a wrong one.", str(error)
+        ) from error
+    return replace(whole, landmarks=whole.landmarks | antrum_floors(whole.labels, whole.affine))
 
 
 def build_template(scan: Path, content: dict[str, Any]) -> Head:
@@ -108,7 +130,24 @@ def build_template(scan: Path, content: dict[str, Any]) -> Head:
     label_nose(labels, hu, grid, table.nasal_sections)
     label_others(labels, hu, grid, table)
     landmarks |= antrum_floors(labels, affine)
-    return Head(hu, labels, affine, landmarks, source)
+    return crop(Head(hu, labels, affine, landmarks, source), inside)
+
+
+def crop(head: Head, inside: npt.NDArray[np.bool_], margin: int = 6) -> Head:
+    """The head without most of the air around it; a few voxels stay."""
+    parts: list[slice] = []
+    for axis in range(3):
+        found = np.flatnonzero(inside.any(axis=tuple(a for a in range(3) if a != axis)))
+        parts.append(slice(max(int(found[0]) - margin, 0), int(found[-1]) + 1 + margin))
+    z, y, x = parts
+    affine = head.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ np.array([x.start, y.start, z.start], dtype=np.float64)
+    return replace(
+        head,
+        hu=np.ascontiguousarray(head.hu[z, y, x]),
+        labels=np.ascontiguousarray(head.labels[z, y, x]),
+        affine=affine,
+    )
 
 
 def clean_scan(

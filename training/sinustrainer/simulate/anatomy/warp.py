@@ -1,144 +1,28 @@
-"""Smooth invertible warps of a head: size, proportions, asymmetry, the course of the septum and the size of each sinus.
+"""Warp a head into a new shape, with each sinus grown or shrunk about a point near its ostium.
 
 Everything is one backward map (where in the template does this point of the new head come from), evaluated on a coarse grid
-and sampled once, so that edges are blurred by a single interpolation. Parameters are drawn first (``draw_shape``), then
-applied (``warp_head``), which is deterministic.
+and sampled once, so that edges are blurred by a single interpolation.
 """
-
-from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy import ndimage
 
 from sinustrainer.simulate.anatomy.boxes import box_of
+from sinustrainer.simulate.anatomy.shape import (
+    HeadShape,
+    Point,
+    Points,
+    SinusWarp,
+    new_points,
+    smooth_step,
+    source_points,
+)
 from sinustrainer.simulate.head import Head
 from sinusviewer.domain.anatomy import Structure
 
-Points = npt.NDArray[np.float32]
-Point = tuple[float, float, float]
-
 COARSE_MM = 4.0
-CONTROL_MM = 40.0
-"""Spacing of the random displacement's control points."""
-LARGEST_CONTROL_MM = CONTROL_MM / 2.48 * 0.6
-"""Cubic B-spline displacements below spacing / 2.48 cannot fold (Choi and Lee 2000); 0.6 of it bounds the Jacobian well
-above zero once it is added to the other terms."""
-SMALLEST_RADIAL_FACTOR = 0.8
-LARGEST_RADIAL_FACTOR = 1.6
-
-
-@dataclass(frozen=True, slots=True)
-class SinusWarp:
-    """Growth of one sinus about an anchor near its natural ostium: the lumen's lengths times ``factors`` (x, y, z)."""
-
-    structure: Structure
-    factors: Point
-    anchor_share: Point = (0.5, 0.0, 0.4)
-    """Where the fixed point lies, in half-axes from the centre: towards the midline, backwards, upwards."""
-
-
-@dataclass(frozen=True, slots=True)
-class SeptumBend:
-    """A sideways bulge of the septum (mm), centred at ``y``, ``z``, with its extent."""
-
-    height_mm: float
-    y: float
-    z: float
-    extent_mm: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class HeadShape:
-    """How the new head differs from its template; all ones and zeros are the template itself.
-
-    Attributes
-    ----------
-    scale
-        Of the whole head along x, y, z.
-    face_height, face_width
-        Of what lies below the orbits and in front of the ears.
-    lean_mm
-        Sideways bend of the face: chin against forehead.
-    control_mm
-        ``[3, n, n, n]`` random displacements (x, y, z) at control points ``CONTROL_MM`` apart about the origin.
-    """
-
-    scale: Point = (1.0, 1.0, 1.0)
-    face_height: float = 1.0
-    face_width: float = 1.0
-    lean_mm: float = 0.0
-    control_mm: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((3, 8, 8, 8), dtype=np.float32))
-    septum_bends: tuple[SeptumBend, ...] = ()
-    sinus_warps: tuple[SinusWarp, ...] = ()
-    bone_density: float = 1.0
-    """Factor on what exceeds soft tissue (osteopenia below 1)."""
-    noise_hu: float = 0.0
-
-
-def draw_shape(rng: np.random.Generator, size: float = 1.0, strength: float = 1.0) -> HeadShape:
-    """Random proportions of a head whose mean linear size is ``size`` (1 = the template)."""
-    overall = size * (1 + 0.03 * strength * rng.standard_normal())
-    own = 1 + 0.025 * strength * rng.standard_normal(3)
-    scale = np.clip(overall * own, 0.55, 1.15)
-    control = rng.standard_normal((3, 8, 8, 8)).astype(np.float32) * np.float32(2.2 * strength)
-    bends: tuple[SeptumBend, ...] = ()
-    if rng.random() < 0.8:  # septal deviation in 80 % (EJO 2021;37:58)
-        bends = tuple(
-            SeptumBend(
-                float(rng.choice([-1, 1]) * rng.uniform(1.0, 4.0)),
-                float(rng.uniform(-78, -45)),
-                float(rng.uniform(-32, -5)),
-                float(rng.uniform(8, 14)),
-            )
-            for _ in range(int(rng.integers(1, 3)))
-        )
-    return HeadShape(
-        scale=(float(scale[0]), float(scale[1]), float(scale[2])),
-        face_height=float(np.clip(1 + 0.05 * strength * rng.standard_normal(), 0.85, 1.15)),
-        face_width=float(np.clip(1 + 0.04 * strength * rng.standard_normal(), 0.88, 1.12)),
-        lean_mm=float(1.2 * strength * rng.standard_normal()),
-        control_mm=np.clip(control, -LARGEST_CONTROL_MM, LARGEST_CONTROL_MM),
-        septum_bends=bends,
-        bone_density=float(rng.uniform(0.85, 1.15)),
-        noise_hu=float(rng.uniform(3, 10)),
-    )
-
-
-def source_points(points: Points, shape: HeadShape) -> Points:
-    """Backward map without the sinuses: template coordinates of points ``[..., 3]`` (x, y, z mm) of the new head."""
-    x, y, z = (points[..., i] / np.float32(shape.scale[i]) for i in range(3))
-    below = _softplus(-z - 8.0, 6.0)  # mm below the orbits' middle
-    ahead = _smooth_step(-y, 15.0, 50.0)
-    # Below the eyes z runs faster or slower: face height; x likewise: face width.
-    z = z - below * ahead * np.float32(1 / shape.face_height - 1)
-    face = _smooth_step(below, 0.0, 25.0) * ahead
-    x = x * (1 + face * np.float32(1 / shape.face_width - 1))
-    x = x - np.float32(shape.lean_mm) * (below / 40.0) * ahead
-    for bend in shape.septum_bends:
-        distance2 = ((y - bend.y) ** 2 + (z - bend.z) ** 2) / bend.extent_mm**2
-        # Fades before the lateral nasal wall, 15 mm from the middle, with a slope that cannot fold.
-        x = x - np.float32(bend.height_mm) * np.exp(-distance2) * np.clip(1 - (np.abs(x) / 15.0) ** 2, 0, 1) ** 2
-    result = np.stack([x, y, z], axis=-1).astype(np.float32)
-    if np.any(shape.control_mm):
-        n = shape.control_mm.shape[1]
-        index = np.stack([points[..., 2 - i] / CONTROL_MM + (n - 1) / 2 for i in range(3)])
-        for i in range(3):
-            result[..., i] += ndimage.map_coordinates(
-                shape.control_mm[i], index, order=3, mode="nearest", prefilter=False
-            )
-    return result
-
-
-def new_points(points: npt.ArrayLike, shape: HeadShape) -> npt.NDArray[np.float64]:
-    """Forward map of a few template points ``[n, 3]`` by fixed-point iteration, without the sinuses."""
-    wanted = np.asarray(points, dtype=np.float64)
-    scale = np.asarray(shape.scale)
-    found: npt.NDArray[np.float64] = wanted * scale
-    for _ in range(25):
-        found = found + (wanted - source_points(found.astype(np.float32), shape)) * scale
-    return found
+"""Spacing at which the map is computed; between, it is linear."""
 
 
 def warp_head(head: Head, shape: HeadShape, rng: np.random.Generator | None = None, spacing_mm: float = 1.0) -> Head:
@@ -151,21 +35,22 @@ def warp_head(head: Head, shape: HeadShape, rng: np.random.Generator | None = No
     """
     lower, upper = _new_bounds(head, shape)
     size = np.floor((upper - lower) / spacing_mm).astype(int) + 1
-    coarse_size = np.ceil((size - 1) * spacing_mm / COARSE_MM).astype(int) + 1
-    axes = [lower[i] + COARSE_MM * np.arange(coarse_size[i]) for i in range(3)]
+    extent = (size - 1) * spacing_mm
+    # The coarse nodes span exactly the new grid, so that one trilinear enlargement brings them to its voxels.
+    axes = [lower[i] + np.linspace(0, extent[i], int(np.ceil(extent[i] / COARSE_MM)) + 1) for i in range(3)]
     zz, yy, xx = np.meshgrid(axes[2], axes[1], axes[0], indexing="ij")
     points = np.stack([xx, yy, zz], axis=-1).astype(np.float32)
     source = source_points(points, shape)
     scale = np.asarray(shape.scale)
     for warp in shape.sinus_warps:
         _add_sinus(source, axes, points, head, warp, shape, scale)
-    grid = _dense_grid(source, head, size, spacing_mm)
+    grid = _dense_grid(source, head, size)
     volume = torch.from_numpy(np.asarray(head.hu, dtype=np.float32))[None, None]
     warped = torch.nn.functional.grid_sample(
         volume + 1024, grid, mode="bilinear", padding_mode="zeros", align_corners=True
     )
     hu = warped[0, 0].numpy() - 1024
-    labels = _warp_labels(head, grid)
+    labels = _warp_labels(head, grid, _label_range(source, head, size))
     _finish(hu, shape, rng)
     affine = np.diag([spacing_mm, spacing_mm, spacing_mm, 1.0])
     affine[:3, 3] = lower
@@ -209,33 +94,49 @@ def _add_sinus(
     if near.size == 0:
         return
     radius = np.sqrt((((near - new_centre) / new_half) ** 2).sum(axis=-1))
-    weight = 1 - _smooth_step(radius, 1.1, 2.2)
+    weight = 1 - smooth_step(radius, 1.1, 2.2)
     source[box] += ((near - anchor) * (1 / factors - 1) / scale * weight[..., None]).astype(np.float32)
 
 
-def _dense_grid(source: Points, head: Head, size: npt.NDArray[np.int_], spacing_mm: float) -> torch.Tensor:
+def _dense_grid(source: Points, head: Head, size: npt.NDArray[np.int_]) -> torch.Tensor:
+    """The backward map at every voxel, in the -1..1 coordinates of ``grid_sample``."""
     nz, ny, nx = head.hu.shape
     normalised = torch.empty((1, 3, *source.shape[:3]))
     for i, n in enumerate((nx, ny, nz)):
         index = (source[..., i] - np.float32(head.affine[i, 3])) / np.float32(head.affine[i, i])
         normalised[0, i] = torch.from_numpy(index * np.float32(2 / (n - 1)) - 1)
-    # Interpolate along one axis after the other: the coarse nodes stand COARSE_MM apart from the first voxel on.
-    grid = normalised
-    for axis in range(3):
-        at = torch.arange(int(size[2 - axis]), dtype=torch.float32) * (spacing_mm / COARSE_MM)
-        low = torch.clamp(at.long(), max=grid.shape[axis + 2] - 2)
-        share_shape = [1, 1, 1, 1, 1]
-        share_shape[axis + 2] = -1
-        share = (at - low).reshape(share_shape)
-        first = grid.index_select(axis + 2, low)
-        grid = first + (grid.index_select(axis + 2, low + 1) - first) * share
-    return grid.permute(0, 2, 3, 4, 1)
+    new_size = (int(size[2]), int(size[1]), int(size[0]))
+    dense = torch.nn.functional.interpolate(normalised, size=new_size, mode="trilinear", align_corners=True)
+    return dense.permute(0, 2, 3, 4, 1)
 
 
-def _warp_labels(head: Head, grid: torch.Tensor) -> npt.NDArray[np.uint8]:
+def _label_range(source: Points, head: Head, size: npt.NDArray[np.int_]) -> tuple[slice, slice, slice]:
+    """The part of the new grid whose source lies where the template has labels at all."""
+    marked = head.labels > 0
+    inside = np.ones(source.shape[:3], dtype=bool)
+    for i in range(3):
+        found = np.flatnonzero(marked.any(axis=tuple(a for a in range(3) if a != 2 - i)))
+        if found.size == 0:
+            return slice(0, 0), slice(0, 0), slice(0, 0)
+        low, high = (head.affine[i, 3] + head.affine[i, i] * float(k) for k in (found[0], found[-1]))
+        inside &= (source[..., i] > low - 2 * COARSE_MM) & (source[..., i] < high + 2 * COARSE_MM)
+    parts: list[slice] = []
+    for axis, n in enumerate((int(size[2]), int(size[1]), int(size[0]))):
+        nodes = np.flatnonzero(inside.any(axis=tuple(a for a in range(3) if a != axis)))
+        step = (n - 1) / max(inside.shape[axis] - 1, 1)
+        parts.append(slice(max(int((nodes[0] - 1) * step), 0), min(int((nodes[-1] + 1) * step) + 2, n)))
+    return parts[0], parts[1], parts[2]
+
+
+def _warp_labels(head: Head, grid: torch.Tensor, where: tuple[slice, slice, slice]) -> npt.NDArray[np.uint8]:
+    labels = np.zeros(tuple(grid.shape[1:4]), dtype=np.uint8)
+    if labels[where].size == 0:
+        return labels
     volume = torch.from_numpy(head.labels.astype(np.float32))[None, None]
-    found = torch.nn.functional.grid_sample(volume, grid, mode="nearest", padding_mode="zeros", align_corners=True)
-    return found[0, 0].to(torch.uint8).numpy()
+    part = grid[:, where[0], where[1], where[2]]
+    found = torch.nn.functional.grid_sample(volume, part, mode="nearest", padding_mode="zeros", align_corners=True)
+    labels[where] = found[0, 0].to(torch.uint8).numpy()
+    return labels
 
 
 def _warp_landmarks(head: Head, shape: HeadShape) -> dict[str, Point]:
@@ -266,12 +167,3 @@ def _finish(hu: npt.NDArray[np.float32], shape: HeadShape, rng: np.random.Genera
             part = flat[start : start + tile.size]
             part += np.roll(tile, int(rng.integers(tile.size)))[: part.size] * (part > -900)
     np.clip(hu, -1024, 3071, out=hu)
-
-
-def _smooth_step(values: npt.NDArray[np.float32], low: float, high: float) -> npt.NDArray[np.float32]:
-    t = np.clip((values - low) / (high - low), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), dtype=np.float32)
-
-
-def _softplus(values: npt.NDArray[np.float32], softness: float) -> npt.NDArray[np.float32]:
-    return np.asarray(softness * np.logaddexp(0, values / softness), dtype=np.float32)
