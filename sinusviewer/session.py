@@ -1,63 +1,25 @@
 """The session: the one observable state of the window. It changes only in the GUI thread and knows no Qt."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from psygnal import Signal
 
 from sinusviewer.domain.clinical import ClinicalData
-from sinusviewer.domain.display import DisplayState, KeyImage, LayoutKind, Measurement, Plane, ViewState
-from sinusviewer.domain.finding import Detection
+from sinusviewer.domain.display import DisplayState, KeyImage, LayoutKind, Plane, ViewState
 from sinusviewer.domain.image import Radiograph, Volume
 from sinusviewer.domain.planes import PlaneStack, film_stack, volume_stack
 from sinusviewer.domain.reading import SeriesReading
+from sinusviewer.domain.session_parts import Edit, ImageMarks, JobState, Message
 from sinusviewer.domain.study import Series, Study
+
+__all__ = ["VIEWS", "Edit", "Image", "ImageMarks", "JobState", "Message", "Session", "reading_key"]
 
 Image = Volume | tuple[Radiograph, ...]
 VIEWS: tuple[str, ...] = ("A", "B", "C", "D")
 """Identifiers of the views; a layout shows the first one to four of them."""
 UNDO_DEPTH = 200
-
-
-@dataclass(frozen=True, slots=True)
-class JobState:
-    """What the job bar shows of one job."""
-
-    id: str
-    title: str
-    stage: str = "Waiting"
-    fraction: float | None = None
-    seconds_left: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A sentence for the message line; ``level`` is info, warning or error; ``details`` can be copied."""
-
-    text: str
-    level: str = "info"
-    hint: str = ""
-    details: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ImageMarks:
-    """Everything a person can change on one image: the boxes (AI and reader) and the measurements."""
-
-    detections: tuple[Detection, ...] = ()
-    measurements: tuple[Measurement, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """One step that can be undone."""
-
-    label: str
-    image_key: str
-    before: ImageMarks
-    after: ImageMarks
-    slice_index: int = 0
 
 
 def reading_key(series_instance_uid: str, sop_instance_uid: str = "") -> str:

@@ -174,7 +174,9 @@ class ImageLayer:
             self._table, self._table_key = colors[self._full_table(kind, grey)], key
         # The table is laid out by the bit pattern, so that int16 needs no offset and no second pass.
         unsigned = np.uint16 if kind.itemsize == 2 else np.uint8
-        index = values.view(unsigned) if kind.isnative else values.astype(kind.newbyteorder("=")).view(unsigned)
+        index: npt.NDArray[Any] = (
+            values.view(unsigned) if kind.isnative else values.astype(kind.newbyteorder("=")).view(unsigned)
+        )
         result = np.empty(values.shape, colors.dtype)
         self._table.take(index, out=result, mode="clip")
         return result

@@ -37,12 +37,14 @@ def _volume(shape: tuple[int, int, int]) -> Any:
     from sinusviewer.domain.image import Identity, Volume
 
     rng = np.random.default_rng(1)
-    z, y, x = np.ogrid[: shape[0], : shape[1], : shape[2]]
+    _, y, x = np.ogrid[: shape[0], : shape[1], : shape[2]]
     radius = np.sqrt(((x - shape[2] / 2) / 180.0) ** 2 + ((y - shape[1] / 2) / 220.0) ** 2)
     voxels = np.where(radius < 1, 40, -1000).astype(np.int16) + np.zeros(shape, np.int16)
     voxels += rng.integers(-30, 30, shape, dtype=np.int16)
     voxels[:, 150:200, 180:330] -= 700
-    identity = Identity("Bench^Mark", "1", modality="CT", study_instance_uid="s", series_instance_uid="v", study_date="20240101")
+    identity = Identity(
+        "Bench^Mark", "1", modality="CT", study_instance_uid="s", series_instance_uid="v", study_date="20240101"
+    )
     return Volume(voxels, np.diag([0.45, 0.45, 0.6, 1.0]), identity)
 
 

@@ -1,0 +1,46 @@
+"""Small frozen parts of the session: a job as the job bar shows it, a message, what a person marked, a step to undo."""
+
+from dataclasses import dataclass
+
+from sinusviewer.domain.display import Measurement
+from sinusviewer.domain.finding import Detection
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """What the job bar shows of one job."""
+
+    id: str
+    title: str
+    stage: str = "Waiting"
+    fraction: float | None = None
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A sentence for the message line; ``level`` is info, warning or error; ``details`` can be copied."""
+
+    text: str
+    level: str = "info"
+    hint: str = ""
+    details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageMarks:
+    """Everything a person can change on one image: the boxes (AI and reader) and the measurements."""
+
+    detections: tuple[Detection, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One step that can be undone."""
+
+    label: str
+    image_key: str
+    before: ImageMarks
+    after: ImageMarks
+    slice_index: int = 0
