@@ -1,5 +1,6 @@
 """Training recipes: one TOML file says everything about a training except where the data lies."""
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -72,7 +73,7 @@ class TrainRecipe(_Frozen):
 
 
 def load_recipe(path: Path) -> TrainRecipe:
-    """Read and validate a recipe.
+    """Read and validate a recipe (TOML, or JSON as a run or a search keeps it).
 
     Raises
     ------
@@ -80,11 +81,12 @@ def load_recipe(path: Path) -> TrainRecipe:
         Where it is missing, no TOML, or not a recipe; the first fault is named.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         raise InputError(f"The recipe “{path.name}” cannot be read.", "Check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"The recipe “{path.name}” is not valid TOML: {error}.") from error
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"The recipe “{path.name}” is not valid TOML (or JSON): {error}.") from error
     return parse_recipe(content, path.name)
 
 
