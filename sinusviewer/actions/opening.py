@@ -46,8 +46,27 @@ class Opening:
                 "No images were found there.", "warning", "Choose DICOM files, a ZIP, NIfTI, NRRD, PNG, JPEG or TIFF."
             )
             return
+        current = self.session.study
         self.session.add_studies(result.studies)
-        self.show_study(result.studies[0].study_instance_uid)
+        first = result.studies[0]
+        if current is not None and self._belongs_beside(current, first):
+            self.compare_study(first.study_instance_uid)
+        else:
+            self.show_study(first.study_instance_uid)
+
+    @staticmethod
+    def _belongs_beside(current: Study, other: Study) -> bool:
+        """Another study of the same patient with the same kind of image: a prior or a follow-up."""
+        patient = current.identity.patient_id
+        one, two = first_series(current.series), first_series(other.series)
+        return (
+            current.study_instance_uid != other.study_instance_uid
+            and bool(patient)
+            and patient == other.identity.patient_id
+            and one is not None
+            and two is not None
+            and one.kind is two.kind
+        )
 
     def show_study(self, study_uid: str) -> None:
         """Make a study the current one: work for the former is cancelled, its images are given back."""

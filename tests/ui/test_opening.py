@@ -117,6 +117,18 @@ def test_opening_another_study_cancels_loading_and_gives_memory_back(desk):
     assert one.session.failures["series-2"].text == "Loading was cancelled."
 
 
+@pytest.mark.parametrize(("patient", "beside"), [("P1", True), ("P2", False), ("", False)])
+def test_a_study_opened_later_stands_beside_only_if_it_is_of_the_same_patient(desk, patient, beside):
+    later = volume(uid="study-2")
+    scanned = [ScanResult((study(volume()),)), ScanResult((study(later, "series-2", "study-2", patient),))]
+    one = desk(replace(engines(volume()), scan=lambda *_: scanned.pop(0)))
+    for _ in range(2):
+        one.actions.opening.open_paths([])
+        one.run()
+    shown = [one.session.views[v].series_key for v in one.session.shown_views]
+    assert shown == ["series-1", "series-2"] if beside else set(shown) == {"series-2"}
+
+
 def test_reading_a_list_names_what_fails_and_reads_the_rest(desk):
     def load(series, *_):
         if series.key == "bad":
