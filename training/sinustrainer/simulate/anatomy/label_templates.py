@@ -110,16 +110,21 @@ class Grid:
 
 
 def head_mask(hu: Voxels) -> Mask:
-    """The head without table, headrest and tubes: the largest body above -300 HU, with its cavities filled slice by slice."""
-    body = ndimage.binary_opening(hu > -300, ndimage.generate_binary_structure(3, 1), iterations=2)
+    """The head without table, headrest and tubes, its cavities filled: the largest body above -300 HU, a voxel or two wide.
+
+    Found on every second voxel: it says what belongs to the head, not where the skin's edge lies.
+    """
+    body = ndimage.binary_opening(hu[::2, ::2, ::2] > -300, ndimage.generate_binary_structure(3, 1))
     parts, count = ndimage.label(body)
     if count == 0:
         return np.zeros(hu.shape, dtype=bool)
     largest = int(np.argmax(np.bincount(parts.ravel())[1:])) + 1
-    body = ndimage.binary_dilation(parts == largest, iterations=2) & (hu > -500)
-    closed = ndimage.binary_closing(np.pad(body, 6), iterations=5)[6:-6, 6:-6, 6:-6]
+    closed = ndimage.binary_closing(np.pad(parts == largest, 4), iterations=3)[4:-4, 4:-4, 4:-4]
     for z in range(closed.shape[0]):
         closed[z] = ndimage.binary_fill_holes(closed[z])
+    closed = ndimage.binary_dilation(closed)
+    for axis in range(3):
+        closed = np.repeat(closed, 2, axis).take(np.arange(hu.shape[axis]), axis)
     return closed
 
 
@@ -131,6 +136,23 @@ def label_sinuses(hu: Voxels, inside: Mask, grid: Grid, table: LabelTable) -> tu
     labels, carved
         Codes 1-11, and the voxels of fluid or soft tissue to be emptied.
     """
+    boxes = [*table.markers, *table.limits, *table.carved]
+    region = grid.slices(
+        Box(
+            None,
+            (min(b.x[0] for b in boxes) - 6, max(b.x[1] for b in boxes) + 6),
+            (min(b.y[0] for b in boxes) - 6, max(b.y[1] for b in boxes) + 6),
+            (min(b.z[0] for b in boxes) - 6, max(b.z[1] for b in boxes) + 6),
+        )
+    )
+    part = Grid(grid.x[region[2]], grid.y[region[1]], grid.z[region[0]])
+    labels, carved = np.zeros(hu.shape, dtype=np.uint8), np.zeros(hu.shape, dtype=bool)
+    labels[region], carved[region] = _label_region(hu[region], inside[region], part, table)
+    return labels, carved
+
+
+def _label_region(hu: Voxels, inside: Mask, grid: Grid, table: LabelTable) -> tuple[Labels, Mask]:
+    """``label_sinuses`` on a part of the scan."""
     air = (hu < AIR_BELOW_HU) & inside
     for box in table.airless:
         air[grid.slices(box)] = False

@@ -33,7 +33,7 @@ from sinusviewer.paths import user_data_dir
 
 sitk: Any = SimpleITK  # it carries no types
 
-VERSION = 6
+VERSION = 7
 """Goes into the cache key: raise it when this module or ``label_templates`` changes what they make."""
 
 HEALTHY_AIR_HU = -985
