@@ -55,6 +55,7 @@ class ViewPainter:
         draft: Measurement | None,
     ) -> None:
         """Everything over a black ground."""
+        painter.setFont(fitting_font(painter.font(), size))
         pixels = content.pixels
         if pixels is None:
             self._paint_status(painter, content, size)
@@ -251,6 +252,16 @@ def paint_frame(painter: QPainter, content: ViewContent, matrix: Matrix, size: t
     painter.setFont(font)
     if content.heat is not None and content.heatmap is not None and not content.display.ai_hidden:
         _paint_color_bar(painter, content, size)
+
+
+def fitting_font(font: QFont, size: tuple[float, float]) -> QFont:
+    """The window's font, smaller where large type in a small view would cover the image."""
+    height = QFontMetricsF(font).height()
+    allowed = max(min(size[0] / 22, size[1] / 18), 11.0)
+    result = QFont(font)
+    if height > allowed:
+        result.setPointSizeF(font.pointSizeF() * allowed / height)
+    return result
 
 
 def identity_lines(content: ViewContent) -> list[str]:
