@@ -11,6 +11,7 @@ from sinusviewer.analysis.sinus_air import SinusAir
 from sinusviewer.domain.finding import Segmentation
 from sinusviewer.domain.image import ImageWarning, Volume
 from sinusviewer.domain.reading import Provenance, SeriesReading, SeriesStatus
+from sinusviewer.errors import GeometryError, InferenceError, InputError, SinusViewerError
 from sinusviewer.inference.model_card import ModelTask
 from sinusviewer.inference.registry import LoadedModel
 
@@ -135,7 +136,10 @@ def _endotype(state: CtState, context: Context) -> CtState:
     segmentation = state.reading.segmentation
     if not state.models.endotype or segmentation is None or state.models.segmentation is None:
         return _missing(state, "endotype", "ecrs and sinus_segmentation")
-    found = endotype.read_endotype(state.volume, segmentation, state.models.endotype, context)
+    try:
+        found = endotype.read_endotype(state.volume, segmentation, state.models.endotype, context)
+    except (GeometryError, InferenceError) as error:
+        return _failed(state, "endotype", error)
     if found is None:
         note = ImageWarning("endotype_not_assessed", "No slice shows opacified sinus; an endotype cannot be read.")
         return replace(state, notes=(*state.notes, note))
@@ -149,8 +153,11 @@ def _recurrence(state: CtState, context: Context) -> CtState:
     segmentation, model = state.reading.segmentation, state.models.recurrence
     if model is None or segmentation is None or state.models.segmentation is None:
         return _missing(state, "recurrence", "recurrence and sinus_segmentation")
-    score = recurrence.score(state.volume, segmentation, model, context)
-    nomogram = recurrence.load_nomogram(model.folder)
+    try:
+        score = recurrence.score(state.volume, segmentation, model, context)
+        nomogram = recurrence.load_nomogram(model.folder)
+    except (GeometryError, InferenceError, InputError) as error:
+        return _failed(state, "recurrence", error)
     result = recurrence.assess(score, context.clinical, nomogram, model.card.reference)
     return replace(state, reading=replace(state.reading, recurrence=result))
 
@@ -166,6 +173,12 @@ STEPS: tuple[Step[CtState], ...] = (
 
 def _stopped(state: CtState, context: Context) -> bool:
     return bool(state.refusal) and not context.override_reason
+
+
+def _failed(state: CtState, task: str, error: SinusViewerError) -> CtState:
+    """One task's failure leaves what the others found."""
+    note = ImageWarning(f"{task}_not_assessed", f"{task.capitalize()} was not read: {error}")
+    return replace(state, notes=(*state.notes, note))
 
 
 def _missing(state: CtState, task: str, models: str) -> CtState:

@@ -175,3 +175,14 @@ def test_a_head_whose_nose_and_sinuses_hold_no_air_cannot_be_assessed(registry: 
     overruled = read_series(volume, TASKS, registry, progress=silent_progress(), override_reason="known polyposis")
     assert overruled.status is SeriesStatus.READ
     assert overruled.provenance.override_reason == "known polyposis"
+
+
+def test_one_tasks_failure_leaves_what_the_others_found(tmp_path: Path) -> None:
+    models = tiny_models.ct_models(tmp_path / "models")
+    tiny_models.ecrs_model(models / "ecrs_tiny", shift=float("nan"))
+    reading = read_series(head(), TASKS, ModelRegistry(models, tmp_path / "own", threads=1))
+    assert reading.status is SeriesStatus.READ
+    assert reading.endotype is None
+    assert "endotype_not_assessed" in {w.code for w in reading.warnings}
+    assert maxillary(reading)[Side.RIGHT].lund_mackay == 1
+    assert reading.recurrence is not None

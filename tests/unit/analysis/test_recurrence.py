@@ -1,0 +1,69 @@
+import math
+
+import pytest
+
+from sinusviewer.analysis import recurrence
+from sinusviewer.domain.clinical import ClinicalData
+from sinusviewer.nomogram import CohortSummary, FitSummary, Nomogram, Predictor
+
+EOS = tuple(float(v) for v in range(0, 1601, 200))
+
+
+def nomogram(names: tuple[str, str, str, str] = ("asthma", "ar", "eos", "dlr")) -> Nomogram:
+    asthma, rhinitis, eos, dlr = names
+    return Nomogram(
+        "recurrence",
+        -4.0,
+        (
+            Predictor(asthma, "Asthma", "", (1.5,), (0.0, 1.0), (0.0, 1.0)),
+            Predictor(rhinitis, "Allergic rhinitis", "", (0.8,), (0.0, 1.0), (0.0, 1.0)),
+            Predictor(eos, "Eosinophils", "cells/µL", (0.003,), EOS, (41.0, 1511.0)),
+            Predictor(dlr, "DLR score", "", (3.0,), tuple(v / 10 for v in range(11)), (0.0, 1.0)),
+        ),
+        (-4.0, 6.0),
+        "Fitted on simulated patients only.",
+        CohortSummary("simulated", 200, 85),
+        FitSummary("ml", True),
+    )
+
+
+KNOWN = ClinicalData(asthma=True, allergic_rhinitis=False, eosinophils_per_ul=400)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("asthma", "ar", "eos", "dlr"), ("asthma", "allergic_rhinitis", "eosinophils_per_ul", "dlr_score")],
+)
+def test_risk_is_the_logistic_model_whatever_the_table_called_its_columns(names: tuple[str, str, str, str]) -> None:
+    read = recurrence.assess(0.4, KNOWN, nomogram(names), None)
+    expected = 1 / (1 + math.exp(-(-4.0 + 1.5 + 0.003 * 400 + 3.0 * 0.4)))
+    assert read.risk == pytest.approx(expected)
+    assert read.risk_interval == pytest.approx((expected, expected))
+    assert set(read.points) == {"asthma", "allergic_rhinitis", "eosinophils_per_ul", "dlr_score"}
+    assert read.total_points == pytest.approx(sum(read.points.values()))
+    assert "simulated" in read.nomogram_cohort
+
+
+def test_a_missing_input_gives_an_interval_that_holds_every_value_it_may_have() -> None:
+    read = recurrence.assess(0.4, ClinicalData(asthma=True, eosinophils_per_ul=400), nomogram(), None)
+    assert read.risk is None
+    assert read.total_points is None
+    assert read.missing == ("allergic_rhinitis",)
+    low, high = read.risk_interval
+    for rhinitis in (False, True):
+        known = ClinicalData(asthma=True, allergic_rhinitis=rhinitis, eosinophils_per_ul=400)
+        risk = recurrence.assess(0.4, known, nomogram(), None).risk
+        assert risk is not None
+        assert low - 1e-9 <= risk <= high + 1e-9
+
+
+def test_a_readers_own_score_rules_and_the_networks_is_kept() -> None:
+    overruled = recurrence.assess(0.4, ClinicalData(overruled_dlr_score=0.9), nomogram(), None)
+    assert overruled.dlr_score == 0.4
+    assert overruled.overruled_dlr_score == 0.9
+    assert overruled.points["dlr_score"] == pytest.approx(nomogram().points("dlr", 0.9))
+
+
+def test_without_a_nomogram_there_is_a_score_and_no_risk() -> None:
+    read = recurrence.assess(0.4, KNOWN, None, None)
+    assert (read.dlr_score, read.risk, read.risk_interval) == (0.4, None, (0.0, 1.0))
