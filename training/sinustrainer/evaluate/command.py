@@ -21,7 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--patch", default="waters_patch", help="facial patch model that the sinusitis model reads after"
     )
-    parser.add_argument("--segmentation", default="sinus_segmentation", help="model that finds the sinuses on CT")
+    parser.add_argument(
+        "--segmentation",
+        default="sinus_segmentation",
+        help="model that finds the sinuses on CT; recurrence: empty to place boxes by masks alone",
+    )
     parser.add_argument("--beside", default="", help="ECRS: further models for the same tables, comma-separated")
     parser.add_argument("--splits", default="", help="only these splits, comma-separated (default: all but train)")
     parser.add_argument(
@@ -63,7 +67,8 @@ def run_from_arguments(args: argparse.Namespace, progress: Progress, token: Canc
             case ModelTask.RECURRENCE:
                 from sinustrainer.evaluate.recurrence_network import evaluate as evaluate_recurrence
 
-                return evaluate_recurrence(args.run or folder, args.data, args.out, progress, token)
+                places_box = model_folder(args.segmentation) if args.segmentation else None
+                return evaluate_recurrence(args.run or folder, args.data, args.out, progress, token, places_box)
 
 
 def model_folder(name: str) -> Path:

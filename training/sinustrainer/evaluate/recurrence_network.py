@@ -45,11 +45,18 @@ class SplitScores:
     folds: tuple[int, ...] = ()
 
 
-def evaluate(folder: Path, data: Path, out: Path, progress: Progress, token: CancelToken) -> dict[str, Any]:
+def evaluate(
+    folder: Path, data: Path, out: Path, progress: Progress, token: CancelToken, segmentation: Path | None = None
+) -> dict[str, Any]:
     """Evaluate ``folder`` (of ``cross-validate``, one run, or a model) on a data folder's test split into ``out``.
 
     Written are ``evaluation.json``, ``scores_train.csv``, ``scores_test.csv``, tables and Figure 3 as CSV, PNG and SVG, and
     ``report.html``.
+
+    Parameters
+    ----------
+    segmentation
+        A model that places the box as reading does, for scores "as read" beside those with the box placed by masks.
 
     Raises
     ------
@@ -81,6 +88,10 @@ def evaluate(folder: Path, data: Path, out: Path, progress: Progress, token: Can
     _add_radiomics(manifest, tests, oof, grid, graph, train, test, progress, token)
     _add_ceilings(manifest, tests, train, test)
     threshold = summarise(oof)["cut_off"] if oof and train[MULTI].ids else graph.threshold
+    as_read = None
+    if segmentation is not None and test[MULTI].ids:
+        read_again = graph.cases_as_read(manifest.folder, tests, segmentation)
+        as_read = _as_read(test[MULTI], _of_rows(score_cases(graph, read_again, progress, token, shifts=False)))
     content: dict[str, Any] = {
         "schema_version": 1,
         "task": "recurrence",
@@ -96,6 +107,7 @@ def evaluate(folder: Path, data: Path, out: Path, progress: Progress, token: Can
         "delong_test": {"train": _against_multi(train), "test": _against_multi(test)},
         "cut_off": {"threshold": threshold, "from": "out-of-fold scores" if oof else "the model", **_at(test[MULTI], threshold)},
         "box_moved_6_mm": _spread(rows),
+        "as_read": as_read,
     }  # fmt: skip
     write_json(out / "evaluation.json", content)
     write_page(out, content, train, test, rows, oof)
@@ -203,6 +215,16 @@ def _at(scores: SplitScores, threshold: float) -> dict[str, Any]:
             "tp": counts.tp, "fp": counts.fp, "fn": counts.fn, "tn": counts.tn,
         }
     }  # fmt: skip
+
+
+def _as_read(by_masks: SplitScores, found: SplitScores) -> dict[str, Any]:
+    """How scores with the box placed by the segmentation network compare with those placed by masks."""
+    difference = np.abs(np.array(found.scores) - np.array(by_masks.scores))
+    return {
+        "auc": estimate_auc(found.y, found.scores).auc,
+        "mean_difference": float(difference.mean()),
+        "largest_difference": float(difference.max()),
+    }
 
 
 def _spread(rows: Sequence[CaseScore]) -> dict[str, float | None]:

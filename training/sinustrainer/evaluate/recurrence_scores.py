@@ -1,7 +1,7 @@
 """DLR-scores and Dice of a recurrence model's own ONNX graph on the cases of a data folder."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import onnxruntime
 from sinustrainer.data.ct_cases import CtCases
 from sinustrainer.data.manifest import Case
 from sinustrainer.export import GRAPH_FILE, GRAPH_SPEC
+from sinustrainer.tasks.segment_model import segment_with
 from sinustrainer.train import load_run
 from sinusviewer.errors import InputError
 from sinusviewer.imaging.preprocess_ct import BoxPreprocessing, box_input, settings_from_card
@@ -76,9 +77,15 @@ class RecurrenceGraph:
         return dict(zip(self.names, (np.asarray(v) for v in values), strict=True))
 
     def cases(self, folder: Path, cases: tuple[Case, ...]) -> CtCases:
-        """The cases on this network's grid, a margin around."""
+        """The cases on this network's grid, a margin around, the box placed by the masks people drew."""
         grid = BoxPreprocessing(spacing_mm=self.settings.spacing_mm, shape=self.settings.shape)
         return CtCases(folder, cases, grid, self.margin)
+
+    def cases_as_read(self, folder: Path, cases: tuple[Case, ...], segmentation: Path) -> CtCases:
+        """The cases with the box placed as reading does, by a segmentation model and without any mask."""
+        segment, name = segment_with(segmentation)
+        bare = tuple(replace(c, files={k: v for k, v in c.files.items() if k == "image"}) for c in cases)
+        return replace(self.cases(folder, bare), segment=segment, segment_name=name)
 
     def part(self, shift: tuple[int, int, int] = (0, 0, 0)) -> tuple[slice, ...]:
         """The network's box within the larger prepared one, moved by some voxels (never beyond the margin)."""
