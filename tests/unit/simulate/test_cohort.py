@@ -11,7 +11,7 @@ import pydicom
 import pytest
 from phantom_anatomist import PhantomAnatomist
 
-from sinustrainer.simulate.cohort import runner, store
+from sinustrainer.simulate.cohort import store, waters_case
 from sinustrainer.simulate.cohort.recipe import CtRecipe, WatersRecipe, load_recipe
 from sinustrainer.simulate.cohort.runner import Order, simulate
 from sinustrainer.simulate.radiograph.projections import load_projections
@@ -22,11 +22,14 @@ from sinusviewer.jobs.runner import CancelToken, silent_progress
 RECIPES = Path(__file__).resolve().parents[3] / "training" / "recipes"
 
 
-def waters_order(out: Path, patients: int = 6, seed: int = 3, workers: int = 0) -> Order:
+def waters_order(out: Path, patients: int = 3, seed: int = 3, workers: int = 0) -> Order:
     recipe = load_recipe(RECIPES / "waters_oh2021_small.toml")
     assert isinstance(recipe, WatersRecipe)
     film = recipe.film.model_copy(update={"image_px": 160, "projection_px": 128, "disease_draws_per_side": 1})
-    return Order(recipe.model_copy(update={"film": film}), RECIPES, out, seed, patients, None, workers)
+    groups = (recipe.groups[0].model_copy(update={"female": 700}), recipe.groups[4])
+    return Order(
+        recipe.model_copy(update={"film": film, "groups": groups}), RECIPES, out, seed, patients, None, workers
+    )
 
 
 def ct_order(out: Path, name: str = "recurrence_he2023_small", patients: int = 4) -> Order:
@@ -69,7 +72,7 @@ def test_the_manifest_lists_every_case_with_its_files_and_says_simulated(waters:
     assert (listed["schema_version"], listed["task"], listed["simulated"]) == (1, "waters", True)
     assert "SIMULATED" in listed["statement"]
     assert listed["recipe"]["name"] == "waters_oh2021_small"
-    assert len(listed["cases"]) == 6
+    assert len(listed["cases"]) == 3
     for case in listed["cases"]:
         for name in case["files"].values():
             assert (waters / name).exists()
@@ -96,13 +99,13 @@ def test_both_antra_are_always_listed_and_boxes_fit_the_stored_image(waters: Pat
 def test_coco_repeats_the_boxes_of_the_manifest(waters: Path) -> None:
     coco = json.loads((waters / "coco.json").read_text(encoding="utf-8"))
     names = {c["id"]: c["name"] for c in coco["categories"]}
-    assert len(coco["images"]) == 6
+    assert len(coco["images"]) == 3
     faces = [a for a in coco["annotations"] if names[a["category_id"]] == "face"]
     first = manifest(waters)["cases"][0]["labels"]["face_box"]
     x, y, width, height = faces[0]["bbox"]
     assert [x, y, x + width, y + height] == pytest.approx(first)
     boxes = sum(len(c["labels"]["boxes"]) for c in manifest(waters)["cases"])
-    assert len(coco["annotations"]) == 6 + boxes
+    assert len(coco["annotations"]) == 3 + boxes
 
 
 def test_projections_of_a_training_case_hold_disease_for_both_sides(waters: Path) -> None:
@@ -130,20 +133,20 @@ def test_an_interrupted_cohort_goes_on_where_it_stopped(
     waters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token, made = CancelToken(), []
-    real = runner.make_waters_case
+    real = waters_case.make_waters_case
 
     def counted(case: Any, *rest: Any) -> Any:
         made.append(case.case_id)
-        if len(made) == 3:
+        if len(made) == 2:
             token.cancel()
         return real(case, *rest)
 
-    monkeypatch.setattr(runner, "make_waters_case", counted)
+    monkeypatch.setattr(waters_case, "make_waters_case", counted)
     with pytest.raises(CancelledError):
         run(waters_order(tmp_path), token)
     assert not (tmp_path / "manifest.json").exists()
-    assert run(waters_order(tmp_path))["made"] == 3
-    assert len(made) == len(set(made)) == 6
+    assert run(waters_order(tmp_path))["made"] == 1
+    assert len(made) == len(set(made)) == 3
     assert content(tmp_path) == content(waters)
 
 
@@ -156,7 +159,7 @@ def test_a_half_written_case_is_never_taken_for_a_whole_one(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(runner, "make_waters_case", dies)
+        patched.setattr(waters_case, "make_waters_case", dies)
         with pytest.raises(StorageError, match="the disk is full") as caught:
             run(waters_order(tmp_path))
     assert "\n" not in str(caught.value)
@@ -172,7 +175,7 @@ def test_a_case_that_lost_a_file_or_has_another_plan_is_made_again(waters: Path,
     assert content(tmp_path) == content(waters)
     order = waters_order(tmp_path)
     film = order.recipe.film.model_copy(update={"image_px": 170})  # type: ignore[union-attr]
-    assert run(replace(order, recipe=order.recipe.model_copy(update={"film": film})))["made"] == 6
+    assert run(replace(order, recipe=order.recipe.model_copy(update={"film": film})))["made"] == 3
     assert store.finished_case(tmp_path, "waters-00001", "another plan") is None
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +11,12 @@ import numpy.typing as npt
 from sinustrainer.simulate.cohort.recipe import AnatomySection
 from sinustrainer.simulate.disease import patterns
 from sinustrainer.simulate.disease import recurrence as outcome
-from sinustrainer.simulate.disease.paint import LocalDisease, paint_each
 from sinustrainer.simulate.head import Head, SinusDisease
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.errors import InputError
+
+if TYPE_CHECKING:  # painting loads torch, which only the workers need
+    from sinustrainer.simulate.disease.paint import LocalDisease
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +49,7 @@ class Anatomist(Protocol):
         diseases: Sequence[SinusDisease],
         gravity_lps: npt.NDArray[np.float64],
         rng: np.random.Generator,
-    ) -> tuple[LocalDisease, ...]:
+    ) -> "tuple[LocalDisease, ...]":
         """What each diseased structure adds to the head; fluid settles along ``gravity_lps``."""
         ...
 
@@ -80,7 +82,9 @@ class SimulatedAnatomy:
         diseases: Sequence[SinusDisease],
         gravity_lps: npt.NDArray[np.float64],
         rng: np.random.Generator,
-    ) -> tuple[LocalDisease, ...]:
+    ) -> "tuple[LocalDisease, ...]":
+        from sinustrainer.simulate.disease.paint import paint_each
+
         return paint_each(head, diseases, [float(g) for g in gravity_lps], rng)
 
     def draw_crs(

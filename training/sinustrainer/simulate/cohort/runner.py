@@ -14,10 +14,8 @@ from sinustrainer.simulate.cohort import store
 from sinustrainer.simulate.cohort.anatomist import Anatomist, load_anatomist, template_paths
 from sinustrainer.simulate.cohort.ceilings import ceilings
 from sinustrainer.simulate.cohort.coco import coco
-from sinustrainer.simulate.cohort.ct_case import make_ct_case
 from sinustrainer.simulate.cohort.ct_plan import CtCase, plan_ct
 from sinustrainer.simulate.cohort.recipe import Recipe, WatersRecipe
-from sinustrainer.simulate.cohort.waters_case import make_waters_case
 from sinustrainer.simulate.cohort.waters_plan import WatersCase, plan_waters
 from sinusviewer.errors import CancelledError
 from sinusviewer.jobs.runner import CancelToken, Progress
@@ -146,10 +144,13 @@ def _make_all(
 
 def _make(order: Order, case: Case, anatomist: Anatomist) -> dict[str, Any]:
     folder = store.begin_case(order.out, case.case_id)
+    # Here and not above: the parent plans and lists, and needs no torch, which takes half a gigabyte.
+    from sinustrainer.simulate.cohort import ct_case, waters_case
+
     if isinstance(order.recipe, WatersRecipe):
-        entry = make_waters_case(_as(WatersCase, case), order.recipe.film, anatomist, folder)
+        entry = waters_case.make_waters_case(_as(WatersCase, case), order.recipe.film, anatomist, folder)
     else:
-        entry = make_ct_case(_as(CtCase, case), order.recipe.scan.write_masks, anatomist, folder)
+        entry = ct_case.make_ct_case(_as(CtCase, case), order.recipe.scan.write_masks, anatomist, folder)
     store.finish_case(order.out, case.case_id, folder, entry, _fingerprint(case, order))
     return entry
 
