@@ -63,3 +63,12 @@ def youden_threshold(y: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:
     best = np.flatnonzero(youden >= youden.max() - 1e-12)
     cut = cuts[best[np.argmax(gaps[best])]]
     return float(np.clip(1 / (1 + np.exp(-cut)), 0.01, 0.99))
+
+
+def balanced_threshold(y: npt.ArrayLike) -> float:
+    """Threshold on a CALIBRATED probability at which sensitivity + specificity is largest: the prevalence it was fitted on.
+
+    A probability above the prevalence speaks for disease more than a random case does. Unlike the best cut of a small sample
+    it does not follow that sample's accidents.
+    """
+    return float(np.clip(np.mean(np.asarray(y, dtype=bool)), 0.05, 0.95))

@@ -9,6 +9,7 @@ from sinustrainer.data.manifest import Case
 from sinustrainer.evaluate.nomogram_figures import new_figure, save_figure
 from sinustrainer.evaluate.waters_films import FilmResult
 from sinustrainer.evaluate.waters_tables import SUBCLASSES, of_application, of_sides, split_name
+from sinusviewer.domain.anatomy import AnySide, ImageSide, Side
 from sinusviewer.imaging.preprocess import FilmPreprocessing, film_input, film_source, place_whole
 from sinusviewer.statistics.calibration import group_by_risk
 from sinusviewer.statistics.roc import roc_curve
@@ -126,11 +127,17 @@ def _show(axes: Any, film: FilmResult, case: Case, found: dict[str, Any]) -> Non
     if reading is not None:
         boxes.append((reading.face_box, FACE, 0.8))
         positive = {s.side for s in reading.sides if s.positive}
-        boxes += [
-            (b.xyxy, RIGHT_FOUND if b.side.value == "right" else LEFT_FOUND, 1.4)
-            for b in reading.boxes
-            if b.side in positive
-        ]
+        called = {s.side for s in film.sides if s.positive}
+        boxes += [(b.xyxy, _colour(b.side, called, len(positive)), 1.4) for b in reading.boxes if b.side in positive]
     for xyxy, color, width in boxes:
         x0, y0, x1, y1 = placement.boxes_to_canvas(xyxy) - 0.5
         axes.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color=color, linewidth=width)
+
+
+def _colour(side: AnySide, called: set[str], found: int) -> str:
+    """Red for the patient's right, blue for the left; where only the image's side is known, by what the labels told."""
+    if isinstance(side, Side):
+        return RIGHT_FOUND if side is Side.RIGHT else LEFT_FOUND
+    if found == 1 and len(called) == 1:
+        return RIGHT_FOUND if "right" in called else LEFT_FOUND
+    return RIGHT_FOUND if side is ImageSide.IMAGE_LEFT else LEFT_FOUND

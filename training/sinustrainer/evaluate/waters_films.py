@@ -4,14 +4,14 @@ import csv
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from sinustrainer.data.film_sources import LabelledAntrum, antra_of, load_case_radiograph
 from sinustrainer.data.manifest import TRAIN, Case, Manifest
 from sinusviewer.analysis import waters
 from sinusviewer.analysis.protocol import Context
-from sinusviewer.domain.anatomy import Side
+from sinusviewer.domain.anatomy import AnySide, ImageSide, Side
 from sinusviewer.domain.image import Radiograph
 from sinusviewer.domain.reading import WatersReading
 from sinusviewer.errors import InputError, SinusViewerError
@@ -59,6 +59,8 @@ class FilmResult:
     exposure_ms: float | None = None
     sdd_mm: float | None = None
     template: str = ""
+    unverified: bool = False
+    """The header proves no side; the labels told which is the right one."""
 
     @property
     def correct(self) -> bool:
@@ -148,16 +150,39 @@ def judge(
     face = tuple(float(v) for v in case.labels["face_box"])
     patch_ok = bool(antra) and all(contains(found.face_box, a.xyxy) for a in antra)
     iou = float(box_iou([found.face_box], [face])[0, 0])
-    sides = tuple(_judge_side(antrum, found) for antrum in antra)
+    unverified = any(isinstance(s.side, ImageSide) for s in found.sides)
+    place = _patient_sides(antra) if unverified else {}
+    sides = tuple(_judge_side(antrum, found, place) for antrum in antra)
+    label = found.label.value
+    if unverified:
+        label = label_of(tuple(replace(a, diseased=s.positive) for a, s in zip(antra, sides, strict=True)))
     return FilmResult(
-        case.case_id, case.split, truth, found.label.value, patch_ok, iou, sides, refused=refused, **about  # type: ignore[arg-type]
+        case.case_id, case.split, truth, label, patch_ok, iou, sides, refused=refused, unverified=unverified, **about  # type: ignore[arg-type]
     )  # fmt: skip
 
 
-def _judge_side(antrum: LabelledAntrum, found: WatersReading) -> SideResult:
+def _patient_sides(antra: tuple[LabelledAntrum, ...]) -> dict[ImageSide, Side]:
+    """Which patient's side each half of the stored image shows, by where the labelled antra lie.
+
+    For films whose header proves no side: in the window a person says which it is, here the labels do.
+    """
+    if not antra:
+        return {}
+    middles = {Side(a.side): (a.xyxy[0] + a.xyxy[2]) / 2 for a in antra}
+    if len(middles) < len(Side):
+        return {ImageSide.IMAGE_LEFT: Side.RIGHT, ImageSide.IMAGE_RIGHT: Side.LEFT}
+    left = min(middles, key=lambda s: middles[s])
+    return {ImageSide.IMAGE_LEFT: left, ImageSide.IMAGE_RIGHT: left.opposite}
+
+
+def _judge_side(antrum: LabelledAntrum, found: WatersReading, place: Mapping[ImageSide, Side]) -> SideResult:
     side = Side(antrum.side)
-    score = next((s for s in found.sides if s.side is side), None)
-    box = next((b for b in found.boxes if b.side is side), None)
+
+    def is_here(named: AnySide) -> bool:
+        return (place.get(named) if isinstance(named, ImageSide) else named) is side
+
+    score = next((s for s in found.sides if is_here(s.side)), None)
+    box = next((b for b in found.boxes if is_here(b.side)), None)
     positive = score is not None and score.positive
     overlap = None
     if antrum.diseased and positive and box is not None:

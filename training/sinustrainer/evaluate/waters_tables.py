@@ -137,20 +137,23 @@ def _line(d: Discrimination) -> tuple[str, ...]:
 
 def table_overlap(films: Sequence[FilmResult], splits: Sequence[str]) -> Table:
     """Mean IoU of patch and sinusitis boxes, and what the input check says."""
-    head = ("", "mIoU patch", "mIoU sinusitis", "Boxes with the whole antrum (%)", "Wrong side (films)",
-            "Refused by the input check (films)", "Not read (films)")  # fmt: skip
+    head = ("", "mIoU patch", "mIoU sinusitis", "Found boxes with IoU ≥ 0.5 (%)", "Wrong side (films)",
+            "Side unverified (films)", "Refused by the input check (films)", "Not read (films)")  # fmt: skip
     rows = [head]
     for split in splits:
         own = [f for f in films if f.split == split]
         overlaps = [s.iou for f in own for s in f.sides if s.iou is not None]
-        found = [s.whole for f in own for s in f.sides if s.iou is not None]
+        found = [s.iou >= 0.5 for f in own for s in f.sides if s.iou is not None]
         swapped = sum({f.truth, f.found} == {"right", "left"} for f in own)
         rows.append((
             split_name(split), mean_sd([f.patch_iou for f in own if not f.error]), mean_sd(overlaps),
-            percent(float(np.mean(found)), 1) if found else "–", str(swapped), str(sum(bool(f.refused) for f in own)),
-            str(sum(bool(f.error) for f in own)),
+            percent(float(np.mean(found)), 1) if found else "–", str(swapped), str(sum(f.unverified for f in own)),
+            str(sum(bool(f.refused) for f in own)), str(sum(bool(f.error) for f in own)),
         ))  # fmt: skip
-    note = "Mean intersection over union ± SD. Wrong side: right for left or left for right. Refused films are read all the same here."
+    note = (
+        "Mean intersection over union ± SD. Wrong side: right for left or left for right. Side unverified: the header proves "
+        "none, so the labels told which is which. Refused films are read all the same here."
+    )
     return Table("overlap", "Overlap of boxes", tuple(rows), note)
 
 

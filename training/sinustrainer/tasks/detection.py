@@ -72,7 +72,9 @@ class DetectionOptions(BaseModel):
     augmentation: FilmAugmentation = FilmAugmentation()
     loss: LossSettings = LossSettings()
     vote_iou: float | None = None
-    validation_draws: int = Field(default=2, gt=0)
+    validation_draws: int = Field(default=4, gt=0)
+    validation_strengths: dict[str, float] = Field(default_factory=lambda: {"clean": 0.4, "medium": 0.5, "strong": 0.1})
+    """Held-out films are randomised as ordinary films are: threshold and calibration are for those."""
     validation_cases: int = Field(default=300, gt=0)
 
 
@@ -115,7 +117,7 @@ class DetectionTask:
             sizes=options.sizes,
         )
         self.held_out = HeldOutFilms(
-            films_of(away[: options.validation_cases], strengths),
+            films_of(away[: options.validation_cases], options.validation_strengths if redraws else None),
             self.source,
             draws=options.validation_draws if strengths else 1,
             seed=recipe.seed,
