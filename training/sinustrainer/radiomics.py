@@ -123,7 +123,7 @@ def fit_and_predict(train: FloatArray, y: Sequence[int], others: FloatArray) -> 
         raise InputError("The radiomics baseline needs two patients of each outcome at least.")
     search = GridSearchCV(
         make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
-        {"logisticregression__C": np.logspace(-4, 1, 11)},
+        {"logisticregression__C": np.logspace(-4, 1, 6)},
         cv=StratifiedKFold(min(5, fewest), shuffle=True, random_state=0),
         scoring="neg_log_loss",
     )
