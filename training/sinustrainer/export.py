@@ -143,10 +143,10 @@ def export_run(run: Path, out: Path, *, version: str | None = None) -> ModelCard
 
 def trained_on(summary: RunSummary) -> str:
     """The sentence shown wherever this model's result is shown."""
-    if summary.statement:
-        return summary.statement
     if summary.simulated:
         return "Trained on simulated patients only (no clinical images)."
+    if summary.statement:
+        return summary.statement
     return f"Trained on {summary.cases.get('training', 0)} cases of the data folder “{summary.data}”."
 
 
