@@ -19,8 +19,8 @@ from sinusviewer.errors import InputError
 _RADIAL_RANGE: dict[Sinus, tuple[float, float]] = {
     # How far a warp alone may change a sinus's lengths before its surroundings look crushed.
     Sinus.MAXILLARY: (0.8, 1.6),
-    Sinus.FRONTAL: (0.85, 1.25),
-    Sinus.SPHENOID: (0.85, 1.2),
+    Sinus.FRONTAL: (0.85, 1.45),
+    Sinus.SPHENOID: (0.85, 1.35),
 }
 _SMALLEST_KEPT = 0.04
 """Of a lumen; below it the sinus is taken as absent (never an antrum: one without air is a sick one to a reader)."""
