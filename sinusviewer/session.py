@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from psygnal import Signal
 
@@ -11,8 +11,12 @@ from sinusviewer.domain.display import DisplayState, KeyImage, LayoutKind, Plane
 from sinusviewer.domain.image import Radiograph, Volume
 from sinusviewer.domain.planes import PlaneStack, film_stack, volume_stack
 from sinusviewer.domain.reading import SeriesReading
+from sinusviewer.domain.scoring import with_ostiomeatal
 from sinusviewer.domain.session_parts import Edit, ImageMarks, JobState, Message
 from sinusviewer.domain.study import Series, Study
+
+if TYPE_CHECKING:
+    from sinusviewer.domain.anatomy import Side
 
 __all__ = ["VIEWS", "Edit", "Image", "ImageMarks", "JobState", "Message", "Session", "reading_key"]
 
@@ -43,6 +47,7 @@ class Session:
     clinical_changed: ClassVar[Signal] = Signal(str)  # study instance UID
     jobs_changed: ClassVar[Signal] = Signal()
     messages_changed: ClassVar[Signal] = Signal()
+    decided: ClassVar[Signal] = Signal(str, str, dict)  # image key, what a person decided of it, its particulars
     side_confirmed: ClassVar[Signal] = Signal(str, bool)  # image key, the patient's right is on the image's left
     thumbnail_changed: ClassVar[Signal] = Signal(str)  # series key
     selection_changed: ClassVar[Signal] = Signal(str)  # identifier of the selected mark, or ""
@@ -54,6 +59,9 @@ class Session:
         self.failures: dict[str, Message] = {}
         self.readings: dict[str, SeriesReading] = {}
         self.marks: dict[str, ImageMarks] = {}
+        self.ostiomeatal: dict[
+            str, dict[Side, int]
+        ] = {}  # by reading key: what a reader scored; outlives a new reading
         self.views: dict[str, ViewState] = {view: ViewState() for view in VIEWS}
         self.active_view = VIEWS[0]
         self.display = DisplayState()
@@ -164,6 +172,8 @@ class Session:
     def set_reading(self, reading: SeriesReading, series_key: str = "") -> None:
         """File a reading under its series; its boxes become marks unless a reader has marks there already."""
         key = reading_key(series_key or reading.series_instance_uid, reading.sop_instance_uid)
+        for side, score in self.ostiomeatal.get(key, {}).items():
+            reading = with_ostiomeatal(reading, side, score)
         self.readings[key] = reading
         if reading.waters is not None:
             old = self.marks.get(key, ImageMarks())
@@ -181,6 +191,12 @@ class Session:
     def reading(self, view: str) -> SeriesReading | None:
         """The reading of what a view shows."""
         return self.readings.get(self.image_key(view))
+
+    def waters_threshold(self, view: str) -> float:
+        """The threshold in force for what a view shows: the reader's, else the model's own."""
+        reading = self.reading(view)
+        own = reading.waters.threshold if reading is not None and reading.waters is not None else 0.0
+        return self.display.thresholds.get("waters", own)
 
     def edit(self, label: str, image_key: str, after: ImageMarks, slice_index: int = 0) -> None:
         """Change the marks of one image, in one undoable step."""

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sinusviewer.domain.display import KeyImage
+from sinusviewer.domain.display import KeyImage, is_drawn
 from sinusviewer.domain.finding import Author, FindingStatus
 from sinusviewer.session import ImageMarks, Session
 
@@ -38,9 +38,10 @@ class MarkActions:
         self.session.edit("Delete measurements", key, replace(marks, measurements=()))
 
     def step_finding(self, view: str, by: int) -> None:
-        """Select the next or the previous finding of an image."""
+        """Select the next or the previous finding that shows on an image."""
         marks = self.session.marks.get(self.session.image_key(view), ImageMarks())
-        ids = [d.identifier for d in marks.detections]
+        threshold = self.session.waters_threshold(view)
+        ids = [d.identifier for d in marks.detections if is_drawn(d, threshold)]
         if ids:
             at = ids.index(self.session.selected) if self.session.selected in ids else (-1 if by > 0 else 0)
             self.session.select(ids[(at + by) % len(ids)])

@@ -13,7 +13,7 @@ from sinusviewer.domain.reading import SeriesReading, SeriesStatus
 from sinusviewer.domain.study import Series
 from sinusviewer.errors import SinusViewerError
 from sinusviewer.jobs.runner import CancelToken, Job, Progress, silent_progress
-from sinusviewer.session import Image, Session
+from sinusviewer.session import Image, Session, reading_key
 
 Read = Callable[[Image, ClinicalData, str, Progress, CancelToken], tuple[SeriesReading, ...]]
 Load = Callable[[Series, Progress, CancelToken], Image]
@@ -43,6 +43,9 @@ class ReadingActions:
         def finished(readings: tuple[SeriesReading, ...]) -> None:
             for reading in readings:
                 session.set_reading(reading, key)
+                if override_reason:
+                    decided = reading_key(key, reading.sop_instance_uid)
+                    session.decided.emit(decided, "override", {"reason": override_reason})
                 done = reading.status is SeriesStatus.READ
                 seconds = sum(reading.provenance.seconds.values())
                 session.say(f"Read in {seconds:.1f} s." if done else f"Not read. {reading.reason or ''}".rstrip(),
@@ -89,7 +92,19 @@ class ReadingActions:
         volume = session.volume(view)
         if volume is not None and not volume.measurable:
             session.set_image(session.views[view].series_key, replace(volume, measurable=True))
+            faults = [w.code for w in volume.warnings]
+            session.decided.emit(session.image_key(view), "geometry_accepted", {"faults": faults})
             session.say("Geometry accepted: volumes will be measured; they carry the faults named.", "warning")
+
+    def view_only(self, view: str) -> None:
+        """A withheld image is only looked at: the reading says so, and offers no score any more."""
+        session = self.session
+        reading = session.reading(view)
+        if reading is not None and reading.status is SeriesStatus.REFUSED:
+            reason = f"Viewed only, on the reader's wish. {reading.reason or ''}".strip()
+            viewed = replace(reading, status=SeriesStatus.VIEWED_ONLY, reason=reason)
+            session.set_reading(viewed, session.views[view].series_key)
+            session.decided.emit(session.image_key(view), "viewed_only", {"reason": reading.reason or ""})
 
     def read_many(self, keys: Sequence[str]) -> Job | None:
         """Read one series after the other; each reading is filed as soon as it is there. One that fails is named, not fatal."""

@@ -22,6 +22,8 @@ _STATUS_ACTIONS = {
     FindingStatus.EDITED: "edited",
     FindingStatus.PROPOSED: "restored",
 }
+_DECISION = "#decision-"
+"""Names, in the history, what was decided of an image as a whole; not a finding that could be restored."""
 
 
 class Recorder:
@@ -35,6 +37,7 @@ class Recorder:
         session.key_images_changed.connect(self._key_images_changed)
         session.clinical_changed.connect(self._clinical_changed)
         session.side_confirmed.connect(self._side_confirmed)
+        session.decided.connect(self._decided)
         session.image_changed.connect(self._image_changed)
         session.studies_changed.connect(self._studies_changed)
         session.thumbnail_changed.connect(self._thumbnail_changed)
@@ -102,6 +105,20 @@ class Recorder:
         except StorageError as error:
             self._session.say(error.message, "error", error.hint)
 
+    def _decided(self, image_key: str, action: str, content: dict[str, Any]) -> None:
+        """A decision on an image as a whole: a row of its history, and a score of the reader's to find again."""
+        study = self._study(image_key)
+        if study is None:
+            return
+        uid, (series, _, sop) = study.study_instance_uid, image_key.partition("/")
+        try:
+            self._findings.record(uid, series, sop, f"{image_key}{_DECISION}{action}", action, content)
+        except StorageError as error:
+            self._session.say(error.message, "error", error.hint)
+        if action == "scored":
+            scores = {side.value: score for side, score in self._session.ostiomeatal.get(image_key, {}).items()}
+            self._save(uid, f"ostiomeatal {image_key}", scores)
+
     def _studies_changed(self) -> None:
         for uid, study in self._session.studies.items():
             if uid in self._restored:
@@ -161,6 +178,9 @@ class Recorder:
         if isinstance(image, Volume):
             if len(image.voxels) > 1:
                 self._restored.add(series_key)
+                scores = self._note(study.study_instance_uid, f"ostiomeatal {series_key}")
+                if scores:
+                    session.ostiomeatal[series_key] = {Side(side): int(score) for side, score in scores.items()}
                 self._restore_marks(study.study_instance_uid, series_key)
             return
         self._restored.add(series_key)
@@ -194,6 +214,7 @@ class Recorder:
             if (
                 name.startswith(f"{image_key}#")
                 and not name.endswith("#side")
+                and _DECISION not in name
                 and event.action not in ("proposed", "undone")
             ):
                 detection = _detection(event.content)

@@ -5,18 +5,20 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from sinusviewer.actions.desk import Continuation, JobDesk
 from sinusviewer.domain.anatomy import AnySide, Side
 from sinusviewer.domain.image import Radiograph, Volume
 from sinusviewer.domain.reading import Reading, SeriesReading
-from sinusviewer.domain.study import Study
+from sinusviewer.domain.study import Series, Study
 from sinusviewer.errors import StorageError
 from sinusviewer.jobs.runner import CancelToken, Job, Progress
 from sinusviewer.records.findings import FindingStore, SignedReport
 from sinusviewer.records.study_index import StudyIndex
 from sinusviewer.report import content as report_content
+from sinusviewer.report import wording
 from sinusviewer.report.atomic import write_bytes, write_text
 from sinusviewer.report.content import Picture, ReportContent, Section
 from sinusviewer.session import Image, ImageMarks, Session
@@ -44,15 +46,21 @@ class Reporting:
 
     def __init__(self, session: Session, desk: JobDesk, findings: FindingStore, index: StudyIndex) -> None:
         self.session, self._desk, self._findings, self._index = session, desk, findings, index
+        self._drafts: dict[str, str] = {}  # typed and not yet written, by study
+
+    def _parts(self, study: Study) -> tuple[tuple[Series, str, SeriesReading], ...]:
+        """What is read of a study, in the order of its series: series, reading key, reading."""
+        return tuple(
+            (series, key, reading)
+            for series in study.series
+            for key, reading in self.session.readings.items()
+            if key.partition("/")[0] == series.key
+        )
 
     def reading_of(self, study: Study) -> Reading | None:
         """All readings of a study, in the order of its series."""
-        found = []
-        for series in study.series:
-            for key, reading in self.session.readings.items():
-                if key.partition("/")[0] == series.key:
-                    found.append(effective_reading(reading, self.session.marks.get(key)))
-        return Reading(study.study_instance_uid, tuple(found)) if found else None
+        found = tuple(effective_reading(r, self.session.marks.get(key)) for _, key, r in self._parts(study))
+        return Reading(study.study_instance_uid, found) if found else None
 
     def report(self, study: Study | None) -> ReportOfStudy | None:
         """The report of a study; None while nothing of it is read."""
@@ -60,19 +68,47 @@ class Reporting:
         if study is None or reading is None:
             return None
         uid = study.study_instance_uid
-        note = self._findings.note(uid, "report_text")
-        text = str(note["text"]) if note and note.get("text") is not None else None
-        return ReportOfStudy(report_content.build(reading, study.identity), text, self._findings.signed_reports(uid))
+        text = self._drafts.get(uid)
+        if text is None:
+            note = self._findings.note(uid, "report_text")
+            text = str(note["text"]) if note and note.get("text") is not None else None
+        return ReportOfStudy(self._content(study, reading), text, self._findings.signed_reports(uid))
+
+    def _content(self, study: Study, reading: Reading) -> ReportContent:
+        """What the report says, each part under its series' own name, with what the reader said of each finding."""
+        content = report_content.build(reading, study.identity)
+        sections = []
+        for (series, key, part), section in zip(self._parts(study), content.sections, strict=True):
+            name = series.description.strip()
+            heading = f"{name} ({part.modality})" if name else section.heading
+            marks, sentences = self.session.marks.get(key), section.sentences
+            if part.waters is not None and marks is not None:
+                said = wording.reader_sentences(marks.detections, part.waters.threshold)
+                sentences = (*sentences[:2], *said, *sentences[2:])  # after the status and the four-way result
+            sections.append(replace(section, heading=heading, sentences=sentences))
+        return replace(content, sections=tuple(sections))
 
     def is_signed(self, study_instance_uid: str) -> bool:
         return bool(self._findings.signed_reports(study_instance_uid))
 
     def set_text(self, study: Study, text: str | None) -> None:
-        """Keep a reader's text at once; None goes back to the proposal."""
+        """Write a reader's text; None goes back to the proposal."""
+        self._drafts.pop(study.study_instance_uid, None)
         self._try(lambda: self._findings.set_note(study.study_instance_uid, "report_text", {"text": text}))
+
+    def draft_text(self, study: Study, text: str) -> None:
+        """Take over what is being typed: in force at once, on disk with the next `write_drafts`."""
+        self._drafts[study.study_instance_uid] = text
+
+    def write_drafts(self) -> None:
+        """Write what was typed; a text that could not be written stays and is tried again."""
+        for uid, text in tuple(self._drafts.items()):
+            if self._try(partial(self._findings.set_note, uid, "report_text", {"text": text})):
+                del self._drafts[uid]
 
     def sign(self, study: Study, reader: str, text: str) -> None:
         """Sign: from here on the text stands."""
+        self.write_drafts()
         content = {"text": text, "reader": reader}
         if self._try(lambda: self._findings.sign(study.study_instance_uid, content)):
             self._try(lambda: self._index.set_badge(study.study_instance_uid, "signed"))
@@ -98,12 +134,9 @@ class Reporting:
         reading = self.reading_of(study)
         if reading is None:
             return None
-        images: list[Image | None] = []
-        for series in study.series:
-            for key in self.session.readings:
-                if key.partition("/")[0] == series.key:
-                    images.append(self.session.images.get(series.key))
+        images = [self.session.images.get(series.key) for series, _, _ in self._parts(study)]
         report = self.report(study)
+        plain = self._content(study, reading)
         signed = report.signed if report else ()
 
         def work(progress: Progress, token: CancelToken) -> Path:
@@ -117,8 +150,8 @@ class Reporting:
                 shown = _shown(image, reading.series[number])
                 if shown is not None:
                     pictures[number] = key_pictures(shown, reading.series[number], f"{number + 1:03d}")
-            content = report_content.build(reading, study.identity, pictures)
-            content = replace(content, sections=(_reader_section(text, signed), *content.sections))
+            parts = tuple(replace(s, pictures=pictures.get(n, ())) for n, s in enumerate(plain.sections))
+            content = replace(plain, sections=(_reader_section(text, signed), *parts))
             if kind == "pdf":
                 write_bytes(path, pdf.render(content))
             else:
@@ -158,27 +191,15 @@ class Reporting:
 
         return self._desk.submit("io", "Writing the masks", work, Continuation(self._written))
 
-    def set_ostiomeatal(self, reading_key: str, side: AnySide, score: int) -> None:
+    def set_ostiomeatal(self, key: str, side: AnySide, score: int) -> None:
         """A reader's score of an ostiomeatal complex; the totals follow."""
-        reading = self.session.readings.get(reading_key)
-        totals = reading.lund_mackay if reading else None
-        if reading is None or totals is None:
+        reading = self.session.readings.get(key)
+        if reading is None or reading.lund_mackay is None or not isinstance(side, Side):
             return
-        right = side is Side.RIGHT
-        old = totals.ostiomeatal_right if right else totals.ostiomeatal_left
-        total = totals.right if right else totals.left
-        if total is None:  # a side without a total has none because only its complex was unknown, or a sinus is
-            scores = [s.lund_mackay for s in reading.sinuses if s.side is side]
-            known = [s for s in scores if s is not None]
-            new_total = sum(known) + score if len(known) == len(scores) == 5 else None
-        else:
-            new_total = total - (old or 0) + score
-        changed = (
-            replace(totals, right=new_total, ostiomeatal_right=score)
-            if right
-            else replace(totals, left=new_total, ostiomeatal_left=score)
-        )
-        self.session.set_reading(replace(reading, lund_mackay=changed), reading_key.partition("/")[0])
+        before = reading.lund_mackay.ostiomeatal_right if side is Side.RIGHT else reading.lund_mackay.ostiomeatal_left
+        self.session.ostiomeatal.setdefault(key, {})[side] = score
+        self.session.set_reading(reading, key.partition("/")[0])
+        self.session.decided.emit(key, "scored", {"side": side.value, "before": before, "score": score})
 
     def _written(self, path: Path) -> None:
         self.session.say(f"Saved: {path}")

@@ -41,6 +41,9 @@ _LAYOUTS: tuple[tuple[LayoutKind, str, str], ...] = (
     (LayoutKind.SINUS_CT, "Bone and soft tissue with planes", "Ctrl+5"),
 )
 
+TABS: tuple[str, ...] = ("Findings", "Sinuses", "Endotype", "Nomogram", "Clinical", "Report", "List")
+"""Titles of the results panel's tabs, in their order."""
+
 ACTIONS: tuple[Action, ...] = (
     Action("open_files", "Study", "Open files …", "Ctrl+O", "Open images, a ZIP or a DICOMDIR"),
     Action("open_folder", "Study", "Open folder …", "Ctrl+Shift+O", "Open all studies in a folder"),
@@ -70,6 +73,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("hide_ai", "View", "Hide AI while held", "H", "All AI marks vanish while the key is held"),
     Action("studies_panel", "View", "Studies panel", "F9", "Fold or unfold the panel on the left", checkable=True),
     Action("results_panel", "View", "Results panel", "F10", "Fold or unfold the panel on the right", checkable=True),
+    *(
+        Action(f"tab_{number}", "View", f"{title} tab", f"Alt+{number}", f"Show the tab “{title}”")
+        for number, title in enumerate(TABS, 1)
+    ),
     Action("full_screen", "View", "Full screen", "F11", "Use the whole screen", checkable=True),
     Action("theme", "View", "Light theme", "", "Switch between the dark and the light theme", checkable=True),
     *(

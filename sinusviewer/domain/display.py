@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.domain.image import Window
 
 
@@ -66,6 +67,12 @@ class Measurement:
     slice_index: int
     points: tuple[tuple[float, float], ...]
     identifier: str = ""
+
+
+def is_drawn(detection: Detection, threshold: float) -> bool:
+    """Whether a finding shows at a threshold: what a reader has touched always does."""
+    untouched = detection.author is Author.AI and detection.status is FindingStatus.PROPOSED
+    return not untouched or detection.score >= threshold
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,8 @@ class LundMackay:
     left: int | None
     ostiomeatal_right: int | None
     ostiomeatal_left: int | None
+    ostiomeatal_by_reader: bool = False
+    """Whether a reader scored a complex; otherwise both scores are proposals."""
 
     @property
     def total(self) -> int | None:

@@ -75,6 +75,9 @@ class FindingStore:
         "override",
         "undone",
         "redone",
+        "viewed_only",
+        "geometry_accepted",
+        "scored",
     )
 
     def __init__(self, database: Database, reader: str | None = None) -> None:

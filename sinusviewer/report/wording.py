@@ -1,6 +1,7 @@
 """The sentences of reports: careful ones. "No finding above threshold", never "normal"."""
 
 from sinusviewer.domain.anatomy import ImageSide, Side, Sinus
+from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.domain.reading import (
     EndotypeReading,
     LundMackay,
@@ -86,6 +87,23 @@ def side_sentence(side: SideScore, threshold: str) -> str:
     return text + "."
 
 
+def reader_sentences(detections: tuple[Detection, ...], threshold: float) -> tuple[str, ...]:
+    """What a reader said of the findings; one that nobody touched, or that lies below the threshold unseen, is left out."""
+    said = []
+    for found in detections:
+        where = f"{found.side.value} maxillary sinus"
+        if found.author is Author.READER:
+            if found.status is not FindingStatus.REJECTED:
+                said.append(f"Reader: finding in the {where}, marked by the reader.")
+        elif found.status is FindingStatus.ACCEPTED:
+            said.append(f"Reader: agrees with the finding in the {where}.")
+        elif found.status is FindingStatus.EDITED:
+            said.append(f"Reader: agrees with the finding in the {where}; its box was moved.")
+        elif found.status is FindingStatus.REJECTED and found.score >= threshold:
+            said.append(f"Reader: does not agree with the finding in the {where}.")
+    return tuple(said)
+
+
 def sinus_row(sinus: SinusMeasurement) -> tuple[str, ...]:
     """Sinus, side, volume, opacified, mean HU, Lund-Mackay, remark; what is not known is a dash."""
     incomplete = "" if sinus.complete else f"{sinus.side.value} {SINUS_WORDS[sinus.sinus]} incomplete"
@@ -103,9 +121,10 @@ def sinus_row(sinus: SinusMeasurement) -> tuple[str, ...]:
 def lund_mackay_sentence(totals: LundMackay) -> str:
     if totals.total is None:
         return "Lund-Mackay total: cannot be given, since not every sinus could be scored."
+    origin = "as the reader scored them" if totals.ostiomeatal_by_reader else "are proposals"
     return (
         f"Lund-Mackay {totals.total} of 24 (right {totals.right}, left {totals.left}); the ostiomeatal complexes "
-        f"(right {_value(totals.ostiomeatal_right, '{:d}')}, left {_value(totals.ostiomeatal_left, '{:d}')}) are proposals."
+        f"(right {_value(totals.ostiomeatal_right, '{:d}')}, left {_value(totals.ostiomeatal_left, '{:d}')}) {origin}."
     )
 
 

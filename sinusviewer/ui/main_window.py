@@ -245,6 +245,16 @@ class MainWindow(WindowFrame):
         self._right_open = not self._right_open
         self.refresh()
 
+    def show_tab(self, number: int, title: str) -> None:
+        """Bring a tab to the front and the keyboard to it; one that says nothing of this image is not shown."""
+        if not self.tabs.isTabVisible(number):
+            self.session.say(f"“{title}” has nothing to say of this image.")
+            return
+        if not self._right_open:
+            self.toggle_right()
+        self.tabs.setCurrentIndex(number)
+        self.tabs.tabBar().setFocus(Qt.FocusReason.ShortcutFocusReason)
+
     def toggle_full_screen(self) -> None:
         self.showNormal() if self.isFullScreen() else self.showFullScreen()
         self._check_actions()

@@ -1,6 +1,5 @@
 """Wires the result panels to session and actions: what changed goes in by ``set_``, what is asked for comes out by signals."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +8,7 @@ from sinusviewer.actions.reporting import Reporting
 from sinusviewer.domain.anatomy import SINUS_CODES, Structure
 from sinusviewer.domain.display import Tool
 from sinusviewer.domain.finding import FindingStatus
-from sinusviewer.domain.reading import SeriesReading, SeriesStatus
+from sinusviewer.domain.reading import SeriesReading
 from sinusviewer.session import ImageMarks
 from sinusviewer.ui.panels.endotype_panel import EndotypePanel
 from sinusviewer.ui.panels.findings_panel import FindingsPanel
@@ -97,7 +96,7 @@ class PanelWiring:
         for panel in (self.findings, self.sinuses, self.endotype):
             panel.read_requested.connect(lambda: actions.reading.read())
             panel.read_anyway_requested.connect(lambda reason: actions.reading.read(reason))
-            panel.view_only_requested.connect(self._view_only)
+            panel.view_only_requested.connect(lambda: actions.reading.view_only(session.active_view))
         self.endotype.slice_requested.connect(self._go_to_axial)
         self.endotype.heat_style_requested.connect(
             lambda s: session.set_display(show_heatmap=s.visible, heatmap_opacity=s.opacity, heat_color_map=s.color_map)
@@ -202,12 +201,3 @@ class PanelWiring:
             middle[:2] = here[:2]
         x, y, z = (volume.affine @ middle)[:3]
         session.go_to_point(view, (float(x), float(y), float(z)))
-
-    def _view_only(self) -> None:
-        """A withheld image is only looked at: the reading says so, and offers no score any more."""
-        session = self._session
-        reading = session.reading(session.active_view)
-        if reading is not None and reading.status is SeriesStatus.REFUSED:
-            reason = f"Viewed only, on the reader's wish. {reading.reason or ''}".strip()
-            viewed = replace(reading, status=SeriesStatus.VIEWED_ONLY, reason=reason)
-            session.set_reading(viewed, session.views[session.active_view].series_key)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from sinusviewer.actions.reporting import Reporting, moment
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from sinusviewer.ui.main_window import MainWindow
 
 
+DRAFT_MS = 500
+
+
 class PatientWiring:
     """Owns the connections of the three panels; the window owns the panels."""
 
@@ -30,6 +34,10 @@ class PatientWiring:
         self._nomogram = NomogramWiring(window)
         self.nomogram, self.clinical, self.report = self._nomogram.panel, ClinicalPanel(), ReportPanel()
         self._study: Study | None = None
+        self._typed = QTimer(self.report)  # not restarted by further keys: what is typed is on disk half a second later
+        self._typed.setSingleShot(True)
+        self._typed.setInterval(DRAFT_MS)
+        self._typed.timeout.connect(reporting.write_drafts)
         self.clinical.clinical_requested.connect(self._set_clinical)
         self.clinical.import_requested.connect(self._import_clinical)
         self.report.text_requested.connect(self._set_text)
@@ -44,8 +52,10 @@ class PatientWiring:
         return self._nomogram
 
     def release(self) -> None:
-        """Save what a marker was just dragged to."""
+        """Save what a marker was just dragged to and what was just typed."""
         self._nomogram.save()
+        self._typed.stop()
+        self._reporting.write_drafts()
 
     # -- what is shown -----------------------------------------------------------------------------------------------
     def refresh(self, reading: SeriesReading | None, series_key: str, study: Study | None) -> None:
@@ -121,7 +131,9 @@ class PatientWiring:
         return report.text if report.text is not None else proposed_text(report.content)
 
     def _set_text(self, text: str) -> None:
-        self._with_study(lambda study: self._reporting.set_text(study, text))
+        self._with_study(lambda study: self._reporting.draft_text(study, text))
+        if not self._typed.isActive():
+            self._typed.start()
         self.show_report()
 
     def _restore_text(self) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QIcon, QKeySequence
 from PySide6.QtWidgets import QWidget
 
-from sinusviewer.actions.table import ACTIONS, ICONS, MENUS
+from sinusviewer.actions.table import ACTIONS, ICONS, MENUS, TABS
 from sinusviewer.domain.display import LayoutKind, Tool
 from sinusviewer.domain.finding import FindingStatus
 from sinusviewer.domain.hanging import CT_PRESETS, hang_film
@@ -164,6 +164,8 @@ def verbs_of(window: "MainWindow") -> dict[str, Callable[[], object]]:
     }  # fmt: skip
     for number in range(len(CT_PRESETS)):
         verbs[f"preset_{number + 1}"] = partial(preset, number)
+    for number, title in enumerate(TABS):
+        verbs[f"tab_{number + 1}"] = partial(window.show_tab, number, title)
     for tool in Tool:
         verbs[f"tool_{tool.value}"] = partial(session.set_display, tool=tool)
     for layout in LayoutKind:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QLinearGradient, QPainter, QPen
 
-from sinusviewer.domain.display import Measurement, Tool
+from sinusviewer.domain.display import Measurement, Tool, is_drawn
 from sinusviewer.domain.finding import Detection
 from sinusviewer.domain.image import LookupTable, SpacingKind
 from sinusviewer.ui.image_layer import ImageLayer, Tint
@@ -141,10 +141,7 @@ def shown_detections(content: ViewContent) -> tuple[Detection, ...]:
     """Boxes at the threshold in force; what a reader has touched always shows, rejected ones faintly."""
     waters = content.reading.waters if content.reading else None
     threshold = content.threshold if content.threshold is not None else (waters.threshold if waters else 0.0)
-    return tuple(
-        d for d in content.marks.detections
-        if d.author.value == "reader" or d.status.value != "proposed" or d.score >= threshold
-    )  # fmt: skip
+    return tuple(d for d in content.marks.detections if is_drawn(d, threshold))
 
 
 def value_unit(content: ViewContent) -> str:

@@ -106,4 +106,4 @@ class WindowFrame(QMainWindow):
     def add_panel(self, panel: QWidget, title: str, tooltip: str = "") -> None:
         """Put a panel into a tab on the right."""
         index = self.tabs.addTab(panel, title)
-        self.tabs.setTabToolTip(index, tooltip or title)
+        self.tabs.setTabToolTip(index, f"{tooltip or title}  [Alt+{index + 1}]")

@@ -4,6 +4,7 @@ from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QIcon, QKeyEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
+from sinusviewer.domain.display import is_drawn
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.ui.panels.parts import ToneLabel, button, describe, row
 from sinusviewer.ui.panels.tones import current_tones
@@ -25,6 +26,7 @@ class DetectionList(QWidget):
         super().__init__()
         self.setObjectName("detection_list")
         self._detections: tuple[Detection, ...] = ()
+        self._threshold = 0.0
         self.rows = QListWidget()
         self.rows.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         describe(
@@ -58,12 +60,13 @@ class DetectionList(QWidget):
         self.rows.blockSignals(True)
         self.rows.clear()
         for detection in detections:
-            item = QListWidgetItem(self._icon(detection), detection_line(detection))
+            words = detection_line(detection, self._threshold)
+            item = QListWidgetItem(self._icon(detection), words)
+            if not is_drawn(detection, self._threshold):
+                item.setForeground(QColor(current_tones().muted))
             item.setData(_IDENTIFIER, detection.identifier)
             item.setToolTip(self._tip(detection))
-            item.setData(
-                int(Qt.ItemDataRole.AccessibleTextRole), f"{antrum_name(detection.side)}, {detection_line(detection)}"
-            )
+            item.setData(int(Qt.ItemDataRole.AccessibleTextRole), f"{antrum_name(detection.side)}, {words}")
             if detection.status is FindingStatus.REJECTED:
                 font = QFont(self.rows.font())
                 font.setStrikeOut(True)
@@ -77,6 +80,12 @@ class DetectionList(QWidget):
         line = self.rows.sizeHintForRow(0) if detections else 0
         self.rows.setFixedHeight(min(6, max(2, len(detections))) * max(line, 18) + 8)
         self._enable()
+
+    def set_threshold(self, threshold: float) -> None:
+        """Boxes below it are said not to show."""
+        if threshold != self._threshold:
+            self._threshold = threshold
+            self.set_detections(self._detections)
 
     def set_selected(self, identifier: str) -> None:
         self.rows.blockSignals(True)

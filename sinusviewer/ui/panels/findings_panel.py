@@ -148,7 +148,7 @@ class FindingsPanel(ScrollPanel):
         for bar, side in zip(self._bars, waters.sides, strict=True):
             bar.set_score(side, self._threshold)
         lines = [
-            f"{antrum_name(s.side)}: clear antrum seen, {s.normal_evidence:.2f}"
+            f"{antrum_name(s.side)}: evidence for a clear antrum {s.normal_evidence:.2f}"
             for s in waters.sides
             if s.normal_evidence is not None
         ]
@@ -164,6 +164,7 @@ class FindingsPanel(ScrollPanel):
         )
         with QSignalBlocker(self._slider):
             self._slider.setValue(round(self._threshold * _STEPS))
+        self.boxes.set_threshold(self._threshold)
         changed = abs(self._threshold - waters.threshold) > 0.004
         self._slider_text.setText(
             f"Sensitivity: threshold {self._threshold:.2f}"

@@ -1,6 +1,7 @@
 """What the panels say, in a reader's words. Pure functions, so that a test can hold every sentence to account."""
 
 from sinusviewer.domain.anatomy import AnySide, ImageSide, Side, Sinus, Structure
+from sinusviewer.domain.display import is_drawn
 from sinusviewer.domain.finding import Author, Detection, FindingStatus, ModelReference
 from sinusviewer.domain.reading import Provenance, SideScore, SinusMeasurement, WatersLabel
 from sinusviewer.report import wording as report_wording
@@ -78,12 +79,13 @@ def four_way_sentence(sides: tuple[SideScore, ...], threshold: float) -> str:
     return f"Sinusitis suspected: {name[0].lower()}{name[1:]} ({at})"
 
 
-def detection_line(detection: Detection) -> str:
-    """One row of the list of boxes."""
+def detection_line(detection: Detection, threshold: float = 0.0) -> str:
+    """One row of the list of boxes; one below the threshold is there to be found, not proposed."""
     who = "AI" if detection.author is Author.AI else "Reader"
     score = f" {detection.score:.2f}" if detection.author is Author.AI else ""
     side = detection.side.value.capitalize()
-    return f"{side} · {who}{score} · {STATUS_WORDS[detection.status]}"
+    state = STATUS_WORDS[detection.status] if is_drawn(detection, threshold) else f"below {threshold:.2f}, not shown"
+    return f"{side} · {who}{score} · {state}"
 
 
 def measurement_sentence(m: SinusMeasurement) -> str:

@@ -1,0 +1,30 @@
+"""Lund-Mackay totals after a reader has scored an ostiomeatal complex."""
+
+from dataclasses import replace
+
+from sinusviewer.domain.anatomy import Side
+from sinusviewer.domain.reading import SeriesReading
+
+SINUSES_A_SIDE = 5
+
+
+def with_ostiomeatal(reading: SeriesReading, side: Side, score: int) -> SeriesReading:
+    """The reading with a reader's score (0 or 2) of one complex; the side's total follows where it can be known."""
+    totals = reading.lund_mackay
+    if totals is None:
+        return reading
+    right = side is Side.RIGHT
+    old = totals.ostiomeatal_right if right else totals.ostiomeatal_left
+    total = totals.right if right else totals.left
+    if total is None:  # a side without a total has none because only its complex was unknown, or a sinus is
+        scores = [s.lund_mackay for s in reading.sinuses if s.side is side]
+        known = [s for s in scores if s is not None]
+        new = sum(known) + score if len(known) == len(scores) == SINUSES_A_SIDE else None
+    else:
+        new = total - (old or 0) + score
+    changed = (
+        replace(totals, right=new, ostiomeatal_right=score)
+        if right
+        else replace(totals, left=new, ostiomeatal_left=score)
+    )
+    return replace(reading, lund_mackay=replace(changed, ostiomeatal_by_reader=True))

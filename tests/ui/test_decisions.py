@@ -1,0 +1,177 @@
+"""What a reader decides and types, in the real window: it counts at once, is written down, and comes back."""
+
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPlainTextEdit
+from window_parts import film, volume, waters_reading
+
+from sinusviewer.actions.table import TABS
+from sinusviewer.domain.anatomy import Side, Sinus
+from sinusviewer.domain.finding import Detection, FindingStatus
+from sinusviewer.domain.image import ImageWarning
+from sinusviewer.domain.reading import LundMackay, SeriesReading, SeriesStatus, SinusMeasurement
+from sinusviewer.session import ImageMarks
+
+pytestmark = pytest.mark.gui
+KEY = "series-1/film-1"
+
+
+def actions_of(program, study="study-1"):
+    return [(e.action, e.content) for e in program.recorder._findings.history(study)]
+
+
+def ct_reading() -> SeriesReading:
+    sinuses = tuple(
+        SinusMeasurement(sinus, side, 5.0, 0.1, -500.0, 1, True) for sinus in Sinus for side in (Side.RIGHT, Side.LEFT)
+    )
+    return SeriesReading("series-1", "CT", SeriesStatus.READ, sinuses=sinuses, lund_mackay=LundMackay(5, 5, 0, 0))
+
+
+# -- the report's text ------------------------------------------------------------------------------------------------
+
+
+def test_typing_in_the_report_is_in_force_at_once_and_written_a_moment_later(program_with, qtbot, monkeypatch):
+    program = program_with((film(),))
+    program.session.set_reading(waters_reading())
+    findings, report = program.recorder._findings, program.wiring.patient.report
+    written = []
+    whole = findings.set_note
+    monkeypatch.setattr(findings, "set_note", lambda *given: (written.append(given[1]), whole(*given)))
+    text = report.findChild(QPlainTextEdit, "report_text")
+    text.setPlainText("")
+    for letter in "clear":
+        qtbot.keyClicks(text, letter)
+    assert written == []
+    assert program.wiring.patient._report_text() == "clear"
+    qtbot.waitUntil(lambda: "report_text" in written)
+    assert written.count("report_text") == 1
+    assert findings.note("study-1", "report_text") == {"text": "clear"}
+
+
+def test_what_was_just_typed_is_not_lost_when_the_window_closes(program_with, qtbot):
+    program = program_with((film(),))
+    program.session.set_reading(waters_reading())
+    text = program.wiring.patient.report.findChild(QPlainTextEdit, "report_text")
+    text.setPlainText("The last words")
+    program.wiring.patient.release()
+    assert program.recorder._findings.note("study-1", "report_text") == {"text": "The last words"}
+
+
+def test_going_back_to_the_proposal_drops_what_was_just_typed(program_with):
+    program = program_with((film(),))
+    program.session.set_reading(waters_reading())
+    report = program.wiring.patient.report
+    report.findChild(QPlainTextEdit, "report_text").setPlainText("wrong patient")
+    report.restore_requested.emit()
+    program.wiring.patient.release()
+    assert program.recorder._findings.note("study-1", "report_text") == {"text": None}
+
+
+def test_the_report_says_what_the_reader_thinks_of_each_finding(program_with):
+    program = program_with((film(),))
+    program.session.set_reading(waters_reading())
+    program.session.select("ai-1")
+    program.window.verbs["reject_finding"].trigger()
+    assert "does not agree with the finding in the right maxillary sinus" in program.wiring.patient._report_text()
+    program.window.undo()
+    assert "Reader:" not in program.wiring.patient._report_text()
+    assert program.wiring.patient._report_text().startswith("Waters (DX):")
+
+
+# -- findings below the threshold -------------------------------------------------------------------------------------
+
+
+def test_next_finding_passes_over_what_is_below_the_threshold(program_with):
+    program = program_with((film(),))
+    session = program.session
+    session.set_reading(waters_reading(((20, 60, 45, 90), (60, 60, 85, 90))))
+    low = replace(session.marks[KEY].detections[1], score=0.1, side=Side.LEFT)
+    session.restore_marks(KEY, ImageMarks((session.marks[KEY].detections[0], low)))
+    rows = program.wiring.findings.boxes.rows
+    assert "below 0.40, not shown" in rows.item(1).text()
+    for _ in range(3):
+        program.window.verbs["next_finding"].trigger()
+        assert session.selected == "ai-1"
+    session.set_display(thresholds={"waters": 0.05})
+    assert "proposed" in rows.item(1).text()
+    program.window.verbs["next_finding"].trigger()
+    assert session.selected == "ai-2"
+
+
+# -- decisions on the image as a whole --------------------------------------------------------------------------------
+
+
+def test_looking_only_is_recorded(program_with):
+    program = program_with((film(),))
+    refused = SeriesReading("series-1", "DX", SeriesStatus.REFUSED, "No patch.", sop_instance_uid="film-1")
+    program.session.set_reading(refused)
+    program.wiring.findings.view_only_requested.emit()
+    assert ("viewed_only", {"reason": "No patch."}) in actions_of(program)
+
+
+def test_a_reason_for_reading_anyway_is_recorded(program_with, qtbot):
+    program = program_with((film(),), reading=waters_reading())
+    program.wiring.findings.read_anyway_requested.emit("steep but usable")
+    qtbot.waitUntil(lambda: KEY in program.session.readings)
+    assert ("override", {"reason": "steep but usable"}) in actions_of(program)
+
+
+def test_accepting_a_faulty_geometry_is_recorded_with_its_faults(program_with):
+    faulty = volume(measurable=False, warnings=(ImageWarning("gap", "Slices are missing."),))
+    program = program_with(faulty)
+    program.window.notice_bar.geometry_accepted.emit()
+    assert ("geometry_accepted", {"faults": ["gap"]}) in actions_of(program)
+
+
+def test_a_readers_ostiomeatal_score_is_recorded_and_outlives_a_new_reading(program_with):
+    program = program_with(volume())
+    program.session.set_reading(ct_reading())
+    program.wiring.sinuses.ostiomeatal_requested.emit(Side.RIGHT, 2)
+    assert ("scored", {"side": "right", "before": 0, "score": 2}) in actions_of(program)
+    program.session.set_reading(ct_reading())
+    totals = program.session.readings["series-1"].lund_mackay
+    assert (totals.right, totals.ostiomeatal_right, totals.total) == (7, 2, 12)
+    assert "as the reader scored them" in program.wiring.patient._report_text()
+
+
+def test_a_readers_ostiomeatal_score_comes_back_with_the_study(program_with):
+    first = program_with(volume())
+    first.session.set_reading(ct_reading())
+    first.wiring.sinuses.ostiomeatal_requested.emit(Side.LEFT, 2)
+    again = program_with(volume())
+    again.session.set_reading(ct_reading())
+    assert again.session.readings["series-1"].lund_mackay.left == 7
+
+
+def test_a_decision_is_no_finding_that_comes_back_as_a_box(program_with):
+    first = program_with((film(),))
+    first.session.set_reading(waters_reading())
+    first.session.select("ai-1")
+    first.window.verbs["accept_finding"].trigger()
+    first.session.decided.emit(KEY, "override", {"reason": "why not"})
+    again = program_with((film(),))
+    kept = again.session.marks[KEY].detections
+    assert [(type(d), d.status) for d in kept] == [(Detection, FindingStatus.ACCEPTED)]
+
+
+# -- tabs -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_shows_each_tab_that_the_image_has(program_with, qtbot):
+    program = program_with((film(),))
+    window = program.window
+    assert tuple(window.tabs.tabText(i) for i in range(window.tabs.count())) == TABS
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    window.view_area.viewports["A"].setFocus()
+    qtbot.keyClick(window, Qt.Key.Key_6, Qt.KeyboardModifier.AltModifier)
+    assert window.tabs.currentWidget() is program.wiring.patient.report
+    qtbot.keyClick(window, Qt.Key.Key_4, Qt.KeyboardModifier.AltModifier)
+    assert window.tabs.currentWidget() is program.wiring.patient.report
+    assert "nothing to say" in program.session.messages[-1].text
+    program.window.toggle_right()
+    qtbot.keyClick(window, Qt.Key.Key_1, Qt.KeyboardModifier.AltModifier)
+    assert window.tabs.currentWidget() is program.wiring.findings
+    assert window.tabs.isVisible()
