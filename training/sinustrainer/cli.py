@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "search": ("sinustrainer.search", "look for hyperparameters, Bayesian"),
     "evaluate": ("sinustrainer.evaluate.command", "a paper's tables and figures for a run or a model"),
     "export": ("sinustrainer.export", "write model.onnx and card.json"),
+    "recalibrate": ("sinustrainer.recalibrate", "fit a detector's probability and threshold on labelled films"),
     "recurrence-table": ("sinustrainer.recurrence_table", "clinical tables with scores, for fit-nomogram"),
     "fit-nomogram": ("sinustrainer.fit_nomogram", "fit and evaluate the recurrence nomogram"),
 }
