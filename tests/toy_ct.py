@@ -35,7 +35,7 @@ def toy_head(rng: np.random.Generator, *, ethmoid: float, maxillary: float) -> t
         for code in codes:
             if rng.uniform() < chance:
                 opacified[labels == code] = 1
-    hu[opacified > 0] = 60
+    hu[opacified > 0] = 250
     hu += rng.normal(0, 12, SHAPE)
     return hu.astype(np.int16), labels, opacified
 

@@ -34,7 +34,7 @@ def recipe(task: str, steps: int, batch: int, **options: object) -> TrainRecipe:
     return parse_recipe({
         "task": task, "name": "toy", "seed": 2, "validation_share": 0.25,
         "loop": {"steps": steps, "batch": batch, "validate_every": 1000},
-        "optimiser": {"learning_rate": 6e-3, "schedule": "cosine"},
+        "optimiser": {"learning_rate": 1e-2, "schedule": "cosine"},
         "options": {"augmentation": PLAIN, **options},
     })  # fmt: skip
 
@@ -64,7 +64,7 @@ def _fast_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_segmenter_learns_the_region_and_its_exported_file_finds_it_again(data: Path, tmp_path: Path) -> None:
-    chosen = recipe("sinus_segmentation", 40, 8, base=4, size=64, spacing_mm=3.0, target="region")
+    chosen = recipe("sinus_segmentation", 60, 8, base=4, size=64, spacing_mm=3.0, target="region")
     summary = train.train(chosen, data, tmp_path / "run")
     assert summary.metrics["held_out"]["dice"] > 0.5
     card = export.export_run(tmp_path / "run", tmp_path / "model")
