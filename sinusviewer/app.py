@@ -4,6 +4,7 @@ import contextlib
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -20,7 +21,7 @@ from sinusviewer.domain.reading import SeriesReading
 from sinusviewer.domain.study import ScanResult, Series, SeriesKind
 from sinusviewer.errors import InputError
 from sinusviewer.jobs.runner import CancelToken, JobRunner, Progress
-from sinusviewer.paths import user_data_dir
+from sinusviewer.paths import bundled_models_dir, user_data_dir, user_models_dir
 from sinusviewer.records.database import Database
 from sinusviewer.records.findings import FindingStore
 from sinusviewer.records.study_index import StudyIndex
@@ -30,6 +31,8 @@ from sinusviewer.ui.bridge import JobBridge
 from sinusviewer.ui.main_window import MainWindow
 from sinusviewer.ui.panel_wiring import PanelWiring
 from sinusviewer.ui.theme import apply_theme
+
+MODELS_EVERY_MS = 5000
 
 
 def engines() -> Engines:
@@ -68,8 +71,32 @@ def engines() -> Engines:
     return Engines(scan, load, read, preview)
 
 
-def device_and_models() -> tuple[str, str]:
-    """What stands at the right of the job bar, and its tooltip. Verifying reads every weights file once."""
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What the networks run on and which are here: the job bar's text and tooltip, and the active weights by name."""
+
+    text: str
+    tooltip: str
+    active_sha256: dict[str, str]
+
+
+def model_stamps() -> tuple[tuple[str, int], ...]:
+    """Cards and choices of models with their time of change: equal while nobody has touched them. Quick enough to ask often."""
+    found = []
+    for folder, patterns in (
+        (bundled_models_dir(), ("*/card.json",)),
+        (user_models_dir(), ("*/*/card.json", "active.json")),
+    ):
+        for pattern in patterns:
+            for path in folder.glob(pattern):
+                with contextlib.suppress(OSError):  # just being replaced: seen the next time
+                    found.append((str(path), path.stat().st_mtime_ns))
+    return tuple(sorted(found))
+
+
+def device_and_models() -> Installed:
+    """Look at device and models. Verifying reads every weights file once."""
+    from sinusviewer.inference.model_card import ModelTask
     from sinusviewer.inference.onnx_session import run_tiny_network
     from sinusviewer.inference.registry import ModelRegistry
 
@@ -80,8 +107,9 @@ def device_and_models() -> tuple[str, str]:
     models = f"{good} of {len(faults)} models verified" if good < len(faults) else f"models: {good} verified"
     lines = [f"{name}: {fault or 'verified'}" for name, fault in sorted(faults.items())]
     device = "GPU (CUDA)" if cuda else "CPU (no CUDA)"
+    active = {e.name: e.card.sha256 for task in ModelTask for e in registry.active(task) if e.card is not None}
     registry.close()
-    return f"device: {device} · {models if faults else 'no models installed'}", "\n".join(lines)
+    return Installed(f"device: {device} · {models if faults else 'no models installed'}", "\n".join(lines), active)
 
 
 class Program:
@@ -106,6 +134,10 @@ class Program:
         self._badges.setSingleShot(True)
         self._badges.setInterval(250)
         self._badges.timeout.connect(self._show_known)
+        self._stamps: tuple[tuple[str, int], ...] = ()
+        self._models = QTimer(self.window)
+        self._models.setInterval(MODELS_EVERY_MS)
+        self._models.timeout.connect(self.look_at_models)
         for signal in (self.session.studies_changed, self.session.readings_changed, self.session.marks_changed):
             signal.connect(self._show_known_soon)
         self._show_known()
@@ -117,22 +149,39 @@ class Program:
 
     def _show_known(self, text: str = "") -> None:
         """Studies seen before, or those that fit a search."""
-        known = self.index.search(text, 50) if text.strip() else self.index.recent(12)
+        many = 12 + len(
+            self.session.studies
+        )  # those that are open stand in the list already and take their badge from here
+        known = self.index.search(text, many + 38) if text.strip() else self.index.recent(many)
         self.window.studies_panel.set_known(known)
 
     def show_device(self) -> None:
-        """Say what the networks run on and which of them can be used; looked up in the background."""
+        """Say what the networks run on and which of them can be used; looked up in the background, and again when one changes."""
+        self._stamps = model_stamps()
+        self._models.start()
 
-        def work(progress: Progress, token: CancelToken) -> tuple[str, str]:
+        def work(progress: Progress, token: CancelToken) -> Installed:
             return device_and_models()
 
-        def finished(texts: tuple[str, str]) -> None:
-            self.window.job_bar.set_device(*texts)
+        def finished(found: Installed) -> None:
+            self.window.job_bar.set_device(found.text, found.tooltip)
+            self.session.set_models(found.active_sha256)
 
-        self.actions.desk.submit("gpu", "Checking the models", work, Continuation(finished, group="previews"))
+        def cancelled() -> None:
+            self._stamps = ()  # tried again
+
+        self.actions.desk.submit(
+            "gpu", "Checking the models", work, Continuation(finished, None, None, "models", cancelled)
+        )
+
+    def look_at_models(self) -> None:
+        """Look again where a model was installed, removed or replaced."""
+        if model_stamps() != self._stamps:
+            self.show_device()
 
     def close(self) -> bool:
         """Cancel everything and end the threads; True if all ended in time."""
+        self._models.stop()
         self._badges.stop()
         for signal in (self.session.studies_changed, self.session.readings_changed, self.session.marks_changed):
             with contextlib.suppress(ValueError):  # closed already

@@ -45,6 +45,7 @@ class Session:
     active_view_changed: ClassVar[Signal] = Signal(str)
     key_images_changed: ClassVar[Signal] = Signal()
     clinical_changed: ClassVar[Signal] = Signal(str)  # study instance UID
+    models_changed: ClassVar[Signal] = Signal()
     jobs_changed: ClassVar[Signal] = Signal()
     messages_changed: ClassVar[Signal] = Signal()
     decided: ClassVar[Signal] = Signal(str, str, dict)  # image key, what a person decided of it, its particulars
@@ -68,6 +69,7 @@ class Session:
         self.key_images: tuple[KeyImage, ...] = ()
         self.clinical: dict[str, ClinicalData] = {}
         self.jobs: dict[str, JobState] = {}
+        self.models: dict[str, str] = {}  # SHA-256 of the active weights by name; empty until they were looked at
         self.messages: tuple[Message, ...] = ()
         self.selected = ""
         self.thumbnails: dict[str, bytes] = {}
@@ -358,6 +360,11 @@ class Session:
         if self.clinical.get(study_uid) != clinical:
             self.clinical[study_uid] = clinical
             self.clinical_changed.emit(study_uid)
+
+    def set_models(self, models: dict[str, str]) -> None:
+        if models != self.models:
+            self.models = models
+            self.models_changed.emit()
 
     # -- jobs and messages -------------------------------------------------------------------------------------------
     def set_job(self, job: JobState) -> None:

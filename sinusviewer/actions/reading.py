@@ -1,6 +1,6 @@
 """Reading: let the networks read, confirm a side, accept a geometry."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sinusviewer.actions.desk import Continuation, JobDesk
@@ -13,6 +13,7 @@ from sinusviewer.domain.reading import SeriesReading, SeriesStatus
 from sinusviewer.domain.study import Series
 from sinusviewer.errors import SinusViewerError
 from sinusviewer.jobs.runner import CancelToken, Job, Progress, silent_progress
+from sinusviewer.report.content import models_of
 from sinusviewer.session import Image, Session, reading_key
 
 Read = Callable[[Image, ClinicalData, str, Progress, CancelToken], tuple[SeriesReading, ...]]
@@ -139,6 +140,24 @@ class ReadingActions:
             self.session.say(f"{count} series read.")
 
         return self._desk.submit("gpu", "Reading the list", work, Continuation(finished, partial, None, "batch"))
+
+
+def outdated(reading: SeriesReading | None, models: Mapping[str, str]) -> str:
+    """Why a reading no longer says what the models that are here now would say; empty where it still does.
+
+    Parameters
+    ----------
+    models
+        SHA-256 of the active weights by the model's name; empty while that is not known.
+    """
+    if reading is None or not models:
+        return ""
+    gone = [m.name for m in models_of(reading) if models.get(m.name) != m.sha256]
+    if not gone:
+        return ""
+    return (
+        f"Read with a model that has changed since ({', '.join(gone)}). Read again to see what the present one finds."
+    )
 
 
 def _confirmed_side(detection: Detection, film: Radiograph) -> Side | ImageSide:

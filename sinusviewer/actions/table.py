@@ -50,6 +50,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("open_sample", "Study", "Open the sample study", "", "Open the simulated study that comes with the program"),
     Action("next_study", "Study", "Next study", "PgDown", "Show the next study of the list"),
     Action("previous_study", "Study", "Previous study", "PgUp", "Show the previous study of the list"),
+    Action("first_study", "Study", "First study of the list", "Ctrl+Home", "The most suspicious one where the list is sorted by score"),
     Action("compare_study", "Study", "Compare with another study", "Ctrl+D", "Show another study of the same patient beside this one"),
     Action("close_study", "Study", "Close study", "Ctrl+W", "Close this study; findings are kept"),
     Action("export_picture", "Study", "Export this view as PNG …", "Ctrl+E", "Save the picture without name, number or date"),

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from sinusviewer.actions import Actions, study_title
+from sinusviewer.actions.reading import outdated
 from sinusviewer.actions.table import BY_ID, shortcuts
 from sinusviewer.domain.display import Tool
 from sinusviewer.paths import resources_dir
@@ -64,6 +65,7 @@ class MainWindow(WindowFrame):
             (session.active_view_changed, self.refresh),
             (session.marks_changed, self.refresh),
             (session.readings_changed, self.refresh),
+            (session.models_changed, self.refresh),
             (session.jobs_changed, self._show_jobs),
             (session.messages_changed, self._show_message),
             (session.thumbnail_changed, self._show_thumbnail),
@@ -86,6 +88,7 @@ class MainWindow(WindowFrame):
         self.notice_bar.geometry_accepted.connect(
             lambda: self.actions_.reading.accept_geometry(self.session.active_view)
         )
+        self.notice_bar.read_again_requested.connect(self.read)
         self.start_page.open_files_requested.connect(self.open_files)
         self.start_page.open_folder_requested.connect(self.open_folder)
         self.start_page.open_sample_requested.connect(self.open_sample)
@@ -104,7 +107,10 @@ class MainWindow(WindowFrame):
         self._pages.setCurrentIndex(1 if anything else 0)
         self.tabs.setVisible(anything and self._right_open)  # nothing is said beside nothing
         self.start_page.set_recent(self.settings.recent_paths, sample_available=sample_study() is not None)
-        self.notice_bar.set_image(session.film(session.active_view), session.volume(session.active_view))
+        active = session.active_view
+        self.notice_bar.set_image(
+            session.film(active), session.volume(active), outdated(session.reading(active), session.models)
+        )
         self._show_strip()
         self.studies_panel.set_current(session.study_uid, session.views[session.active_view].series_key)
         self._check_actions()

@@ -9,11 +9,13 @@ from sinusviewer.domain.image import Radiograph, Volume
 class NoticeBar(QFrame):
     """Side unverified on a film; faults of geometry on a volume.
 
-    Signals: side_confirmed(bool: the patient's right is on the left of the STORED image), geometry_accepted().
+    Signals: side_confirmed(bool: the patient's right is on the left of the STORED image), geometry_accepted(),
+    read_again_requested().
     """
 
     side_confirmed = Signal(bool)
     geometry_accepted = Signal()
+    read_again_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,6 +29,10 @@ class NoticeBar(QFrame):
                                    "stored image: it is mirrored. This is recorded.")  # fmt: skip
         self._accept = self._button("Measure anyway", "accept_geometry", "You accept these faults; volumes are measured "
                                     "and carry them.")  # fmt: skip
+        self._again = self._button(
+            "Read again", "read_again_notice", "Read with the models that are here now  [Ctrl+R]"
+        )
+        self._again.clicked.connect(self.read_again_requested)
         self._hide = self._button("Hide", "hide_notice", "Hide this until another series is shown")
         self._left.clicked.connect(lambda: self.side_confirmed.emit(True))
         self._right.clicked.connect(lambda: self.side_confirmed.emit(False))
@@ -35,7 +41,7 @@ class NoticeBar(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 5, 12, 5)
         row.addWidget(self._text, 1)
-        for button in (self._left, self._right, self._accept, self._hide):
+        for button in (self._left, self._right, self._accept, self._again, self._hide):
             row.addWidget(button)
         self._hidden_for: object = None
         self._image: object = None
@@ -52,8 +58,8 @@ class NoticeBar(QFrame):
         self._hidden_for = self._image
         self.hide()
 
-    def set_image(self, film: Radiograph | None, volume: Volume | None) -> None:
-        """Show what must be known of the active view's image, if anything."""
+    def set_image(self, film: Radiograph | None, volume: Volume | None, outdated: str = "") -> None:
+        """Show what must be known of the active view's image, if anything; ``outdated``: why its reading no longer stands."""
         self._image = film or volume
         side_open = film is not None and film.patient_right_is_image_left is None and film.for_models
         faults = tuple(w.message for w in volume.warnings) if volume is not None and not volume.measurable else ()
@@ -61,9 +67,11 @@ class NoticeBar(QFrame):
         if side_open:
             self._text.setText("Side unverified. Which side of the stored image is the patient's right?")
         else:
-            self._text.setText(" ".join((*faults, *others)))
+            self._text.setText(" ".join((outdated, *faults, *others)).strip())
         self._left.setVisible(side_open)
         self._right.setVisible(side_open)
         self._accept.setVisible(bool(faults))
+        self._again.setVisible(bool(outdated) and not side_open)
         self._hide.setVisible(not side_open)
-        self.setVisible(side_open or (bool(faults or others) and self._hidden_for is not self._image))
+        hidden = self._hidden_for is not None and self._hidden_for is self._image
+        self.setVisible(side_open or bool(outdated) or (bool(faults or others) and not hidden))

@@ -141,6 +141,7 @@ def verbs_of(window: "MainWindow") -> dict[str, Callable[[], object]]:
     verbs: dict[str, Callable[[], object]] = {
         "open_files": window.open_files, "open_folder": window.open_folder, "open_sample": window.open_sample,
         "next_study": lambda: actions.opening.step_study(1), "previous_study": lambda: actions.opening.step_study(-1),
+        "first_study": lambda: actions.opening.step_study(-(1 << 30)),
         "compare_study": window.compare_study, "close_study": actions.opening.close_study, "export_picture": window.export_picture,
         "export_key_images": window.export_key_images, "quit": window.close, "undo": window.undo, "redo": window.redo,
         "reject_finding": selected_status(FindingStatus.REJECTED), "accept_finding": selected_status(FindingStatus.ACCEPTED),

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QPlainTextEdit
+from PySide6.QtWidgets import QLabel, QPlainTextEdit, QPushButton
 from window_parts import film, volume, waters_reading
 
+from sinusviewer import app
 from sinusviewer.actions.table import TABS
 from sinusviewer.domain.anatomy import Side, Sinus
 from sinusviewer.domain.finding import Detection, FindingStatus
@@ -175,3 +176,44 @@ def test_a_key_shows_each_tab_that_the_image_has(program_with, qtbot):
     qtbot.keyClick(window, Qt.Key.Key_1, Qt.KeyboardModifier.AltModifier)
     assert window.tabs.currentWidget() is program.wiring.findings
     assert window.tabs.isVisible()
+
+
+# -- models that change under a reading -------------------------------------------------------------------------------
+
+
+def test_a_reading_by_a_model_that_has_changed_says_so_and_is_read_again_in_one_click(program_with, qtbot):
+    program = program_with((film(),), reading=waters_reading())
+    session, bar = program.session, program.window.notice_bar
+    session.set_models({"waters_sinusitis": "ab" * 32})
+    session.set_reading(waters_reading())
+    assert bar.isHidden()
+    session.set_models({"waters_sinusitis": "cd" * 32})
+    assert "has changed since (waters_sinusitis)" in bar.findChild(QLabel, "notice_text").text()
+    before = len(session.messages)
+    bar.findChild(QPushButton, "read_again_notice").click()
+    qtbot.waitUntil(lambda: len(session.messages) > before and not session.jobs)
+
+
+def test_an_unread_image_and_unknown_models_raise_no_such_notice(program_with):
+    program = program_with((film(),))
+    program.session.set_models({"waters_sinusitis": "cd" * 32})
+    assert program.window.notice_bar.isHidden()
+    program.session.set_models({})
+    program.session.set_reading(waters_reading())
+    assert program.window.notice_bar.isHidden()
+
+
+def test_a_model_replaced_on_disk_is_noticed(program_with, qtbot, monkeypatch):
+    program = program_with((film(),))
+    stamps = [(("card.json", 1),)]
+    monkeypatch.setattr(app, "model_stamps", lambda: stamps[0])
+    found = {"waters_sinusitis": "ab" * 32}
+    monkeypatch.setattr(app, "device_and_models", lambda: app.Installed("CPU", "", dict(found)))
+    program.show_device()
+    qtbot.waitUntil(lambda: program.session.models == found)
+    found["waters_sinusitis"] = "cd" * 32
+    program.look_at_models()
+    assert not program.session.jobs
+    stamps[0] = (("card.json", 2),)
+    program.look_at_models()
+    qtbot.waitUntil(lambda: program.session.models == found)

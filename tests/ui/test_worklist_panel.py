@@ -91,3 +91,25 @@ def test_two_hundred_films_are_shown_without_delay(panel: WorklistPanel, qtbot: 
     panel.set_items(many, "150")
     assert panel.keys_in_order()[0] == "199"
     assert panel.keys_in_order()[panel.table.currentIndex().row()] == "150"
+
+
+def test_rows_that_change_together_are_still_sorted_by_score(panel: WorklistPanel) -> None:
+    keys = [f"film-{n}" for n in range(9)]
+    panel.set_items(tuple(WorklistItem(key, key) for key in keys))
+    scores = [0.43, 0.54, 0.1, 0.99, 0.2, 0.54, 0.8, 0.05, 0.3]
+    for known in (3, 9):
+        panel.set_items(
+            tuple(
+                WorklistItem(k, k, score=s if n < known else None)
+                for n, (k, s) in enumerate(zip(keys, scores, strict=True))
+            )
+        )
+    by_key = dict(zip(keys, scores, strict=True))
+    assert [by_key[k] for k in panel.keys_in_order()] == sorted(scores, reverse=True)
+
+
+def test_page_down_in_the_list_opens_the_next_film(panel: WorklistPanel, qtbot: QtBot) -> None:
+    panel.set_items(tuple(WorklistItem(f"film-{n}", "x", score=1 - n / 10) for n in range(3)), "film-0")
+    with qtbot.waitSignal(panel.open_requested) as asked:
+        qtbot.keyClick(panel.table, Qt.Key.Key_PageDown)
+    assert asked.args == ["film-1"]

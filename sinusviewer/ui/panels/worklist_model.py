@@ -33,7 +33,7 @@ class WorklistItem:
 
 
 _COLUMNS = ("Score", "Patient", "Result", "State", "Date")
-SCORE, RESULT, STATE, DATE = 0, 2, 3, 4
+SCORE, PATIENT, RESULT, STATE, DATE = range(5)
 _TIPS = (
     "The higher of both sides' scores, 0 to 1, by the network named in the findings; on CT the probability of ECRS.",
     "Patient as the file names him.",
@@ -57,8 +57,10 @@ class WorklistModel(QAbstractTableModel):
         if [i.key for i in items] == [i.key for i in self.items]:
             changed = [n for n, (a, b) in enumerate(zip(self.items, items, strict=True)) if a != b]
             self.items = items
-            for number in changed:
-                self.dataChanged.emit(self.index(number, 0), self.index(number, len(_COLUMNS) - 1))
+            if (
+                changed
+            ):  # in one go: told of one row after the other, the sorted table would sort among rows already new
+                self.dataChanged.emit(self.index(changed[0], 0), self.index(changed[-1], len(_COLUMNS) - 1))
             return
         self.beginResetModel()
         self.items = items

@@ -11,17 +11,30 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QProgre
 
 from sinusviewer.ui.panels.parts import ToneLabel, button, describe, line, row
 from sinusviewer.ui.panels.scroll_panel import keeps_key
-from sinusviewer.ui.panels.worklist_model import DATE, RESULT, SCORE, SORT_ROLE, Badge, WorklistItem, WorklistModel
+from sinusviewer.ui.panels.worklist_model import (
+    DATE,
+    PATIENT,
+    RESULT,
+    SCORE,
+    SORT_ROLE,
+    Badge,
+    WorklistItem,
+    WorklistModel,
+)
 
 
 class _Table(QTableView):
-    """Enter opens the row; everything else is Qt's own."""
+    """Enter opens the row, PgDn and PgUp the next and the previous; everything else is Qt's own."""
 
     opened = Signal()
+    stepped = Signal(int)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.opened.emit()
+            return
+        if event.key() in (Qt.Key.Key_PageDown, Qt.Key.Key_PageUp) and not event.modifiers():
+            self.stepped.emit(1 if event.key() == Qt.Key.Key_PageDown else -1)
             return
         super().keyPressEvent(event)
 
@@ -73,9 +86,11 @@ class WorklistPanel(QWidget):
         self.table.verticalHeader().setDefaultSectionSize(int(self.fontMetrics().height() * 1.7))
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(RESULT, QHeaderView.ResizeMode.Stretch)
+        for column in (PATIENT, RESULT):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
         header.setHighlightSections(False)
         self.table.opened.connect(self._open_current)
+        self.table.stepped.connect(self._go)
         self.table.doubleClicked.connect(lambda _index: self._open_current())
         self._summary = ToneLabel("", "muted", "worklist_summary")
         self._read = button("Read new", "worklist_read", "Read every film that is still new.", self._ask_read)
@@ -114,7 +129,9 @@ class WorklistPanel(QWidget):
         counts = {badge: sum(i.badge is badge for i in items) for badge in Badge}
         parts = [f"{count} {badge.value}" for badge, count in counts.items() if count]
         self._summary.setText(
-            f"{len(items)} films: {', '.join(parts)}." if items else "No films. Open a folder to fill the worklist."
+            f"{len(items)} in the list: {', '.join(parts)}."
+            if items
+            else "No films. Open a folder to fill the worklist."
         )
         self._read.setEnabled(counts[Badge.NEW] > 0)
         for control in (self._again, self._previous, self._next):
