@@ -1,6 +1,7 @@
 """One ONNX Runtime session: on CUDA where it truly runs, else on the CPU; cancellable; steps down when memory ends."""
 
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -165,7 +166,8 @@ def cuda_works() -> bool:
         _cuda_state["cuda"] = False
         if _CUDA in ort.get_available_providers() and not os.environ.get("SINUSVIEWER_CPU_ONLY"):
             try:
-                with _quiet_stderr():
+                # preload_dlls prints every library it misses, on standard output too
+                with _quiet_stderr(), contextlib.redirect_stdout(io.StringIO()):
                     if hasattr(ort, "preload_dlls"):
                         ort.preload_dlls()
                     options = ort.SessionOptions()
