@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from sinustrainer.data.film_augmentation import FilmAugmentation
 from sinustrainer.data.film_batches import FilmBatches, PatchJitter
-from sinustrainer.data.film_sources import antra_of, films_of
-from sinustrainer.data.manifest import TRAIN, Manifest, hold_out
+from sinustrainer.data.film_sources import Films, JoinedFilms, antra_of, films_of
+from sinustrainer.data.manifest import TRAIN, Case, Manifest, hold_out
 from sinustrainer.networks.backbones import Backbone
 from sinustrainer.networks.yolo_v2 import YoloV2, kmeans_anchors
 from sinustrainer.tasks.detection_validation import HeldOutFilms
@@ -72,10 +72,14 @@ class DetectionOptions(BaseModel):
     augmentation: FilmAugmentation = FilmAugmentation()
     loss: LossSettings = LossSettings()
     vote_iou: float | None = None
+    test_time_mirroring: bool = False
+    """The patch and its mirror image are both read and their scores, sides swapped back, averaged."""
     validation_draws: int = Field(default=4, gt=0)
     validation_strengths: dict[str, float] = Field(default_factory=lambda: {"clean": 0.4, "medium": 0.5, "strong": 0.1})
     """Held-out films are randomised as ordinary films are: threshold and calibration are for those."""
     validation_cases: int = Field(default=300, gt=0)
+    validation_films: Literal["drawn", "stored", "both"] = "both"
+    """Held-out patients are judged on films drawn from their projections, on their films as stored, or on both."""
 
 
 class DetectionTask:
@@ -117,11 +121,12 @@ class DetectionTask:
             sizes=options.sizes,
         )
         self.held_out = HeldOutFilms(
-            films_of(away[: options.validation_cases], options.validation_strengths if redraws else None),
+            self._held_out_films(away[: options.validation_cases], redraws),
             self.source,
             draws=options.validation_draws if strengths else 1,
             seed=recipe.seed,
             vote_iou=options.vote_iou,
+            mirroring=options.test_time_mirroring,
         )
         self.cases = {"training": len(kept), "held_out": len(away)}
         self.batches_per_epoch = len(kept) / recipe.loop.batch
@@ -135,6 +140,15 @@ class DetectionTask:
             width=options.width,
             dropout=options.dropout,
         )
+
+    def _held_out_films(self, away: tuple[Case, ...], redraws: bool) -> Films:
+        if not redraws or self.options.validation_films == "stored":
+            return films_of(away)
+        drawn = films_of(away, self.options.validation_strengths)
+        stored = tuple(case for case in away if "image" in case.files and "projections" in case.files)
+        if self.options.validation_films == "drawn" or not stored:
+            return drawn
+        return JoinedFilms((drawn, films_of(stored)))
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         if not isinstance(network, YoloV2):
@@ -165,6 +179,7 @@ class DetectionTask:
         }
         if not self.patch:
             parameters |= {"variant": self.options.variant, "vote_iou": self.options.vote_iou}
+            parameters["test_time_mirroring"] = self.options.test_time_mirroring
         return ExportSpec(
             network=_Tupled(network),
             input=InputSpec(name="image", shape=(None, 1, size, size), preprocessing=asdict(self.preprocessing)),

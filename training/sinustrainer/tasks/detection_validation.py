@@ -15,7 +15,7 @@ from sinustrainer.data.film_sources import Films
 from sinustrainer.networks.yolo_v2 import YoloV2
 from sinustrainer.tasks.task import Conclusion
 from sinusviewer.imaging.preprocess import place_patch, place_whole
-from sinusviewer.inference.detector import antrum_scores, best_face, box_iou, decode
+from sinusviewer.inference.detector import AntrumScore, antrum_scores, best_face, box_iou, decode
 from sinusviewer.statistics.delong import auc
 
 PLAIN = FilmAugmentation(flip=0.0, scale=(1.0, 1.0))
@@ -46,9 +46,17 @@ class HeldOutFilms:
     """Held-out films, drawn once and kept."""
 
     def __init__(
-        self, films: Films, like: FilmBatches, *, draws: int, seed: int, vote_iou: float | None = None
+        self,
+        films: Films,
+        like: FilmBatches,
+        *,
+        draws: int,
+        seed: int,
+        vote_iou: float | None = None,
+        mirroring: bool = False,
     ) -> None:
-        self.films, self.like, self.draws, self.seed, self.vote_iou = films, like, draws, seed, vote_iou
+        self.films, self.like, self.draws, self.seed = films, like, draws, seed
+        self.vote_iou, self.mirroring = vote_iou, mirroring
         self._examples: list[_Example] = []
 
     def figures(self, network: nn.Module) -> dict[str, float]:
@@ -66,8 +74,9 @@ class HeldOutFilms:
             threshold = float(np.clip(0.5 * np.quantile(scores, 0.01), 0.05, 0.5))
             return Conclusion(threshold, None, {"held_out": self.figures(network)})
         sides = self._sides(network)
-        n = len(self.films)
-        calibration = fit_calibration(sides.truth, sides.score, f"{n} held-out patients of the training split")
+        calibration = fit_calibration(
+            sides.truth, sides.score, f"{len(self._examples)} films of held-out patients of the training split"
+        )
         scores = [calibration.apply(s) for s in sides.score] if calibration else sides.score
         threshold = balanced_threshold(sides.truth) if calibration else youden_threshold(sides.truth, scores)
         calibrated = SideResults(sides.truth, scores, sides.subclass, sides.iou)
@@ -76,15 +85,25 @@ class HeldOutFilms:
     def _sides(self, network: nn.Module) -> SideResults:
         result = SideResults()
         size = self.like.preprocessing.size
-        for example, raw in self._outputs(network):
-            halves = antrum_scores(decode(raw, _anchors(network), size), self.like.labels, size, vote_iou=self.vote_iou)
+        outputs = self._outputs(network)
+        mirrored = self._outputs(network, mirrored=True) if self.mirroring else outputs
+        for (example, raw), (_, other) in zip(outputs, mirrored, strict=True):
+            halves = self._halves(raw, network)
+            scores = [half.score for half in halves]
+            if self.mirroring:  # what lay left lies right
+                scores = [(a + b.score) / 2 for a, b in zip(scores, self._halves(other, network)[::-1], strict=True)]
             for box, diseased, subclass in zip(example.antra, example.diseased, example.subclass, strict=True):
-                half = halves[0] if (box[0] + box[2]) / 2 < size / 2 else halves[1]
+                place = 0 if (box[0] + box[2]) / 2 < size / 2 else 1
+                half = halves[place]
                 result.truth.append(diseased)
-                result.score.append(half.score)
+                result.score.append(scores[place])
                 result.subclass.append(subclass if diseased else "")
                 result.iou.append(0.0 if half.box is None else float(box_iou(half.box.xyxy, box)[0, 0]))
         return result
+
+    def _halves(self, raw: npt.NDArray[np.float32], network: nn.Module) -> tuple[AntrumScore, AntrumScore]:
+        size = self.like.preprocessing.size
+        return antrum_scores(decode(raw, _anchors(network), size), self.like.labels, size, vote_iou=self.vote_iou)
 
     def _faces(self, network: nn.Module) -> tuple[list[float], list[bool]]:
         ious: list[float] = []
@@ -104,13 +123,14 @@ class HeldOutFilms:
         size = self.like.preprocessing.size
         return [(best_face(decode(raw, _anchors(network), size)).score, e) for e, raw in self._outputs(network)]
 
-    def _outputs(self, network: nn.Module) -> list[tuple[_Example, npt.NDArray[np.float32]]]:
+    def _outputs(self, network: nn.Module, *, mirrored: bool = False) -> list[tuple[_Example, npt.NDArray[np.float32]]]:
         if not self._examples:
             self._examples = [self._example(i, draw) for i in range(len(self.films)) for draw in range(self.draws)]
         result: list[tuple[_Example, npt.NDArray[np.float32]]] = []
         for start in range(0, len(self._examples), 32):
             chunk = self._examples[start : start + 32]
-            images = torch.from_numpy(np.stack([e.image for e in chunk]).astype(np.float32))
+            stacked = np.stack([e.image for e in chunk]).astype(np.float32)
+            images = torch.from_numpy(np.ascontiguousarray(stacked[..., ::-1]) if mirrored else stacked)
             with torch.no_grad():
                 raw = network(images).float().numpy()
             result.extend(zip(chunk, raw, strict=True))
