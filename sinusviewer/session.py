@@ -8,6 +8,7 @@ from psygnal import Signal
 
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.display import DisplayState, KeyImage, LayoutKind, Plane, ViewState
+from sinusviewer.domain.frame_links import FrameLinks
 from sinusviewer.domain.image import Radiograph, Volume
 from sinusviewer.domain.planes import PlaneStack, film_stack, volume_stack
 from sinusviewer.domain.reading import SeriesReading
@@ -77,6 +78,7 @@ class Session:
         self._undo: list[Edit] = []
         self._redo: list[Edit] = []
         self._stacks: dict[tuple[str, Plane], PlaneStack] = {}
+        self.frame_links = FrameLinks()
         self._cursors: dict[str, tuple[float, float, float]] = {}
 
     # -- studies and images ------------------------------------------------------------------------------------------
@@ -98,18 +100,11 @@ class Session:
 
     def series(self, key: str) -> Series | None:
         """The series of a key, of whichever study."""
-        for study in self.studies.values():
-            for series in study.series:
-                if series.key == key:
-                    return series
-        return None
+        return next((one for study in self.studies.values() for one in study.series if one.key == key), None)
 
     def study_of(self, key: str) -> Study | None:
         """The study that a series belongs to."""
-        for study in self.studies.values():
-            if any(series.key == key for series in study.series):
-                return study
-        return None
+        return next((s for s in self.studies.values() if any(one.key == key for one in s.series)), None)
 
     def set_image(self, key: str, image: Image) -> None:
         """File pixels under their series; planes cut from an earlier, partial image are dropped."""
@@ -317,8 +312,28 @@ class Session:
         frame = self._frame_of_reference(view)
         self._cursors[frame] = point_lps
         for other in self.shown_views:
-            if other != view and self._frame_of_reference(other) == frame:
-                self._show_point(other, point_lps)
+            theirs = self._frame_of_reference(other)
+            point = self.frame_links.point(point_lps, frame, theirs)
+            if other != view and point is not None:
+                self._cursors[theirs] = point
+                self._show_point(other, point)
+
+    def link_here(self, view: str) -> bool:
+        """Take what the views of other frames of reference show for the same place; False where there is no other."""
+        places = {self._frame_of_reference(v): self.cursor_lps(v) for v in (*self.shown_views, view)}
+        frame = self._frame_of_reference(view)
+        here = places.pop(frame)
+        others = {theirs: there for theirs, there in places.items() if there is not None}
+        for theirs, there in others.items():
+            if here is not None:
+                self.frame_links = self.frame_links.with_link(frame, here, theirs, there)
+        return here is not None and bool(others)
+
+    def apart(self, view: str) -> bool:
+        """Whether a volume is shown beside this one whose frame of reference nobody has linked to it."""
+        frame, zero = self._frame_of_reference(view), (0.0, 0.0, 0.0)
+        others = [self._frame_of_reference(v) for v in self.shown_views if self.volume(v) is not None]
+        return self.volume(view) is not None and any(self.frame_links.point(zero, frame, f) is None for f in others)
 
     def _show_point(self, view: str, point_lps: tuple[float, float, float]) -> None:
         state = self.views[view]

@@ -6,6 +6,7 @@ from sinusviewer.actions.desk import Continuation, JobDesk
 from sinusviewer.actions.marking import MarkActions
 from sinusviewer.actions.opening import Load, Opening, Preview, Scan
 from sinusviewer.actions.reading import Read, ReadingActions
+from sinusviewer.actions.shelf import Shelf
 from sinusviewer.domain.study import Series, Study
 from sinusviewer.errors import SinusViewerError
 from sinusviewer.jobs.runner import JobRunner
@@ -35,8 +36,9 @@ class Actions:
     def __init__(self, session: Session, runner: JobRunner, engines: Engines) -> None:
         self.session = session
         self.desk = JobDesk(session, runner)
-        self.opening = Opening(session, self.desk, engines.scan, engines.load, engines.preview)
-        self.reading = ReadingActions(session, self.desk, engines.read, engines.load)
+        shelf = Shelf(session, self.desk)
+        self.opening = Opening(session, self.desk, engines.scan, engines.load, engines.preview, shelf.tidy)
+        self.reading = ReadingActions(session, self.desk, engines.read, engines.load, shelf.tidy)
         self.marks = MarkActions(session)
 
 

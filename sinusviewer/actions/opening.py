@@ -24,8 +24,11 @@ Preview = Callable[[Series], bytes]
 class Opening:
     """The verbs of opening over one session."""
 
-    def __init__(self, session: Session, desk: JobDesk, scan: Scan, load: Load, preview: Preview) -> None:
+    def __init__(
+        self, session: Session, desk: JobDesk, scan: Scan, load: Load, preview: Preview, tidy: Callable[[], None]
+    ) -> None:
         self.session, self._desk, self._scan, self._load, self._preview = session, desk, scan, load, preview
+        self._tidy = tidy
 
     def open_paths(self, paths: Sequence[Path]) -> Job:
         """Scan files, folders, archives; then show the first study found."""
@@ -83,6 +86,7 @@ class Opening:
         if first is not None:
             self.show_series(first.key)
         self._make_previews(study)
+        self._tidy()
 
     def _make_previews(self, study: Study) -> None:
         """Thumbnails of the series that have none yet, behind the loading of the first one."""
@@ -162,6 +166,11 @@ class Opening:
                     else hang_volume(key, image, LayoutKind.ONE)["A"]
                 )
                 session.set_view(view, **_fields(state))
+            if session.apart(asked[0]):
+                session.say(
+                    "These studies have different frames of reference: each scrolls by itself.", "warning",
+                    "Show the same place in both, then link them with Ctrl+L.",
+                )  # fmt: skip
             return
         center = None
         if isinstance(image, Volume):
@@ -212,6 +221,7 @@ class Opening:
             self._hang(first.key)
         else:
             self.load(first.key)
+        self._tidy()
 
     def close_study(self) -> None:
         """Close the current study; what was found is kept in the records."""
@@ -222,6 +232,7 @@ class Opening:
         self.session.set_layout(LayoutKind.ONE, {v: ViewState() for v in VIEWS})
         self.session.set_study("")
         self.session.studies_changed.emit()
+        self._tidy()
 
     def step_study(self, by: int) -> None:
         studies = self.session.studies

@@ -23,8 +23,8 @@ Load = Callable[[Series, Progress, CancelToken], Image]
 class ReadingActions:
     """The verbs of reading over one session."""
 
-    def __init__(self, session: Session, desk: JobDesk, read: Read, load: Load) -> None:
-        self.session, self._desk, self._read, self._load = session, desk, read, load
+    def __init__(self, session: Session, desk: JobDesk, read: Read, load: Load, tidy: Callable[[], None]) -> None:
+        self.session, self._desk, self._read, self._load, self._tidy = session, desk, read, load, tidy
 
     def read(self, override_reason: str = "") -> Job | None:
         """Let the networks read what the active view shows; the image stays usable."""
@@ -135,6 +135,7 @@ class ReadingActions:
         def partial(value: tuple[str, tuple[SeriesReading, ...]]) -> None:
             for reading in value[1]:
                 self.session.set_reading(reading, value[0])
+            self._tidy()
 
         def finished(count: int) -> None:
             self.session.say(f"{count} series read.")

@@ -66,6 +66,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("toggle_mpr", "View", "Three planes on and off", "C", "Switch between three planes with crosshair and the usual layout"),
     Action("link", "View", "Link views", "Shift+L", "Scroll views of one frame of reference together", checkable=True),
+    Action("link_here", "View", "Link at this place", "Ctrl+L", "Put two studies that scroll apart on the same place, then link"),
     Action("corners", "View", "Text in the corners", "Shift+C", "Series, window and scale; the name stays", checkable=True),
     Action("boxes", "View", "Boxes", "Shift+B", "Show or hide findings on films", checkable=True),
     Action("masks", "View", "Sinus masks", "T", "Show or hide the sinus masks", checkable=True),

@@ -215,6 +215,13 @@ class MainWindow(WindowFrame):
                 "No other study of this patient is open.", "warning", "Open it first; it then shows beside this one."
             )
 
+    def link_here(self) -> None:
+        if self.session.link_here(self.session.active_view):
+            self.session.set_display(linked=True)
+            self.session.say("Linked: both studies scroll together from this place. Ctrl+L links them anew.")
+        else:
+            self.session.say("No second study is beside this one.", "warning", "Ctrl+D shows one of the same patient.")
+
     def export_picture(self) -> None:
         pictures.export_view(self, self.view_area.viewports[self.session.active_view])
 
@@ -242,6 +249,7 @@ class MainWindow(WindowFrame):
             self.toggle_play()
         elif not self.actions_.desk.cancel_all():
             self.session.set_display(tool=Tool.POINTER)
+            self.view_area.viewports[self.session.active_view].setFocus()  # from a panel back to the picture's keys
 
     def toggle_left(self) -> None:
         self.studies_panel.setVisible(self.studies_panel.isHidden())

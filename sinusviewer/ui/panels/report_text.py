@@ -1,5 +1,6 @@
 """A report as the window keeps it: proposal, reader's text, signature, addenda; and as plain text for a RIS."""
 
+import re
 from dataclasses import dataclass
 
 from sinusviewer.report.content import ReportContent
@@ -32,6 +33,10 @@ class ReportState:
     addenda: tuple[Addendum, ...] = ()
 
 
+_CODE = re.compile(r" \[[a-z0-9_]+\]$")
+"""A warning's code for programs, which no physician reads."""
+
+
 def proposed_text(content: ReportContent) -> str:
     """The content as plain text, one sentence a line, as reports are pasted into a RIS."""
     blocks = []
@@ -39,7 +44,7 @@ def proposed_text(content: ReportContent) -> str:
         lines = [f"{section.heading}:", *(s for s in section.sentences if s != "Read.")]
         for table in section.tables:
             lines += [table_line(table.columns, cells) for cells in table.rows]
-        lines += [f"Note: {warning}" for warning in section.warnings]
+        lines += [f"Note: {_CODE.sub('', warning)}" for warning in section.warnings]
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
 
