@@ -100,7 +100,9 @@ class StreamSize:
 
 def stream_size(stream: bytes) -> StreamSize | None:
     """The size in the stream's own header; None where it has none that can be read (RLE, damage)."""
-    if stream[:4] == b"\xff\x4f\xff\x51" and len(stream) >= 43:  # JPEG 2000 codestream: its size follows the start marker
+    if (
+        stream[:4] == b"\xff\x4f\xff\x51" and len(stream) >= 43
+    ):  # JPEG 2000 codestream: its size follows the start marker
         right, bottom, left, top = struct.unpack(">4I", stream[8:24])
         return StreamSize(bottom - top, right - left, struct.unpack(">H", stream[40:42])[0], (stream[42] & 0x7F) + 1)
     if stream[:2] != b"\xff\xd8":

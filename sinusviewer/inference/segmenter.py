@@ -1,6 +1,6 @@
 """Sinus masks of a CT from a network that labels axial slices."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -84,7 +84,7 @@ def label_codes(labels: tuple[str, ...]) -> npt.NDArray[np.uint8]:
 
 def remove_crumbs(labels: npt.NDArray[np.uint8], voxel_ml: float) -> None:
     """Remove, in place, parts of a structure that are small beside its largest part."""
-    places: list[tuple[slice, ...] | None] = ndimage.find_objects(labels)
+    places: Sequence[tuple[slice, ...] | None] = ndimage.find_objects(labels)
     for code, where in enumerate(places, start=1):
         if where is None:
             continue
