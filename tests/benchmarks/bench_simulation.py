@@ -239,7 +239,7 @@ def _real_scans(folder: Path) -> dict[str, tuple[np.ndarray, tuple[float, float,
 
 
 def _scanned(head: Head, scanner: str, rng: np.random.Generator) -> tuple[np.ndarray, tuple[float, float, float]]:
-    protocol = CtProtocol(scanner, slice_mm=1.5, interval_mm=1.5, matrix=256, field_mm=230)
+    protocol = CtProtocol(scanner, slice_mm=1.5, interval_mm=1.5, matrix=256, field_mm=230, upper_mm=85)
     done = scan(head, head.hu, np.zeros(head.hu.shape, bool), protocol, rng)
     pixel = protocol.field_mm / protocol.matrix
     return done.voxels, (1.5, pixel, pixel)

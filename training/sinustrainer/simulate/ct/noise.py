@@ -16,7 +16,7 @@ def correlated_noise(hu: Voxels, sigma_hu: float, grain_px: float, edge: float, 
     low = max(0.3, grain_px)
     fine = ndimage.gaussian_filter(white, (0, low, low), truncate=3, mode="wrap")
     coarse = ndimage.gaussian_filter(white, (0, 2.5 * low, 2.5 * low), truncate=2.5, mode="wrap")
-    band = fine - np.float32(0.75 if edge > 0 else 0.55) * coarse
+    band = fine - np.float32(0.75 if edge > 0.5 else 0.55) * coarse
     band *= np.float32(sigma_hu / max(1e-6, float(band[::4].std())))
     # More tissue in the way means fewer quanta: the noise grows with the blurred amount of it.
     step = max(1, hu.shape[1] // 32)

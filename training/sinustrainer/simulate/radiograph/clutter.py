@@ -63,10 +63,9 @@ def draw_clutter(rng: np.random.Generator, amount: float) -> Clutter:
     )
 
 
-def apply_clutter(soft: Image, bone: Image, clutter: Clutter, marks: Marks, pixel_mm: float) -> Image | None:
-    """Add it to the area densities, in place; returns the share of the beam that the lead letters leave, if there are any."""
+def add_objects(soft: Image, bone: Image, clutter: Clutter, marks: Marks, pixel_mm: float) -> None:
+    """Add chin rest, hands, earrings and spectacles to the area densities, in place."""
     rng = np.random.default_rng(clutter.seed)
-    rows, columns = soft.shape
     if clutter.chin_rest:
         overlays.add_chin_rest(soft, marks, pixel_mm, rng)
     if clutter.hand:
@@ -77,9 +76,14 @@ def apply_clutter(soft: Image, bone: Image, clutter: Clutter, marks: Marks, pixe
         overlays.add_earrings(bone, marks, pixel_mm, rng)
     if clutter.spectacles:
         overlays.add_spectacles(bone, marks, pixel_mm, rng)
+
+
+def lead_letters(clutter: Clutter, shape: tuple[int, int], pixel_mm: float) -> Image | None:
+    """``[y, x]`` share of the beam that the lead letters leave; None where there are none."""
     if not clutter.leads:
         return None
-    open_share = np.ones_like(soft)
+    rows, columns = shape
+    open_share = np.ones(shape, np.float32)
     for lead in clutter.leads:
         placed = Lead(lead.text, lead.column * columns, lead.row * rows, lead.height_mm, lead.turn_deg)
         overlays.add_lead(open_share, placed, pixel_mm)

@@ -6,12 +6,15 @@ full-size films of a cohort.
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch.nn import functional
 
 from sinustrainer.simulate.radiograph import overlays, physics
-from sinustrainer.simulate.radiograph.clutter import Clutter, apply_clutter, draw_clutter
+from sinustrainer.simulate.radiograph.clutter import Clutter, add_objects, draw_clutter, lead_letters
 from sinustrainer.simulate.radiograph.physics import Exposure, Image
 from sinustrainer.simulate.radiograph.processing import Look, process
 from sinustrainer.simulate.radiograph.projections import Box, DiseaseShadow, Projections
@@ -113,18 +116,24 @@ def make_film(
     if shadows:
         soft, bone = soft.copy(), bone.copy()
         for shadow in shadows:
-            x0, y0, x1, y1 = shadow.window
-            soft[y0:y1, x0:x1] += shadow.soft
-            bone[y0:y1, x0:x1] += shadow.bone
+            left, top, right, bottom = shadow.window
+            soft[top:bottom, left:right] += shadow.soft
+            bone[top:bottom, left:right] += shadow.bone
     shape = (settings.rows, settings.columns)
-    soft = resample(soft, settings.field, shape) * np.float32(settings.soft_scale)
-    bone = resample(bone, settings.field, shape) * np.float32(settings.bone_scale)
-    to_film = _Mapping(settings.field, shape)
-    pixel_mm = projections.pixel_mm * (settings.field[2] - settings.field[0]) / settings.columns
-    marks = {name: to_film.point(point) for name, point in projections.marks.items()}
-    open_share = apply_clutter(soft, bone, settings.clutter, marks, pixel_mm)
+    x0, y0, x1, y1 = settings.field
+    # The slow sums run on the coarser of the two grids; a film finer than its projection gains nothing from more.
+    coarse = (min(shape[0], ceil(y1 - y0)), min(shape[1], ceil(x1 - x0)))
+    soft = resample(soft, settings.field, coarse) * np.float32(settings.soft_scale)
+    bone = resample(bone, settings.field, coarse) * np.float32(settings.bone_scale)
+    to_coarse, to_film = _Mapping(settings.field, coarse), _Mapping(settings.field, shape)
+    marks = {name: to_coarse.point(point) for name, point in projections.marks.items()}
+    add_objects(soft, bone, settings.clutter, marks, projections.pixel_mm * (x1 - x0) / coarse[1])
     path = physics.optical_path(settings.exposure.kvp, soft, bone, settings.exposure.filter_mm_al)
+    if coarse != shape:
+        path = _finer(path, shape)
+    pixel_mm = projections.pixel_mm * (x1 - x0) / settings.columns
     signal = physics.expose(path, settings.exposure, pixel_mm, rng)
+    open_share = lead_letters(settings.clutter, shape, pixel_mm)
     face = to_film.box(projections.face_box)
     pixels = process(signal, settings.look, pixel_mm, _central(face, shape))
     if open_share is not None:  # lead on the detector's cover stops scatter too: white, whatever lies behind it
@@ -273,6 +282,13 @@ def resample(image: Image, window: Box, shape: tuple[int, int]) -> Image:
         w0, w1 = (1 - weight) * inside, weight * inside
         result = np.take(result, a, axis) * _along(w0, axis) + np.take(result, b, axis) * _along(w1, axis)
     return result
+
+
+def _finer(image: Image, shape: tuple[int, int]) -> Image:
+    """Cubic convolution to a finer grid over the same extent."""
+    finer = functional.interpolate(torch.from_numpy(image)[None, None], shape, mode="bicubic", align_corners=False)
+    values: Image = np.maximum(finer[0, 0].numpy(), 0)
+    return values
 
 
 def _along(weights: npt.NDArray[np.float32], axis: int) -> npt.NDArray[np.float32]:

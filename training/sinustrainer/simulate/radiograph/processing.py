@@ -7,6 +7,8 @@ import numpy as np
 from sinustrainer.simulate.radiograph.physics import Image, enlarge
 
 _BANDS = 8
+_EDGES_MM = (0.35, 1.5)
+"""Scales of bony edges, which the unsharp mask lifts; finer is noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Look:
     latitude
         Amplification of what remains below the coarsest band: < 1 compresses the range, as large-latitude processing does.
     sharpen
-        Strength of the last unsharp mask.
+        Strength of the unsharp mask on bony edges.
     """
 
     black_percentile: float = 3.0
@@ -82,7 +84,9 @@ def enhance(value: Image, look: Look, pixel_mm: float) -> Image:
     middle = np.float32(0.5)
     current = (current - middle) * np.float32(look.latitude) + middle
     for number in range(len(levels) - 1, -1, -1):
-        gain = _gain_at(look, pixel_mm * 2**number) * (1 + look.sharpen if number == 0 else 1)
+        scale_mm = pixel_mm * 2**number
+        edges = _EDGES_MM[0] <= scale_mm <= _EDGES_MM[1] or (number == 0 and scale_mm > _EDGES_MM[1])
+        gain = _gain_at(look, scale_mm) * (1 + look.sharpen if edges else 1)
         band = levels[number]
         boosted = band * (1 + np.float32(gain - 1) / (1 + np.abs(band) * np.float32(8)))
         current = enlarge(current, band.shape) + boosted
