@@ -91,7 +91,7 @@ def detector_signal(
 @lru_cache(maxsize=256)
 def _log_polynomial(kvp: float, filter_mm_al: float) -> tuple[float, ...]:
     """Coefficients of -ln(signal) in powers of soft and bone: beam hardening in fourteen numbers."""
-    s, b = np.meshgrid(np.linspace(0, _SOFT_MAX, 41), np.linspace(0, _BONE_MAX, 29))
+    s, b = np.meshgrid(np.linspace(0, _SOFT_MAX, 25), np.linspace(0, _BONE_MAX, 15))
     target = -np.log(detector_signal(kvp, s.ravel(), b.ravel(), filter_mm_al))
     terms = np.stack([(s.ravel() / _SOFT_MAX) ** i * (b.ravel() / _BONE_MAX) ** j for i, j in _POWERS], axis=1)
     solution, *_ = np.linalg.lstsq(terms, target, rcond=None)
