@@ -47,7 +47,12 @@ def test_only_sinuses_and_nose_are_labelled() -> None:
 def test_lumens_keep_their_volume_on_any_grid() -> None:
     head = phantom_head(2.0)
     true_ml = np.count_nonzero(head.labels == Structure.RIGHT_MAXILLARY) * 8 / 1000
-    for changes in ({}, {"gantry_tilt_deg": 15.0}, {"pitch_deg": 12.0, "yaw_deg": 5.0, "roll_deg": 4.0}, {"interval_mm": 5.0}):
+    for changes in (
+        {},
+        {"gantry_tilt_deg": 15.0},
+        {"pitch_deg": 12.0, "yaw_deg": 5.0, "roll_deg": 4.0},
+        {"interval_mm": 5.0},
+    ):
         result = scanned(head, matrix=160, **changes)
         voxel_ml = abs(np.linalg.det(result.affine[:3, :3])) / 1000
         found = np.count_nonzero(result.labels == Structure.RIGHT_MAXILLARY) * voxel_ml
@@ -134,7 +139,8 @@ def test_a_mirrored_patient_gives_a_mirrored_scan_and_swapped_labels() -> None:
     )  # fmt: skip
     assert np.abs(one.voxels.astype(float) - two.voxels[:, :, ::-1]).max() < 3
     counts = [
-        [np.count_nonzero(s.labels == code) for code in (Structure.RIGHT_MAXILLARY, Structure.LEFT_MAXILLARY)] for s in (one, two)
+        [np.count_nonzero(s.labels == code) for code in (Structure.RIGHT_MAXILLARY, Structure.LEFT_MAXILLARY)]
+        for s in (one, two)
     ]
     assert counts[0] == counts[1][::-1]
 

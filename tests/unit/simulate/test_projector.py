@@ -87,7 +87,12 @@ def test_the_projector_agrees_with_an_independent_one_on_a_head_in_waters_positi
     for row, column in rng.integers(15, 75, (60, 2)):
         across = (column + 0.5 - geometry.centre[0]) * geometry.pixel_mm
         down = (row + 0.5 - geometry.centre[1]) * geometry.pixel_mm
-        end = geometry.source + geometry.source_detector_mm * geometry.beam + across * geometry.right + down * geometry.down
+        end = (
+            geometry.source
+            + geometry.source_detector_mm * geometry.beam
+            + across * geometry.right
+            + down * geometry.down
+        )
         for channel in (0, 1):
             exact = siddon(density[channel], head.affine, geometry.source, end)
             difference.append(found[channel, row, column] - exact)
@@ -182,7 +187,9 @@ def test_a_mirrored_patient_gives_a_mirrored_film_and_swapped_labels() -> None:
     delta = np.where(head.labels == Structure.RIGHT_MAXILLARY, 1025, 0).astype(np.int16)
     sick = PaintedDisease(Side.RIGHT, "full_opacification", 1.0, 1.0, where, delta)
     other = mirrored(head)
-    sick_mirrored = PaintedDisease(Side.LEFT, "full_opacification", 1.0, 1.0, where, np.ascontiguousarray(delta[:, :, ::-1]))
+    sick_mirrored = PaintedDisease(
+        Side.LEFT, "full_opacification", 1.0, 1.0, where, np.ascontiguousarray(delta[:, :, ::-1])
+    )
     one = acquire(head, film_geometry(head, Positioning(yaw_deg=3, roll_deg=2), 160), (sick,))
     two = acquire(other, film_geometry(other, Positioning(yaw_deg=-3, roll_deg=-2), 160), (sick_mirrored,))
     turned = mirror_projections(two)
@@ -194,8 +201,12 @@ def test_a_mirrored_patient_gives_a_mirrored_film_and_swapped_labels() -> None:
     assert one.numbers["antrum_ml_right"] > one.numbers["antrum_ml_left"]
 
     settings = draw_settings(one, np.random.default_rng(1), "clean", size_px=96)
-    settings = type(settings)(**{f: getattr(settings, f) for f in settings.__slots__} | {"field": (0.0, 0.0, 160.0, 160.0)})
-    bare = type(settings)(**{f: getattr(settings, f) for f in settings.__slots__} | {"clutter": type(settings.clutter)()})
+    settings = type(settings)(
+        **{f: getattr(settings, f) for f in settings.__slots__} | {"field": (0.0, 0.0, 160.0, 160.0)}
+    )
+    bare = type(settings)(
+        **{f: getattr(settings, f) for f in settings.__slots__} | {"clutter": type(settings.clutter)()}
+    )
     film_one = make_film(one, one.shadows, bare, np.random.default_rng(2))
     film_two = mirror_film(make_film(two, two.shadows, bare, np.random.default_rng(2)))
     assert [a.diseased for a in film_two.antra] == [a.diseased for a in film_one.antra] == [True, False]

@@ -18,7 +18,9 @@ from sinusviewer.domain.anatomy import Structure
     # SpekPy 2.5.4, tungsten, 12 degrees, 2.8 mm aluminium.
     [(60.0, 2.219, 36.45), (70.0, 2.555, 39.94), (80.0, 2.914, 43.47), (100.0, 3.677, 49.74)],
 )
-def test_the_spectrum_has_the_hardness_of_a_published_model(kvp: float, half_value_layer_mm: float, mean_kev: float) -> None:
+def test_the_spectrum_has_the_hardness_of_a_published_model(
+    kvp: float, half_value_layer_mm: float, mean_kev: float
+) -> None:
     energy, fluence = physics.spectrum(kvp)
     assert fluence.sum() == pytest.approx(1)
     assert (energy * fluence).sum() == pytest.approx(mean_kev, rel=0.03)
@@ -56,7 +58,9 @@ def test_filling_an_aerated_antrum_lowers_the_signal_behind_it_by_15_to_35_perce
     behind = path_mm > 15
     exposure = Exposure(scatter_to_primary=0.25)
     signals = [
-        physics.expose(physics.optical_path(75.0, a.soft, a.bone), exposure, geometry.pixel_mm, None)[y0:y1, x0:x1][behind]
+        physics.expose(physics.optical_path(75.0, a.soft, a.bone), exposure, geometry.pixel_mm, None)[y0:y1, x0:x1][
+            behind
+        ]
         for a in (healthy, filled)
     ]
     drop = 1 - float(np.mean(signals[1] / signals[0]))
