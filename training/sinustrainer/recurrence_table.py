@@ -2,11 +2,13 @@
 
 A training patient's score comes from the fold that never saw the patient, a test patient's from the network trained on all:
 scores of a network on its own training patients are too good, and a nomogram fitted with them would trust them too much.
+Without folds, ``--fresh`` scores a cohort that the network never saw.
 """
 
 import argparse
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +34,19 @@ TRAIN_FILE, TEST_FILE = "train.csv", "test.csv"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``sinustrainer recurrence-table``."""
-    parser.add_argument("--run", type=Path, required=True, help="folder of sinustrainer cross-validate")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--run", type=Path, help="folder of sinustrainer cross-validate")
+    source.add_argument("--fresh", type=Path, metavar="MODEL", help="model folder; all patients are new to it")
+    parser.add_argument("--splits", default="", help="with --fresh: only these splits, comma-separated")
     parser.add_argument("--data", type=Path, required=True, help="data folder with manifest.json")
     parser.add_argument("--out", type=Path, required=True, help="folder for train.csv and test.csv")
 
 
 def run_from_arguments(args: argparse.Namespace, progress: Progress, token: CancelToken) -> dict[str, Any]:
-    """Write both tables; the result counts their rows."""
+    """Write the tables; the result counts their rows."""
+    if args.fresh is not None:
+        splits = tuple(s for s in str(args.splits).split(",") if s)
+        return {"train": write_fresh_table(args.fresh, args.data, args.out, splits, progress, token)}
     return write_tables(args.run, args.data, args.out, progress, token)
 
 
@@ -57,6 +65,26 @@ def write_tables(run: Path, data: Path, out: Path, progress: Progress, token: Ca
         scores = {row.case_id: row.dlr for row in rows if row.dlr is not None}
         result["test"] = write_table(out / TEST_FILE, tests, scores)
     return result
+
+
+def write_fresh_table(
+    model: Path, data: Path, out: Path, splits: tuple[str, ...], progress: Progress, token: CancelToken
+) -> int:
+    """Write ``train.csv`` with the scores that a finished network gives patients it never saw; returns its rows.
+
+    Which patients those are is the caller's word: name a cohort, or splits of one, that the training left out. Patients are
+    named after their data folder, so that two cohorts can be told apart.
+    """
+    from sinustrainer.evaluate.recurrence_scores import RecurrenceGraph, score_cases
+
+    manifest = load_manifest(data)
+    out.mkdir(parents=True, exist_ok=True)
+    cases = tuple(c for c in usable(manifest.cases) if not splits or c.split in splits)
+    graph = RecurrenceGraph(model)
+    rows = score_cases(graph, graph.cases(manifest.folder, cases), progress, token, shifts=False)
+    scores = {row.case_id: row.dlr for row in rows if row.dlr is not None}
+    named = tuple(replace(c, patient_id=f"{data.name}-{c.patient_id}") for c in cases)
+    return write_table(out / TRAIN_FILE, named, scores)
 
 
 def usable(cases: Sequence[Case]) -> tuple[Case, ...]:

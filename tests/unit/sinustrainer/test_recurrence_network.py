@@ -14,7 +14,7 @@ from sinustrainer import cross_validation, export, radiomics
 from sinustrainer.cross_validation import cross_validate, read_scores
 from sinustrainer.evaluate.recurrence_network import evaluate
 from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D
-from sinustrainer.recurrence_table import write_tables
+from sinustrainer.recurrence_table import write_fresh_table, write_tables
 from sinustrainer.tasks.task import ExportSpec
 from sinustrainer.train import load_run
 from sinustrainer.train_recipe import TrainRecipe, parse_recipe
@@ -107,6 +107,15 @@ def test_the_nomograms_tables_hold_out_of_fold_scores_for_training_patients(
     number = int(name[1:])
     assert (first["asthma"], first["eos"]) == (str(int(number % 3 == 0)), str(100 + number))
     assert (first["age"], first["female"], first["recurrence"]) == ("40", "", str(int(number % 2 == 0)))
+
+
+def test_a_cohort_the_network_never_saw_gets_the_networks_own_scores(run: Path, data: Path, tmp_path: Path) -> None:
+    write_tables(run, data, tmp_path / "tables", silent_progress(), CancelToken())
+    assert write_fresh_table(run / "all", data, tmp_path / "fresh", ("test",), silent_progress(), CancelToken()) == 8
+    with (tmp_path / "tables" / "test.csv").open(newline="") as file:
+        expected = {f"{data.name}-{row['id']}": row["dlr"] for row in csv.DictReader(file)}
+    with (tmp_path / "fresh" / "train.csv").open(newline="") as file:
+        assert {row["id"]: row["dlr"] for row in csv.DictReader(file)} == expected
 
 
 def test_the_evaluation_agrees_with_its_own_tables_and_shows_the_ceiling(run: Path, data: Path, tmp_path: Path) -> None:
