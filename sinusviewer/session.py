@@ -1,6 +1,6 @@
 """The session: the one observable state of the window. It changes only in the GUI thread and knows no Qt."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -202,7 +202,7 @@ class Session:
             return
         self._undo = [*self._undo[-UNDO_DEPTH + 1 :], Edit(label, image_key, before, after, slice_index)]
         self._redo.clear()
-        self._put_marks(image_key, after)
+        self.restore_marks(image_key, after)
 
     def undo(self) -> Edit | None:
         """Take the last step back, whichever image it was on."""
@@ -210,7 +210,7 @@ class Session:
             return None
         step = self._undo.pop()
         self._redo.append(step)
-        self._put_marks(step.image_key, step.before)
+        self.restore_marks(step.image_key, step.before)
         return step
 
     def redo(self) -> Edit | None:
@@ -218,7 +218,7 @@ class Session:
             return None
         step = self._redo.pop()
         self._undo.append(step)
-        self._put_marks(step.image_key, step.after)
+        self.restore_marks(step.image_key, step.after)
         return step
 
     @property
@@ -229,13 +229,17 @@ class Session:
     def redo_label(self) -> str:
         return self._redo[-1].label if self._redo else ""
 
-    def _put_marks(self, image_key: str, marks: ImageMarks) -> None:
+    def restore_marks(self, image_key: str, marks: ImageMarks) -> None:
+        """Put marks in place; nothing that could be undone."""
         self.marks[image_key] = marks
         self.marks_changed.emit(image_key)
 
-    def restore_marks(self, image_key: str, marks: ImageMarks) -> None:
-        """Put marks from the records back; nothing that could be undone."""
-        self._put_marks(image_key, marks)
+    def amend_marks(self, image_key: str, change: Callable[[ImageMarks], ImageMarks]) -> None:
+        """Apply what is known from now on to the marks of an image, and to those that undo and redo would bring back."""
+        for steps in (self._undo, self._redo):
+            steps[:] = [s.amended(change) if s.image_key == image_key else s for s in steps]
+        if image_key in self.marks:
+            self.restore_marks(image_key, change(self.marks[image_key]))
 
     def select(self, identifier: str) -> None:
         if identifier != self.selected:

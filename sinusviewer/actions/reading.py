@@ -14,7 +14,7 @@ from sinusviewer.domain.study import Series
 from sinusviewer.errors import SinusViewerError
 from sinusviewer.jobs.runner import CancelToken, Job, Progress, silent_progress
 from sinusviewer.report.content import models_of
-from sinusviewer.session import Image, Session, reading_key
+from sinusviewer.session import Image, ImageMarks, Session, reading_key
 
 Read = Callable[[Image, ClinicalData, str, Progress, CancelToken], tuple[SeriesReading, ...]]
 Load = Callable[[Series, Progress, CancelToken], Image]
@@ -77,10 +77,13 @@ class ReadingActions:
         session.replace_film(series_key, confirmed)
         state = hang_film(series_key, confirmed, session.views[view].slice_index)
         session.set_view(view, flipped=state.flipped, quarter_turns=state.quarter_turns)
-        marks = session.marks.get(key)
-        if marks is not None:
-            sided = tuple(replace(d, side=_confirmed_side(d, confirmed)) for d in marks.detections)
-            session.edit("Confirm side", key, replace(marks, detections=sided))
+
+        def sided(marks: ImageMarks) -> ImageMarks:
+            return replace(
+                marks, detections=tuple(replace(d, side=_confirmed_side(d, confirmed)) for d in marks.detections)
+            )
+
+        session.amend_marks(key, sided)  # no step to undo: a side is confirmed anew, never undone by the way
         session.side_confirmed.emit(key, patient_right_is_image_left)
         side = "left" if patient_right_is_image_left else "right"
         session.say(f"Side confirmed: the patient's right is on the image's {side}.")

@@ -135,7 +135,7 @@ def _endotype(state: CtState, context: Context) -> CtState:
         return state
     segmentation = state.reading.segmentation
     if not state.models.endotype or segmentation is None or state.models.segmentation is None:
-        return _missing(state, "endotype", "ecrs and sinus_segmentation")
+        return _missing(state, "endotype", "ecrs", here=bool(state.models.endotype))
     try:
         found = endotype.read_endotype(state.volume, segmentation, state.models.endotype, context)
     except (GeometryError, InferenceError) as error:
@@ -152,7 +152,7 @@ def _recurrence(state: CtState, context: Context) -> CtState:
         return state
     segmentation, model = state.reading.segmentation, state.models.recurrence
     if model is None or segmentation is None or state.models.segmentation is None:
-        return _missing(state, "recurrence", "recurrence and sinus_segmentation")
+        return _missing(state, "recurrence", "recurrence", here=model is not None)
     try:
         score = recurrence.score(state.volume, segmentation, model, context)
         nomogram = recurrence.load_nomogram(model.folder)
@@ -181,6 +181,13 @@ def _failed(state: CtState, task: str, error: SinusViewerError) -> CtState:
     return replace(state, notes=(*state.notes, note))
 
 
-def _missing(state: CtState, task: str, models: str) -> CtState:
-    note = ImageWarning("model_missing", f"{task.capitalize()} was not read; model missing: {models}.")
+def _missing(state: CtState, task: str, model: str, *, here: bool) -> CtState:
+    """Say which model is missing: the task's own, the one that finds the sinuses, or none, where that one found nothing."""
+    wanted = [] if here else [model]
+    if state.models.segmentation is None:
+        wanted.append("sinus_segmentation")
+    why = f"model missing: {' and '.join(wanted)}" if wanted else "no sinuses were outlined"
+    note = ImageWarning(
+        "model_missing" if wanted else f"{task}_not_assessed", f"{task.capitalize()} was not read; {why}."
+    )
     return replace(state, notes=(*state.notes, note))

@@ -1,6 +1,7 @@
 """Small frozen parts of the session: a job as the job bar shows it, a message, what a person marked, a step to undo."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from sinusviewer.domain.display import Measurement
 from sinusviewer.domain.finding import Detection
@@ -44,3 +45,7 @@ class Edit:
     before: ImageMarks
     after: ImageMarks
     slice_index: int = 0
+
+    def amended(self, change: Callable[[ImageMarks], ImageMarks]) -> "Edit":
+        """The same step between marks that have been changed alike."""
+        return replace(self, before=change(self.before), after=change(self.after))

@@ -9,7 +9,7 @@ from window_parts import film, volume, waters_reading
 
 from sinusviewer import app
 from sinusviewer.actions.table import TABS
-from sinusviewer.domain.anatomy import Side, Sinus
+from sinusviewer.domain.anatomy import ImageSide, Side, Sinus
 from sinusviewer.domain.finding import Detection, FindingStatus
 from sinusviewer.domain.image import ImageWarning
 from sinusviewer.domain.reading import LundMackay, SeriesReading, SeriesStatus, SinusMeasurement
@@ -217,3 +217,20 @@ def test_a_model_replaced_on_disk_is_noticed(program_with, qtbot, monkeypatch):
     stamps[0] = (("card.json", 2),)
     program.look_at_models()
     qtbot.waitUntil(lambda: program.session.models == found)
+
+
+# -- a confirmed side and undo ----------------------------------------------------------------------------------------
+
+
+def test_undo_after_confirming_a_side_never_brings_a_sideless_box_back(program_with):
+    program = program_with((film(right_is_left=None),))
+    session = program.session
+    found = Detection((10.0, 20.0, 40.0, 60.0), 0.8, ImageSide.IMAGE_LEFT, identifier="ai-1")
+    session.restore_marks(KEY, ImageMarks((found,)))
+    program.actions.marks.set_status("ai-1", FindingStatus.ACCEPTED)
+    program.window.notice_bar.side_confirmed.emit(True)
+    assert session.marks[KEY].detections[0].side is Side.RIGHT
+    assert session.undo_label == "Accept finding"
+    program.window.undo()
+    back = session.marks[KEY].detections[0]
+    assert (back.side, back.status) == (Side.RIGHT, FindingStatus.PROPOSED)

@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -187,3 +188,18 @@ def test_one_tasks_failure_leaves_what_the_others_found(tmp_path: Path) -> None:
     assert "endotype_not_assessed" in {w.code for w in reading.warnings}
     assert maxillary(reading)[Side.RIGHT].lund_mackay == 1
     assert reading.recurrence is not None
+
+
+def test_only_the_model_that_is_missing_is_named(tmp_path: Path) -> None:
+    models = tiny_models.ct_models(tmp_path / "models")
+    for folder in models.iterdir():
+        if folder.name != "sinus_segmentation":
+            shutil.rmtree(folder)
+    names = {entry.name for entry in ModelRegistry(models, tmp_path / "own").entries()}
+    reading = read_series(head(), TASKS, ModelRegistry(models, tmp_path / "own", threads=1))
+    said = [w.message for w in reading.warnings if w.code == "model_missing"]
+    assert names == {"sinus_segmentation"}
+    assert said == [
+        "Endotype was not read; model missing: ecrs.",
+        "Recurrence was not read; model missing: recurrence.",
+    ]
