@@ -365,10 +365,8 @@ class Session:
 
     def toggle_key_image(self, key_image: KeyImage) -> None:
         known = [k for k in self.key_images if replace(k, note="") == replace(key_image, note="")]
-        if known:
-            self.key_images = tuple(k for k in self.key_images if k not in known)
-        else:
-            self.key_images = (*self.key_images, key_image)
+        others = tuple(k for k in self.key_images if k not in known)
+        self.key_images = others if known else (*others, key_image)
         self.key_images_changed.emit()
 
     def set_thumbnail(self, key: str, png: bytes) -> None:

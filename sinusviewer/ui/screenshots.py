@@ -62,7 +62,7 @@ class Camera:
     def take(self, name: str) -> None:
         self.settle()
         path = self._folder / f"{name}.png"
-        self._program.window.grab().save(str(path))
+        self._program.window.grab().save(str(path), quality=0)  # 0 is PNG's strongest compression in Qt
         self.taken.append(path)
 
     def read(self) -> None:
@@ -81,7 +81,7 @@ def take_pictures(program: Program, study: Path, folder: Path) -> tuple[Path, ..
     Returns
     -------
     tuple of Path
-        ``film.png``, ``ct.png``, ``heatmap.png`` and ``nomogram.png``, as far as the study holds films and CTs.
+        ``film.png``, ``report.png``, ``ct.png``, ``heatmap.png`` and ``nomogram.png``, as far as the study holds films and CTs.
     """
     folder.mkdir(parents=True, exist_ok=True)
     camera = Camera(program, folder)
@@ -99,7 +99,11 @@ def take_pictures(program: Program, study: Path, folder: Path) -> tuple[Path, ..
     if SeriesKind.RADIOGRAPH in found:
         _show(program, *found[SeriesKind.RADIOGRAPH])
         camera.read()
+        program.actions.marks.step_finding(session.active_view, 1)
         camera.take("film")
+        camera.show_tab(program.wiring.patient.report)
+        camera.take("report")
+        camera.show_tab(program.wiring.findings)
     if SeriesKind.VOLUME in found:
         _show(program, *found[SeriesKind.VOLUME])
         camera.read()
@@ -125,6 +129,8 @@ def _take_ct(program: Program, camera: Camera) -> None:
         camera.take("heatmap")
         session.set_display(show_heatmap=False)
     if isinstance(session.images.get(session.views[view].series_key), Volume):
+        if reading is None or reading.recurrence is None:
+            return  # a picture of "no nomogram is installed" helps nobody
         program.actions.opening.set_layout(LayoutKind.MPR)
         camera.show_tab(program.wiring.patient.nomogram)
         camera.take("nomogram")

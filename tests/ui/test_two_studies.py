@@ -111,3 +111,12 @@ def test_masks_of_a_study_beside_stay(program_with, qtbot):
     program.actions.opening._tidy()
     qtbot.wait(50)
     assert session.readings["prior"].segmentation is not None
+
+
+def test_every_open_study_has_its_badge_however_many_are_open(program_with):
+    program = program_with((film(),))
+    session = program.session
+    session.add_studies(tuple(study((film(),), f"series-{n}", f"study-{n}", patient=f"P{n}") for n in range(2, 32)))
+    program.index.set_badge("study-1", "read")
+    program._show_known()
+    assert program.window.studies_panel._badges["study-1"] == "read"
