@@ -16,7 +16,7 @@ from made_dicom import ROOT, write_ct, write_film
 from phantom_head import phantom_head
 from shared_data import needs_shared, shared_dir
 
-from sinusviewer import cli
+from sinusviewer import cli, paths
 from sinusviewer.__main__ import main
 from sinusviewer.domain.anatomy import Structure
 from sinusviewer.errors import StorageError
@@ -61,6 +61,13 @@ def ct_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def _no_networks(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if none were bundled: the toy head is measured by rules, whatever networks of real heads make of it."""
+    empty = tmp_path_factory.mktemp("models")
+    monkeypatch.setattr(paths, "bundled_models_dir", lambda: empty)
+
+
+@pytest.fixture
 def tiny_waters(tmp_path: Path) -> None:
     """Install and activate hand-made detectors through the command itself."""
     models = tiny_models.waters_models(tmp_path / "made")
@@ -74,6 +81,7 @@ def tiny_waters(tmp_path: Path) -> None:
         assert run("models", "activate", name, "0.0-test") == 0
 
 
+@pytest.mark.usefixtures("_no_networks")
 def test_a_ct_gives_everything_the_contract_names(ct_folder: Path, tmp_path: Path) -> None:
     assert run("read", ct_folder, "--out", tmp_path, "--task", "opacification") == 0
     index = index_of(tmp_path)
@@ -86,6 +94,7 @@ def test_a_ct_gives_everything_the_contract_names(ct_folder: Path, tmp_path: Pat
     assert series_of(tmp_path)["status"] == "read"
 
 
+@pytest.mark.usefixtures("_no_networks")
 def test_a_mask_lies_on_the_patient_in_nifti_space(ct_folder: Path, tmp_path: Path) -> None:
     run("read", ct_folder, "--out", tmp_path, "--task", "opacification")
     folder = tmp_path / index_of(tmp_path)["studies"][0]["path"] / "masks"
@@ -99,6 +108,7 @@ def test_a_mask_lies_on_the_patient_in_nifti_space(ct_folder: Path, tmp_path: Pa
     assert image.GetOrigin() == pytest.approx((0, 0, 0), abs=1e-4)
 
 
+@pytest.mark.usefixtures("_no_networks")
 def test_mirroring_a_ct_swaps_the_sides(ct_folder: Path, tmp_path: Path) -> None:
     write_ct(tmp_path / "mirrored", HEAD.hu[:, :, ::-1], 2.5)
     run("read", ct_folder, "--out", tmp_path / "a", "--task", "opacification")
