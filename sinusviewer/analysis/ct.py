@@ -118,7 +118,11 @@ def _measure(state: CtState, context: Context) -> CtState:
     if _stopped(state, context) or state.models.segmentation is None or segmentation is None:
         return state
     volume = state.volume
-    opacified = sinus_measurement.opacified_voxels(volume.voxels, segmentation.labels, volume.spacing, context.token)
+    opacified = segmentation.opacified  # by the network, where it says; else by threshold
+    if opacified is None:
+        opacified = sinus_measurement.opacified_voxels(
+            volume.voxels, segmentation.labels, volume.spacing, context.token
+        )
     segmentation = Segmentation(segmentation.labels, segmentation.affine, opacified)
     state = replace(state, reading=replace(state.reading, segmentation=segmentation))
     if "opacification" not in state.tasks:

@@ -6,7 +6,7 @@ from sinusviewer.domain.finding import Segmentation
 from sinusviewer.domain.image import Volume
 from sinusviewer.errors import InferenceError
 from sinusviewer.inference.registry import LoadedModel
-from sinusviewer.inference.segmenter import label_codes, segment_volume
+from sinusviewer.inference.segmenter import label_codes, segment_with_opacity
 
 STAGE = "Segmenting the sinuses"
 BATCH = 8
@@ -14,7 +14,7 @@ BATCH = 8
 
 
 def segment(volume: Volume, model: LoadedModel, context: Context) -> Segmentation:
-    """Label map of the sinuses on the volume's own grid.
+    """Label map of the sinuses on the volume's own grid, and what of them is opacified if the network says so.
 
     Raises
     ------
@@ -26,5 +26,5 @@ def segment(volume: Volume, model: LoadedModel, context: Context) -> Segmentatio
     if len(set(label_codes(model.card.labels).tolist()) - {0}) < 2:
         raise InferenceError(f"The network “{model.card.name}” does not tell the sinuses apart.")
     run = first_output(model, context)
-    labels = segment_volume(run, volume, model.card, context.progress, context.token, batch=BATCH)
-    return Segmentation(labels, volume.affine)
+    labels, opacified = segment_with_opacity(run, volume, model.card, context.progress, context.token, batch=BATCH)
+    return Segmentation(labels, volume.affine, opacified)

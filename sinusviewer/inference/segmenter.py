@@ -21,7 +21,8 @@ from sinusviewer.inference.model_card import ModelCard
 from sinusviewer.jobs.runner import CancelToken, Progress
 
 Run = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
-"""``[n, channels, size, size]`` to probabilities ``[n, labels, size, size]``."""
+"""``[n, channels, size, size]`` to probabilities ``[n, labels, size, size]``, and one channel more for opacity if the card
+says so."""
 FloatArray = npt.NDArray[np.float32]
 _PRESENT = 0.2
 _SMALLEST_SHARE = 0.1
@@ -39,6 +40,22 @@ def segment_volume(
 ) -> npt.NDArray[np.uint8]:
     """Structure codes on the volume's own grid ``[z, y, x]``; of a network of one region, 1 is the region.
 
+    What is opacified comes with :func:`segment_with_opacity`.
+    """
+    return segment_with_opacity(run, volume, card, progress, token, batch=batch)[0]
+
+
+def segment_with_opacity(
+    run: Run,
+    volume: Volume,
+    card: ModelCard,
+    progress: Progress | None = None,
+    token: CancelToken | None = None,
+    *,
+    batch: int = 8,
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_] | None]:
+    """Structure codes, and where the sinuses are opacified if the network says so (card's ``opacity_channel``).
+
     Raises
     ------
     GeometryError
@@ -51,6 +68,7 @@ def segment_volume(
     stack = axial_stack(turned, settings)
     codes = label_codes(card.labels)
     result = np.zeros(turned.voxels.shape, dtype=np.uint8)
+    opaque = np.zeros(turned.voxels.shape, dtype=bool) if card.parameters.get("opacity_channel") else None
     into = _Upsampling(stack, (turned.voxels.shape[1], turned.voxels.shape[2]))
     reach = _reach(card, stack.slice_mm)
     waiting: list[FloatArray] = []  # probabilities of slices not yet written, the oldest first
@@ -66,14 +84,19 @@ def segment_volume(
         for index in range(written, done):
             low, high = max(0, index - reach), min(count, index + reach + 1)
             mixed = np.mean([waiting[i - first] for i in range(low, high)], axis=0)
-            into.write(mixed, codes, result[index])
+            into.write(mixed[: len(codes)], codes, result[index])
+            if opaque is not None:
+                into.write_mask(mixed[len(codes)], opaque[index])
         keep_from = max(0, done - reach)
         del waiting[: keep_from - first]
         first = keep_from
         if progress is not None:
             progress("Segmenting the sinuses", chosen.stop / count)
     remove_crumbs(result, turned.voxel_ml)
-    return np.ascontiguousarray(restore_array(result, volume.affine))
+    labels = np.ascontiguousarray(restore_array(result, volume.affine))
+    if opaque is None:
+        return labels, None
+    return labels, np.ascontiguousarray(restore_array(opaque & (result > 0), volume.affine))
 
 
 def label_codes(labels: tuple[str, ...]) -> npt.NDArray[np.uint8]:
@@ -130,3 +153,8 @@ class _Upsampling:
         rows, columns = self._weights
         raised = np.stack([rows @ probabilities[i] @ columns.T for i in present])
         plane[self._part] = codes[np.array(present)][raised.argmax(axis=0)]
+
+    def write_mask(self, probability: FloatArray, plane: npt.NDArray[np.bool_]) -> None:
+        """Write where a probability exceeds one half."""
+        rows, columns = self._weights
+        plane[self._part] = rows @ probability @ columns.T > 0.5

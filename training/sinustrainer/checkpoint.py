@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from sinusviewer.errors import StorageError
 
@@ -34,3 +35,32 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except (OSError, RuntimeError, ValueError, KeyError, EOFError) as error:
         raise StorageError(f"The checkpoint {path.name} is damaged.", "Start the training anew.") from error
     return content
+
+
+def start_from(network: nn.Module, path: Path) -> int:
+    """Copy a checkpoint's weights into a network; how many tensors were taken.
+
+    A tensor with more rows than the checkpoint's (an output was added) takes the rows there are.
+
+    Raises
+    ------
+    StorageError
+        Where the checkpoint cannot be read or shares less than half of the network's tensors.
+    """
+    content = load_checkpoint(path)
+    given = content.get("averaged") or content["network"]
+    taken = 0
+    with torch.no_grad():
+        for name, own in network.state_dict().items():
+            value = given.get(name)
+            if value is None or value.ndim != own.ndim:
+                continue
+            if value.shape == own.shape:
+                own.copy_(value)
+                taken += 1
+            elif own.ndim > 0 and value.shape[1:] == own.shape[1:] and value.shape[0] < own.shape[0]:
+                own[: value.shape[0]].copy_(value)
+                taken += 1
+    if taken * 2 < len(network.state_dict()):
+        raise StorageError(f"The weights of {path.name} do not fit this network.", "Is it of the same architecture?")
+    return taken

@@ -151,8 +151,11 @@ def trained_on(summary: RunSummary) -> str:
 
 
 def _training(recipe: TrainRecipe, summary: RunSummary) -> dict[str, Any]:
+    described = recipe.model_dump(mode="json")
+    if recipe.start_from is not None:  # no machine's folders in a card
+        described["start_from"] = f"{recipe.start_from.parent.name}/{recipe.start_from.name}"
     return {
-        "recipe": recipe.model_dump(mode="json"),
+        "recipe": described,
         "data": summary.data,
         "data_recipe": summary.data_recipe,
         "simulated": summary.simulated,

@@ -42,12 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", type=Path, required=True, help="training recipe (TOML)")
     parser.add_argument("--data", type=Path, required=True, help="data folder with manifest.json")
     parser.add_argument("--out", type=Path, required=True, help="run folder to write")
+    parser.add_argument("--start-from", type=Path, help="checkpoint (.pt) of another run whose weights to begin with")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
 
 
 def run_from_arguments(args: argparse.Namespace, progress: Progress, token: CancelToken) -> dict[str, Any]:
     """Train; the result is the run and its figures."""
-    summary = train(load_recipe(args.recipe), args.data, args.out, progress, token, resume=args.resume)
+    recipe = load_recipe(args.recipe)
+    if args.start_from is not None:
+        recipe = recipe.model_copy(update={"start_from": args.start_from})
+    summary = train(recipe, args.data, args.out, progress, token, resume=args.resume)
     return {"run": str(args.out), "steps": summary.steps, "seconds": summary.seconds, "metrics": summary.metrics}
 
 
@@ -70,7 +74,7 @@ def train(
         Where the run was cancelled; its last checkpoint is kept.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from sinustrainer.checkpoint import BEST, LAST, load_checkpoint
+    from sinustrainer.checkpoint import BEST, LAST, load_checkpoint, start_from
     from sinustrainer.loop import TrainingLoop
     from sinustrainer.tasks.registry import build_task
 
@@ -81,6 +85,8 @@ def train(
 
     torch.manual_seed(recipe.seed)  # the network's first weights
     task, manifest = build_task(recipe, data)
+    if recipe.start_from is not None:
+        start_from(task.network, recipe.start_from)
     write_json(out / RECIPE_FILE, recipe.model_dump(mode="json"))
     with (out / METRICS_FILE).open("a", encoding="utf-8") as metrics:
         loop = TrainingLoop(

@@ -63,6 +63,8 @@ class TrainRecipe(_Frozen):
     task: ModelTask
     name: str = Field(pattern=r"^[a-z0-9_]+$")
     version: str = "1.0.0"
+    start_from: Path | None = None
+    """Checkpoint (``last.pt`` or ``best.pt`` of another run) whose weights to begin with, where names and shapes agree."""
     seed: int = 0
     validation_share: float = Field(default=0.1, ge=0, lt=1)
     optimiser: OptimiserSettings = OptimiserSettings()

@@ -11,6 +11,7 @@ import torch
 from toy_ct import toy_ct_folder
 
 from sinustrainer import export, train
+from sinustrainer.checkpoint import load_checkpoint, start_from
 from sinustrainer.data.ct_cases import CtCases, load_case_volume
 from sinustrainer.data.manifest import load_manifest
 from sinustrainer.networks.classifiers import SliceClassifier, attention_pool
@@ -18,14 +19,15 @@ from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D, weigh_by_un
 from sinustrainer.networks.segmentation_2d import build_segmenter
 from sinustrainer.tasks.recurrence import RecurrenceTask
 from sinustrainer.tasks.registry import build_task
+from sinustrainer.tasks.segmentation import SegmentationTask
 from sinustrainer.train_recipe import TrainRecipe, parse_recipe
-from sinusviewer.errors import InputError
+from sinusviewer.errors import InputError, StorageError
 from sinusviewer.imaging.nifti import read_nifti
 from sinusviewer.imaging.preprocess_ct import AxialPreprocessing, axial_stack, labels_on_stack
 from sinusviewer.inference.activation_map import grad_cam
 from sinusviewer.inference.classifier import attention_probability, classify
 from sinusviewer.inference.model_card import load_card
-from sinusviewer.inference.segmenter import segment_volume
+from sinusviewer.inference.segmenter import segment_with_opacity
 
 PLAIN = {"shift_mm": 3.0, "rotation_deg": 3.0, "noise_hu": 5.0}
 
@@ -48,6 +50,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return toy_ct_folder(tmp_path_factory.mktemp("ct") / "data", 16)
 
 
+@pytest.fixture
+def _no_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "write_export", lambda spec, folder: folder)
+
+
 @pytest.fixture(autouse=True)
 def _fast_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The old exporter takes a thirtieth of the time; the new one is tested with the detectors."""
@@ -64,7 +71,7 @@ def _fast_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_segmenter_learns_the_region_and_its_exported_file_finds_it_again(data: Path, tmp_path: Path) -> None:
-    chosen = recipe("sinus_segmentation", 60, 8, base=4, size=64, spacing_mm=3.0, target="region")
+    chosen = recipe("sinus_segmentation", 60, 8, base=4, size=64, spacing_mm=3.0, target="region", opacity=True)
     summary = train.train(chosen, data, tmp_path / "run")
     assert summary.metrics["held_out"]["dice"] > 0.5
     card = export.export_run(tmp_path / "run", tmp_path / "model")
@@ -74,10 +81,29 @@ def test_a_segmenter_learns_the_region_and_its_exported_file_finds_it_again(data
         return np.asarray(session.run(["probabilities"], {"image": images})[0])
 
     case = load_manifest(data).cases[0]
-    found = segment_volume(run, load_case_volume(case), card)
+    found, opacified = segment_with_opacity(run, load_case_volume(case), card)
     truth = read_nifti(case.files["labels"])[0] > 0
+    sick = read_nifti(case.files["opacified"])[0] > 0
+    assert opacified is not None
+    both = (found > 0) & truth
+    assert (opacified[both] == sick[both]).mean() > 0.8
     assert found.shape == truth.shape
     assert 2 * ((found > 0) & truth).sum() / ((found > 0).sum() + truth.sum()) > 0.4
+
+
+@pytest.mark.usefixtures("_no_graph")
+def test_a_training_goes_on_from_the_weights_of_another_even_with_an_output_more(data: Path, tmp_path: Path) -> None:
+    first = recipe("sinus_segmentation", 2, 4, base=4, size=64, spacing_mm=3.0)
+    train.train(first, data, tmp_path / "first")
+    given = load_checkpoint(tmp_path / "first" / "last.pt")["network"]
+    more = recipe("sinus_segmentation", 1, 4, base=4, size=64, spacing_mm=3.0, opacity=True)
+    task = SegmentationTask(more, load_manifest(data))
+    assert start_from(task.network, tmp_path / "first" / "last.pt") == len(given)
+    own = task.network.state_dict()
+    assert torch.equal(own["classify.weight"][:12], given["classify.weight"])
+    assert torch.equal(own["encoders.0.0.0.weight"], given["encoders.0.0.0.weight"])
+    with pytest.raises(StorageError, match="do not fit"):
+        start_from(SliceClassifier("mobilenetv3_small_050", 1), tmp_path / "first" / "last.pt")
 
 
 def test_a_slice_classifier_learns_reads_patients_and_gives_grad_cam(data: Path, tmp_path: Path) -> None:

@@ -88,6 +88,21 @@ class CtCases:
         )
         return PreparedStack(stack, np.load(folder / "labels.npy", mmap_mode="r"), meta["labelled"])
 
+    def opacified(self, index: int) -> npt.NDArray[np.uint8] | None:
+        """What is opacified on a case's axial stack, 0 or 1; None where nobody marked it."""
+        case = self.cases[index]
+        if "opacified" not in case.files:
+            return None
+        path = self._prepared(index) / "opacified.npy"
+        if not path.is_file():
+            stack = self.stack(index).stack
+            z, y, x = stack.hu.shape
+            mask = (_resampled_labels(case.files["opacified"], stack.affine, (z, y, x)) > 0).astype(np.uint8)
+            temporary = path.with_name(f".opacified.{os.getpid()}.npy")
+            np.save(temporary, mask)
+            temporary.replace(path)
+        return np.asarray(np.load(path, mmap_mode="r"))
+
     def box(self, index: int) -> PreparedBox:
         """The sinus box of a case, prepared at its first use."""
         folder = self._prepared(index)

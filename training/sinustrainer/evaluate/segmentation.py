@@ -20,7 +20,7 @@ from sinusviewer.domain.finding import Segmentation
 from sinusviewer.domain.image import Volume
 from sinusviewer.errors import InputError
 from sinusviewer.inference.model_card import ModelCard, load_card, verify_weights
-from sinusviewer.inference.segmenter import segment_volume
+from sinusviewer.inference.segmenter import segment_with_opacity
 from sinusviewer.jobs.runner import CancelToken, Progress
 from sinusviewer.statistics.agreement import kappa
 from sinusviewer.statistics.segmentation import dice, hausdorff_95
@@ -69,9 +69,9 @@ def evaluate(
     for number_done, case in enumerate(cases):
         token.raise_if_cancelled()
         volume = load_case_volume(case)
-        found = segment_volume(run, volume, card, None, token)
+        found, opacified = segment_with_opacity(run, volume, card, None, token)
         truth = load_case_labels(case, volume)
-        results.append(judge(case, volume, truth, found, card))
+        results.append(judge(case, volume, truth, found, card, opacified))
         if len(examples) < 4:
             examples.append((case.case_id, volume, truth, found))
         progress("Segmenting", (number_done + 1) / len(cases))
@@ -90,7 +90,12 @@ def evaluate(
 
 
 def judge(
-    case: Case, volume: Volume, truth: npt.NDArray[np.uint8], found: npt.NDArray[np.uint8], card: ModelCard
+    case: Case,
+    volume: Volume,
+    truth: npt.NDArray[np.uint8],
+    found: npt.NDArray[np.uint8],
+    card: ModelCard,
+    opacified: npt.NDArray[np.bool_] | None = None,
 ) -> CaseDice:
     """Compare two label maps of one volume."""
     by_name = {REGION: dice(truth > 0, found > 0)}
@@ -103,8 +108,8 @@ def judge(
                 by_name[name] = dice(truth == code, found == code)
                 distance[name] = hausdorff_95(truth == code, found == code, volume.spacing)
         pairs = [
-            {(m.sinus, m.side): m for m in measure_sinuses(volume, Segmentation(labels, volume.affine))}
-            for labels in (truth, found)
+            {(m.sinus, m.side): m for m in measure_sinuses(volume, Segmentation(labels, volume.affine, opaque))}
+            for labels, opaque in ((truth, None), (found, opacified))
         ]
         wanted_fraction, wanted_score = (
             case.labels.get("opacified_fraction") or {},

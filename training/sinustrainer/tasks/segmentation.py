@@ -23,6 +23,8 @@ from sinusviewer.inference.model_card import InputSpec, OutputSpec
 
 SINUSES = tuple(s.name.lower() for s in sorted(Structure) if s <= Structure.NASAL_CAVITY)
 REGION = ("background", "region")
+UNKNOWN = -1
+"""Of opacity, outside the sinuses and on cases where nobody marked it."""
 
 
 class SegmentationOptions(BaseModel):
@@ -42,6 +44,8 @@ class SegmentationOptions(BaseModel):
     context_mm: tuple[float, ...] = (0.0,)
     empty_share: float = Field(default=0.2, ge=0, le=1)
     """Share of training slices drawn from all, not only from those that hold a label."""
+    opacity: bool = False
+    """Learn too, voxel by voxel, what of a sinus is opacified: a threshold takes the walls of small cells for disease."""
     smooth_mm: float = 1.0
     """At reading, probabilities are averaged with slices up to about this far."""
     augmentation: CtAugmentation = CtAugmentation()
@@ -60,12 +64,19 @@ class SliceBatches:
     seed: int
     empty_share: float
     region: bool
+    opacity: bool = False
 
     def __call__(self, step: int) -> dict[str, npt.NDArray[Any]]:
         rows = [self._one(step * self.batch + i) for i in range(self.batch)]
-        return {"image": np.stack([r[0] for r in rows]), "labels": np.stack([r[1] for r in rows])}
+        batch: dict[str, npt.NDArray[Any]] = {
+            "image": np.stack([r[0] for r in rows]),
+            "labels": np.stack([r[1] for r in rows]),
+        }
+        if self.opacity:
+            batch["opacified"] = np.stack([r[2] for r in rows])
+        return batch
 
-    def _one(self, number: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    def _one(self, number: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.int8]]:
         epoch, place = divmod(number, len(self.cases))
         case = int(np.random.default_rng([self.seed, 1, epoch]).permutation(len(self.cases))[place])
         rng = np.random.default_rng([self.seed, 2, number])
@@ -84,7 +95,12 @@ class SliceBatches:
         planes = change_hu(planes, drawn)
         image = np.stack([to_eight_bits(hu, w) for hu in planes for w in self.settings.windows])
         labels = move_plane(prepared.labels[index], drawn, mm, labels=True).astype(np.int64)
-        return image.astype(np.float32), (labels > 0).astype(np.int64) if self.region else labels
+        opacified = np.full(labels.shape, UNKNOWN, dtype=np.int8)
+        if self.opacity and (mask := self.cases.opacified(case)) is not None:
+            # as a code that mirroring leaves alone
+            moved = move_plane(mask[index] * np.uint8(Structure.NASAL_CAVITY), drawn, mm, labels=True)
+            opacified = np.where(labels > 0, moved > 0, UNKNOWN).astype(np.int8)
+        return image.astype(np.float32), (labels > 0).astype(np.int64) if self.region else labels, opacified
 
 
 class SegmentationTask:
@@ -117,6 +133,7 @@ class SegmentationTask:
             recipe.seed,
             options.empty_share,
             options.target == "region",
+            options.opacity,
         )
         self.held_out = CtCases(manifest.folder, away[: options.validation_cases], grid)
         self.cases = {"training": len(kept), "held_out": len(away)}
@@ -124,30 +141,43 @@ class SegmentationTask:
         self.network: nn.Module = build_segmenter(
             options.architecture,
             self.settings.channels,
-            len(self.labels),
+            len(self.labels) + int(options.opacity),
             base=options.base,
             backbone=options.backbone,
             weights=options.weights if options.architecture != "unet" else "none",
         )
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        logits = network(batch["image"].contiguous(memory_format=torch.channels_last)).float()
-        return {
+        out = network(batch["image"].contiguous(memory_format=torch.channels_last)).float()
+        logits = out[:, : len(self.labels)]
+        terms = {
             "cross_entropy": functional.cross_entropy(logits, batch["labels"]),
             "dice": dice_loss(logits, batch["labels"]),
         }
+        if self.options.opacity:
+            known = batch["opacified"] != UNKNOWN
+            wrong = functional.binary_cross_entropy_with_logits(
+                out[:, -1], batch["opacified"].clamp(min=0).float(), reduction="none"
+            )
+            terms["opacity"] = 0.5 * (wrong * known).sum() / known.sum().clamp(min=1)
+        return terms
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Dice of each class over the held-out slices taken together, and their mean."""
         if len(self.held_out) == 0:
             return {}
         overlap, total = np.zeros(len(self.labels)), np.zeros(len(self.labels))
+        errors: list[float] = []
         for index in range(len(self.held_out)):
             prepared = self.held_out.stack(index)
             held = np.flatnonzero(prepared.labels.any(axis=(1, 2)))
             chosen = held[np.linspace(0, held.size - 1, min(held.size, self.options.validation_slices)).astype(int)]
-            found = predict_slices(network, prepared.stack, chosen, self.settings)
+            probabilities = predict_slices(network, prepared.stack, chosen, self.settings, len(self.labels))
+            found = probabilities[:, : len(self.labels)].argmax(axis=1)
             truth = prepared.labels[chosen]
+            opacified = self.held_out.opacified(index) if self.options.opacity else None
+            if opacified is not None:
+                errors += _fraction_errors(truth, opacified[chosen], found, probabilities[:, -1] > 0.5)
             if self.options.target == "region":
                 truth = (truth > 0).astype(np.uint8)
             for code in range(1, len(self.labels)):
@@ -159,7 +189,10 @@ class SegmentationTask:
             for code, name in enumerate(self.labels)
             if code > 0 and total[code] > 0
         }
-        return {"dice": float(np.mean(list(dice.values()))), **{f"dice_{name}": value for name, value in dice.items()}}
+        figures = {"dice": float(np.mean(list(dice.values()))), **{f"dice_{name}": v for name, v in dice.items()}}
+        if errors:
+            figures["opacified_fraction_mae"] = float(np.mean(errors))
+        return figures
 
     def conclude(self, network: nn.Module) -> Conclusion:
         figures = self.validate(network)
@@ -168,7 +201,7 @@ class SegmentationTask:
     def export_spec(self, network: nn.Module) -> ExportSpec:
         size = self.settings.size
         return ExportSpec(
-            network=_WithSoftmax(network),
+            network=_Probabilities(network, len(self.labels)),
             input=InputSpec(
                 name="image",
                 shape=(None, self.settings.channels, size, size),
@@ -178,14 +211,16 @@ class SegmentationTask:
             outputs=(
                 OutputSpec(
                     name="probabilities",
-                    meaning="probability of each label at each pixel of the axial slice",
-                    shape=(None, len(self.labels), size, size),
+                    meaning="probability of each label at each pixel of the axial slice"
+                    + ("; last, of what lies there being opacified" if self.options.opacity else ""),
+                    shape=(None, len(self.labels) + int(self.options.opacity), size, size),
                 ),
             ),
             labels=self.labels,
             parameters={
                 "target": self.options.target,
                 "smooth_mm": self.options.smooth_mm,
+                "opacity_channel": self.options.opacity,
                 "architecture": self.options.architecture,
             },
         )
@@ -209,21 +244,44 @@ def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def predict_slices(
-    network: nn.Module, stack: AxialStack, chosen: npt.NDArray[np.intp], settings: AxialPreprocessing
-) -> npt.NDArray[np.uint8]:
-    """Label of each pixel of chosen slices, ``[n, size, size]``."""
-    results: list[npt.NDArray[np.uint8]] = []
+    network: nn.Module, stack: AxialStack, chosen: npt.NDArray[np.intp], settings: AxialPreprocessing, labels: int
+) -> npt.NDArray[np.float32]:
+    """Probabilities of chosen slices, ``[n, labels (+ opacity), size, size]``."""
+    exported = _Probabilities(network, labels)
+    results: list[npt.NDArray[np.float32]] = []
     for start in range(0, len(chosen), 16):
         images = np.stack([axial_input(stack, int(i), settings) for i in chosen[start : start + 16]])
         with torch.no_grad():
-            results.append(network(torch.from_numpy(images)).argmax(dim=1).numpy().astype(np.uint8))
+            results.append(exported(torch.from_numpy(images))[0].float().numpy())
     return np.concatenate(results)
 
 
-class _WithSoftmax(nn.Module):
-    def __init__(self, network: nn.Module) -> None:
+def _fraction_errors(
+    truth: npt.NDArray[np.uint8],
+    opacified: npt.NDArray[np.uint8],
+    found: npt.NDArray[np.intp],
+    found_opacified: npt.NDArray[np.bool_],
+) -> list[float]:
+    """Absolute error of the opacified fraction of each sinus that both hold."""
+    errors: list[float] = []
+    for code in range(1, int(Structure.NASAL_CAVITY)):
+        true, own = truth == code, found == code
+        if true.sum() > 50 and own.any():
+            errors.append(abs(float(opacified[true].mean()) - float(found_opacified[own].mean())))
+    return errors
+
+
+class _Probabilities(nn.Module):
+    """Softmax over the labels, sigmoid of opacity after them."""
+
+    def __init__(self, network: nn.Module, labels: int) -> None:
         super().__init__()
         self.network = network
+        self.labels = labels
 
     def forward(self, image: Tensor) -> tuple[Tensor]:
-        return (self.network(image).softmax(dim=1),)
+        out = self.network(image)
+        probabilities = out[:, : self.labels].softmax(dim=1)
+        if out.shape[1] == self.labels:
+            return (probabilities,)
+        return (torch.cat([probabilities, torch.sigmoid(out[:, self.labels :])], dim=1),)
