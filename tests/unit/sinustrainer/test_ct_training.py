@@ -1,5 +1,7 @@
 """Training of the three CT tasks on toy heads, their export, and reading with the exported files."""
 
+import argparse
+import csv
 import warnings
 from pathlib import Path
 
@@ -13,7 +15,9 @@ from toy_ct import toy_ct_folder
 from sinustrainer import export, train
 from sinustrainer.checkpoint import load_checkpoint, start_from
 from sinustrainer.data.ct_cases import CtCases, load_case_volume
+from sinustrainer.data.loaders import batches
 from sinustrainer.data.manifest import load_manifest
+from sinustrainer.evaluate import command
 from sinustrainer.networks.classifiers import SliceClassifier, attention_pool
 from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D, weigh_by_uncertainty
 from sinustrainer.networks.segmentation_2d import build_segmenter
@@ -28,6 +32,8 @@ from sinusviewer.inference.activation_map import grad_cam
 from sinusviewer.inference.classifier import attention_probability, classify
 from sinusviewer.inference.model_card import load_card
 from sinusviewer.inference.segmenter import segment_with_opacity
+from sinusviewer.jobs.runner import CancelToken, silent_progress
+from sinusviewer.statistics.delong import auc
 
 PLAIN = {"shift_mm": 3.0, "rotation_deg": 3.0, "noise_hu": 5.0}
 
@@ -222,3 +228,60 @@ def test_training_labels_lie_where_the_slices_of_reading_lie(data: Path) -> None
     np.testing.assert_array_equal(prepared.stack.hu, stack.hu)
     native, _ = read_nifti(cases.cases[0].files["labels"])
     np.testing.assert_array_equal(prepared.labels, labels_on_stack(native.astype(np.uint8), stack))
+
+
+def arguments(model: Path, data: Path, out: Path) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return parser.parse_args(
+        ["--model", str(model), "--data", str(data), "--out", str(out), "--splits", "train", "--limit", "6"]
+    )
+
+
+def test_the_segmentation_page_tells_dice_and_opacity(data: Path, tmp_path: Path) -> None:
+    train.train(recipe("sinus_segmentation", 2, 4, base=4, size=64, spacing_mm=3.0), data, tmp_path / "run")
+    export.export_run(tmp_path / "run", tmp_path / "model")
+    result = command.run_from_arguments(
+        arguments(tmp_path / "model", data, tmp_path / "page"), silent_progress(), CancelToken()
+    )
+    assert result["cases"] == 6
+    assert 0 <= result["dice"]["region"] <= 1
+    for name in ("report.html", "dice.csv", "examples.png", "evaluation.json"):
+        assert (tmp_path / "page" / name).is_file()
+
+
+def test_the_endotype_page_tells_both_units_and_agrees_with_its_own_scores(data: Path, tmp_path: Path) -> None:
+    chosen = recipe(
+        "ecrs", 8, 16, network="mobilenetv3_small_050", weights="none", size=64, spacing_mm=3.0, slices_per_patient=4
+    )
+    train.train(chosen, data, tmp_path / "run")
+    export.export_run(tmp_path / "run", tmp_path / "model")
+    result = command.run_from_arguments(
+        arguments(tmp_path / "model", data, tmp_path / "page"), silent_progress(), CancelToken()
+    )
+    figures = result["networks"]["toy"]
+    with (tmp_path / "page" / "patients.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == figures["patient"]["n"]
+    assert auc([int(r["ecrs"]) for r in rows], [float(r["mean"]) for r in rows]) == pytest.approx(
+        figures["patient"]["auc"]
+    )
+    assert figures["image"]["n"] > figures["patient"]["n"]
+    assert sum(figures["patient"]["confusion"]) == figures["patient"]["n"]
+    page = (tmp_path / "page" / "report.html").read_text()
+    assert "not why" in page
+    assert (tmp_path / "page" / "grad_cam_toy.png").is_file()
+
+
+def test_a_model_that_is_not_there_is_named(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no model"):
+        command.run_from_arguments(arguments(Path("nowhere"), data, tmp_path), silent_progress(), CancelToken())
+
+
+def test_worker_processes_make_the_same_batches_in_the_same_order(data: Path) -> None:
+    task, _ = build_task(recipe("sinus_segmentation", 1, 2, base=4, size=64, spacing_mm=3.0), data)
+    own = list(batches(task.source, 3, 6))
+    theirs = list(batches(task.source, 3, 6, workers=1))
+    assert len(own) == len(theirs) == 3
+    for a, b in zip(own, theirs, strict=True):
+        assert all(torch.equal(a[key], b[key]) for key in a)
