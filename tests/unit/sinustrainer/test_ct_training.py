@@ -206,6 +206,29 @@ def test_uncertainty_weights_grow_for_the_task_with_the_smaller_loss() -> None:
     np.testing.assert_allclose(torch.exp(log_variance).detach().numpy(), [0.2, 2.0], rtol=0.02)
 
 
+@pytest.mark.parametrize("name", ["efficientnet_b0", "resnet50", "inception_resnet_v2", "xception"])
+def test_each_of_the_papers_networks_gives_a_logit_and_a_feature_map(name: str) -> None:
+    network = SliceClassifier(name, 1).eval()
+    with torch.no_grad():
+        out = network(torch.rand(1, 1, 96, 96))
+        logit = network.head(out.features.mean(dim=(2, 3)))[:, 0]
+    assert out.features.ndim == 4
+    torch.testing.assert_close(out.logit, logit)
+
+
+def test_frozen_stages_keep_weights_and_statistics_while_the_rest_learns() -> None:
+    network = SliceClassifier("efficientnet_lite0", 1, "lite0_package", frozen=2).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    optimiser = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=0.1)
+    network(torch.rand(4, 1, 64, 64)).logit.sum().backward()
+    optimiser.step()
+    changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+    assert not {n for n in changed if n.startswith(("body.conv_stem", "body.bn1", "body.blocks.0", "body.blocks.1"))}
+    assert {n for n in changed if n.startswith("body.blocks.2")}
+    with pytest.raises(InputError, match="no stages to freeze"):
+        SliceClassifier("resnet18", 1, frozen=1)
+
+
 @pytest.mark.parametrize("name", ["unet", "unet_backbone", "deeplabv3", "deeplabv3plus"])
 def test_every_segmentation_network_answers_on_the_inputs_grid(name: str) -> None:
     network = build_segmenter(name, 2, 5, base=4, backbone="mobilenetv3_small_050").eval()

@@ -55,13 +55,7 @@ class Backbone(nn.Module):
             whole.blocks = whole.blocks[:last]
         self.body: nn.Module = whole
         grey_stem(self.body, channels)
-        self.frozen: tuple[nn.Module, ...] = ()
-        if frozen:
-            if not hasattr(whole, "blocks") or not hasattr(whole, "conv_stem"):
-                raise InputError(f"The backbone “{name}” has no stages to freeze.", "Set frozen = 0.")
-            self.frozen = (whole.conv_stem, whole.bn1, *whole.blocks[:frozen])
-            for part in self.frozen:
-                part.requires_grad_(False)
+        self.frozen = freeze_stages(whole, frozen)
 
     def train(self, mode: bool = True) -> "Backbone":
         """Switch the mode; frozen stages stay in evaluation mode."""
@@ -74,6 +68,18 @@ class Backbone(nn.Module):
         """0-1 in; ImageNet-like scaling happens here, so that it is part of the exported graph."""
         features = self.body((image - 0.5) / 0.25)
         return [features[i] for i in self.picked]
+
+
+def freeze_stages(network: Any, count: int) -> tuple[nn.Module, ...]:
+    """Freeze the stem and the first stages of an EfficientNet; the parts, to be kept in evaluation mode."""
+    if count == 0:
+        return ()
+    if not hasattr(network, "blocks") or not hasattr(network, "conv_stem"):
+        raise InputError("This network has no stages to freeze.", "Set frozen = 0.")
+    parts = (network.conv_stem, network.bn1, *network.blocks[:count])
+    for part in parts:
+        part.requires_grad_(False)
+    return parts
 
 
 def _weights_file(weights: str) -> Path:
@@ -111,7 +117,19 @@ def load_matching(network: nn.Module, weights: str) -> int:
     if len(fitting) * 2 < wanted:
         raise InputError(f"The weights “{path.name}” do not fit the network: {len(fitting)} of {wanted} tensors.")
     network.load_state_dict(fitting, strict=False)
+    if len(fitting) < wanted:
+        _open_gates(network)
     return len(fitting)
+
+
+def _open_gates(network: nn.Module) -> None:
+    """Let squeeze-and-excitation that no weights were given for begin by passing everything: B0 then starts near lite0."""
+    for name, module in network.named_modules():
+        if name.endswith(".se.conv_expand") and isinstance(module, nn.Conv2d):
+            with torch.no_grad():
+                module.weight.zero_()
+                if module.bias is not None:
+                    module.bias.fill_(4.0)
 
 
 def grey_stem(network: nn.Module, channels: int) -> None:

@@ -11,7 +11,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from sinustrainer.networks.backbones import LITE0, grey_stem, load_matching
+from sinustrainer.networks.backbones import LITE0, freeze_stages, grey_stem, load_matching
 from sinusviewer.errors import InputError
 
 NETWORKS = {
@@ -45,7 +45,7 @@ class SliceClassifier(nn.Module):
         As for a backbone; "lite0_package" also starts EfficientNet-B0, where shapes agree.
     """
 
-    def __init__(self, name: str, channels: int, weights: str = "none", dropout: float = 0.2) -> None:
+    def __init__(self, name: str, channels: int, weights: str = "none", dropout: float = 0.2, frozen: int = 0) -> None:
         super().__init__()
         known = NETWORKS.get(name, name)
         options: dict[str, Any] = {"bn_eps": 1e-3} if known.startswith("efficientnet") else {}
@@ -56,12 +56,20 @@ class SliceClassifier(nn.Module):
         if weights not in ("none", "timm"):
             load_matching(body, weights)
         grey_stem(body, channels)
+        self.frozen = freeze_stages(body, frozen)
         self.body = body
         width = int(body.num_features)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(width, 1)
         self.attention = nn.Sequential(nn.Linear(width, 64), nn.Tanh(), nn.Linear(64, 1))
         self.evidence = nn.Linear(width, 1)
+
+    def train(self, mode: bool = True) -> "SliceClassifier":
+        """Switch the mode; frozen stages stay in evaluation mode."""
+        super().train(mode)
+        for part in self.frozen:
+            part.eval()
+        return self
 
     def forward(self, image: Tensor) -> SliceOutput:
         features = self.body.forward_features((image - 0.5) / 0.25)

@@ -40,6 +40,8 @@ class EndotypeOptions(BaseModel):
 
     network: str = "efficientnet_b0"
     weights: str = "lite0_package"
+    frozen: int = Field(default=0, ge=0)
+    """Leading stages that keep their pretrained weights (EfficientNet families)."""
     dropout: float = 0.2
     spacing_mm: float = 1.0
     size: int = 128
@@ -174,7 +176,7 @@ class EndotypeTask:
         self.held_out = self._prepare(manifest, away)
         self.cases = {"training": len(kept), "held_out": len(away)}
         self.batches_per_epoch = len(kept) * options.slices_per_patient / recipe.loop.batch
-        self.network: nn.Module = SliceClassifier(options.network, 1, options.weights, options.dropout)
+        self.network: nn.Module = SliceClassifier(options.network, 1, options.weights, options.dropout, options.frozen)
 
     def _prepare(self, manifest: Manifest, cases: tuple[Case, ...]) -> CtCases:
         options = self.options
