@@ -177,7 +177,7 @@ def _agreement(results: Sequence[CaseDice]) -> list[Table]:
         scores = [pair for r in results for n, pair in r.lund_mackay.items() if n.endswith(sinus)]
         same = 100 * float(np.mean([a == b for a, b in scores])) if scores else None
         weighted = None
-        if len({a for a, _ in scores}) > 1:
+        if len({a for a, _ in scores}) > 1 and len({b for _, b in scores}) > 1:
             weighted = kappa([a for a, _ in scores], [b for _, b in scores], weights="linear").value
         rows.append((
             sinus.replace("_", " ") or "all", str(len(own)),
