@@ -179,7 +179,10 @@ def _figures(out_dir: Path, splits: dict[str, SplitEvaluation], nomogram: Nomogr
         )
 
     def panels(models: Sequence[str]) -> list[tuple[str, SplitEvaluation, Sequence[str]]]:
-        return [(f"{letters[name]}. {COHORT_NAMES[name].capitalize()} cohort", split, models) for name, split in splits.items()]
+        return [
+            (f"{letters[name]}. {COHORT_NAMES[name].capitalize()} cohort", split, models)
+            for name, split in splits.items()
+        ]
 
     if all("dlr" in split.scores for split in splits.values()):
         add("figure3", "Figure 3. ROC curves of the DLR-score.", draw_rocs(panels(["dlr"])))
