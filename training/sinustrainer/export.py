@@ -87,6 +87,7 @@ def write_graph(network: "nn.Module", example: "Tensor", path: Path, name: str, 
         dynamo=True,
         verbose=False,
     )
+    forget_sources(path)
 
 
 def parity(spec: "ExportSpec", path: Path) -> float:
@@ -107,6 +108,20 @@ def parity(spec: "ExportSpec", path: Path) -> float:
     if worst > PARITY_LIMIT:
         raise ModelFileError(f"The exported graph differs from the network by {worst:.2g}.", "Report this as a bug.")
     return worst
+
+
+def forget_sources(path: Path) -> None:
+    """Take the exporter's stack traces out of a graph: they name folders of the machine it was made on."""
+    import onnx
+
+    model = onnx.load(path)
+    nodes = [*model.graph.node, *(node for function in model.functions for node in function.node)]
+    values = (*model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer)
+    for part in (*nodes, *values, *model.functions, model.graph):
+        del part.metadata_props[:]
+    for node in nodes:
+        node.doc_string = ""
+    onnx.save(model, path)
 
 
 def export_run(run: Path, out: Path, *, version: str | None = None) -> ModelCard:
