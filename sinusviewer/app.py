@@ -180,7 +180,10 @@ class Program:
             self.show_device()
 
     def close(self) -> bool:
-        """Cancel everything and end the threads; True if all ended in time."""
+        """Cancel everything and end the threads; True if all ended in time.
+
+        In this order: what is not written yet is written, then nothing may reach the records any more, then they are closed.
+        """
         self._models.stop()
         self._badges.stop()
         for signal in (self.session.studies_changed, self.session.readings_changed, self.session.marks_changed):
@@ -188,6 +191,8 @@ class Program:
                 signal.disconnect(self._show_known_soon)
         self.wiring.release()
         self.window.close()
+        self.recorder.release()
+        self.bridge.close()
         ended = self.runner.close()
         self.database.close()
         return ended

@@ -1,7 +1,7 @@
 """Keeps what a person does: every change goes to the records at once, and comes back when the study is opened again."""
 
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sinusviewer.domain.anatomy import ImageSide, Side
 from sinusviewer.domain.clinical import ClinicalData
@@ -15,6 +15,9 @@ from sinusviewer.errors import StorageError
 from sinusviewer.records.findings import FindingStore
 from sinusviewer.records.study_index import StudyIndex
 from sinusviewer.session import ImageMarks, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _STATUS_ACTIONS = {
     FindingStatus.ACCEPTED: "accepted",
@@ -33,15 +36,25 @@ class Recorder:
         self._session, self._findings, self._index = session, findings, index
         self._written: dict[str, ImageMarks] = {}
         self._restored: set[str] = set()
-        session.marks_changed.connect(self._marks_changed)
-        session.key_images_changed.connect(self._key_images_changed)
-        session.clinical_changed.connect(self._clinical_changed)
-        session.side_confirmed.connect(self._side_confirmed)
-        session.decided.connect(self._decided)
-        session.image_changed.connect(self._image_changed)
-        session.studies_changed.connect(self._studies_changed)
-        session.thumbnail_changed.connect(self._thumbnail_changed)
-        session.readings_changed.connect(self._readings_changed)
+        self._connections: list[tuple[Any, Callable[..., None]]] = [
+            (session.marks_changed, self._marks_changed),
+            (session.key_images_changed, self._key_images_changed),
+            (session.clinical_changed, self._clinical_changed),
+            (session.side_confirmed, self._side_confirmed),
+            (session.decided, self._decided),
+            (session.image_changed, self._image_changed),
+            (session.studies_changed, self._studies_changed),
+            (session.thumbnail_changed, self._thumbnail_changed),
+            (session.readings_changed, self._readings_changed),
+        ]
+        for signal, slot in self._connections:
+            signal.connect(slot)
+
+    def release(self) -> None:
+        """Write no more: the database is about to be closed."""
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+        self._connections.clear()
 
     # -- writing -----------------------------------------------------------------------------------------------------
     def _marks_changed(self, image_key: str) -> None:

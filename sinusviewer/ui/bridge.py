@@ -8,18 +8,32 @@ from sinusviewer.jobs.events import Event
 
 
 class JobBridge(QObject):
-    """Give `post` to the runner as its listener; connect `arrived` in the GUI thread."""
+    """Give `post` to the runner as its listener; `listen` in the GUI thread; `close` it before what the listeners use."""
 
-    arrived = Signal(object)
+    _arrived = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("job_bridge")
+        self._open = True
+        self._slots: list[Callable[[Event], None]] = []
+        # Delivered through the event loop, also where the sender happens to be the GUI thread.
+        self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def post(self, event: Event) -> None:
         """Call from any thread."""
-        self.arrived.emit(event)
+        if self._open:
+            self._arrived.emit(event)
 
     def listen(self, slot: Callable[[Event], None]) -> None:
-        """Deliver through the event loop, also where the sender happens to be the GUI thread."""
-        self.arrived.connect(slot, Qt.ConnectionType.QueuedConnection)
+        """Call ``slot`` in the GUI thread with every event."""
+        self._slots.append(slot)
+
+    def close(self) -> None:
+        """From now on nothing is delivered, not even what waits in the event loop: disconnecting alone would not stop that."""
+        self._open = False
+        self._slots.clear()
+
+    def _deliver(self, event: Event) -> None:
+        for slot in tuple(self._slots):
+            slot(event)

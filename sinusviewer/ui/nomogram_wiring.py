@@ -129,6 +129,11 @@ class NomogramWiring:
         if draft is not None and self._study is not None:
             self._session.set_clinical(self._study.study_instance_uid, draft)
 
+    def release(self) -> None:
+        """Save what a marker was just dragged to; nothing fires later."""
+        self.save()
+        self._rest.stop()
+
     def _clinical(self) -> ClinicalData:
         if self._draft is not None:
             return self._draft

@@ -72,7 +72,9 @@ class PanelWiring:
         self._show_display()
 
     def release(self) -> None:
+        """Keep what is not written yet, stop every timer, let go of the session."""
         self.patient.release()
+        self._worklist.release()
         for signal, slot in self._connections:
             signal.disconnect(slot)
         self._connections.clear()

@@ -53,7 +53,7 @@ class PatientWiring:
 
     def release(self) -> None:
         """Save what a marker was just dragged to and what was just typed."""
-        self._nomogram.save()
+        self._nomogram.release()
         self._typed.stop()
         self._reporting.write_drafts()
 

@@ -25,9 +25,10 @@ class Watchdog(QObject):
         self._timer.start()
 
     def stop(self) -> float:
-        """End measuring; the longest stall in milliseconds."""
-        self._tick()
-        self._timer.stop()
+        """End measuring; the longest stall in milliseconds. A second call changes nothing."""
+        if self._timer.isActive():
+            self._tick()
+            self._timer.stop()
         return self.longest_ms
 
     @property

@@ -42,6 +42,10 @@ class WorklistWiring:
         self.panel.read_requested.connect(lambda keys: self._actions.reading.read_many(keys))
         self.panel.cancel_requested.connect(lambda: self._actions.desk.cancel_group("batch"))
 
+    def release(self) -> None:
+        """Refresh no more: what the list is made from is about to be closed."""
+        self._soon.stop()
+
     def refresh_soon(self) -> None:
         """Once for all that changes until then: while 200 films are read the list is not made anew 200 times."""
         if not self._soon.isActive():
