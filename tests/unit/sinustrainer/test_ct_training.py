@@ -17,6 +17,7 @@ from sinustrainer.checkpoint import load_checkpoint, start_from
 from sinustrainer.data.ct_cases import CtCases, load_case_volume
 from sinustrainer.data.loaders import batches
 from sinustrainer.data.manifest import load_manifest
+from sinustrainer.data.slice_bags import fill_of
 from sinustrainer.evaluate import command
 from sinustrainer.networks.classifiers import SliceClassifier, attention_pool
 from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D, weigh_by_uncertainty
@@ -114,7 +115,7 @@ def test_a_training_goes_on_from_the_weights_of_another_even_with_an_output_more
 
 def test_a_slice_classifier_learns_reads_patients_and_gives_grad_cam(data: Path, tmp_path: Path) -> None:
     chosen = recipe("ecrs", 12, 16, network="mobilenetv3_small_050", weights="none", size=64, spacing_mm=3.0,
-                    slices_per_patient=4, slice_step_mm=0.0)  # fmt: skip
+                    slices_per_patient=4, slice_step_mm=0.0, fill_weight=0.5)  # fmt: skip
     summary = train.train(chosen, data, tmp_path / "run")
     assert {"auc_image", "auc_patient", "auc_attention"} <= summary.metrics["held_out"].keys()
     card = export.export_run(tmp_path / "run", tmp_path / "model")
@@ -132,6 +133,17 @@ def test_a_slice_classifier_learns_reads_patients_and_gives_grad_cam(data: Path,
     assert 0 < score.probability < 1
     heat = grad_cam(score.features[0], card.parameters["class_weights"])
     assert heat.shape == (len(score.slices), *score.features.shape[-2:])
+
+
+def test_a_slice_tells_the_share_of_each_structure_that_is_filled() -> None:
+    labels, filled = np.zeros((32, 32), np.uint8), np.zeros((32, 32), bool)
+    labels[:8, :10], labels[16:24, :10], labels[30, :5] = 1, 11, 4  # 80 pixels each, and 5 that are too few
+    filled[:8, :5], filled[31, 20:] = True, True  # half of the first, and some outside all
+    hu = np.where(filled, 60.0, -900.0)
+    shares = fill_of(hu, labels, filled)
+    assert shares[[0, 10]] == pytest.approx([0.5, 0.0])
+    assert shares[3] == -1
+    assert shares[-1] == pytest.approx(0.6)
 
 
 def test_numpy_grad_cam_equals_that_of_gradients() -> None:

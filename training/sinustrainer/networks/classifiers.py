@@ -26,12 +26,16 @@ NETWORKS = {
 
 @dataclass(frozen=True, slots=True)
 class SliceOutput:
-    """Logit of each slice ``[n]``, attention logit ``[n]``, evidence ``[n]``, last convolutional features ``[n, c, h, w]``."""
+    """Logit of each slice ``[n]``, attention logit ``[n]``, evidence ``[n]``, last convolutional features ``[n, c, h, w]``.
+
+    ``fill`` ``[n, fills]`` are logits of a second task that only training uses.
+    """
 
     logit: Tensor
     attention: Tensor
     evidence: Tensor
     features: Tensor
+    fill: Tensor | None = None
 
 
 class SliceClassifier(nn.Module):
@@ -43,9 +47,13 @@ class SliceClassifier(nn.Module):
         One of ``NETWORKS``, or any timm name whose ``forward_features`` gives a map.
     weights
         As for a backbone; "lite0_package" also starts EfficientNet-B0, where shapes agree.
+    fills
+        Outputs of the second training task; 0 for none.
     """
 
-    def __init__(self, name: str, channels: int, weights: str = "none", dropout: float = 0.2, frozen: int = 0) -> None:
+    def __init__(
+        self, name: str, channels: int, weights: str = "none", dropout: float = 0.2, frozen: int = 0, fills: int = 0
+    ) -> None:
         super().__init__()
         known = NETWORKS.get(name, name)
         options: dict[str, Any] = {"bn_eps": 1e-3} if known.startswith("efficientnet") else {}
@@ -63,6 +71,7 @@ class SliceClassifier(nn.Module):
         self.head = nn.Linear(width, 1)
         self.attention = nn.Sequential(nn.Linear(width, 64), nn.Tanh(), nn.Linear(64, 1))
         self.evidence = nn.Linear(width, 1)
+        self.fill = nn.Linear(width, fills) if fills else None
 
     def train(self, mode: bool = True) -> "SliceClassifier":
         """Switch the mode; frozen stages stay in evaluation mode."""
@@ -74,7 +83,10 @@ class SliceClassifier(nn.Module):
     def forward(self, image: Tensor) -> SliceOutput:
         features = self.body.forward_features((image - 0.5) / 0.25)
         pooled = self.dropout(features.mean(dim=(2, 3)))
-        return SliceOutput(self.head(pooled)[:, 0], self.attention(pooled)[:, 0], self.evidence(pooled)[:, 0], features)
+        fill = None if self.fill is None else self.fill(pooled)
+        return SliceOutput(
+            self.head(pooled)[:, 0], self.attention(pooled)[:, 0], self.evidence(pooled)[:, 0], features, fill
+        )
 
 
 def attention_pool(attention: Tensor, evidence: Tensor, patient: Tensor, patients: int) -> Tensor:

@@ -1,6 +1,6 @@
 """Eosinophilic or not, from axial slices (Hua 2022): slices as units, patients as units by mean, and by attention."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from sinustrainer.calibrate import fit_calibration, youden_threshold
-from sinustrainer.data.ct_augmentation import CtAugmentation, change_hu, draw_ct, move_plane
-from sinustrainer.data.ct_cases import CtCases, PreparedStack
+from sinustrainer.data.ct_augmentation import CtAugmentation
+from sinustrainer.data.ct_cases import CtCases
 from sinustrainer.data.manifest import TRAIN, Case, Manifest, hold_out
+from sinustrainer.data.slice_bags import FILLS, BagBatches
 from sinustrainer.networks.classifiers import ExportedClassifier, SliceClassifier, attention_pool
 from sinustrainer.tasks.segment_model import segment_with
 from sinustrainer.tasks.task import Conclusion, ExportSpec, two_groups
@@ -23,10 +24,6 @@ from sinusviewer.errors import InputError
 from sinusviewer.imaging.preprocess_ct import (
     AxialPreprocessing,
     axial_input,
-    bounding_rectangle,
-    lesion_shares,
-    neighbour,
-    to_eight_bits,
 )
 from sinusviewer.inference.classifier import attention_probability, choose_slices
 from sinusviewer.inference.model_card import InputSpec, OutputSpec
@@ -58,70 +55,13 @@ class EndotypeOptions(BaseModel):
     slices_per_patient: int = Field(default=8, gt=0)
     attention_weight: float = Field(default=0.5, ge=0)
     """Weight of the attention-pooled patient loss beside that of slices; 0 is the published training."""
+    fill_weight: float = Field(default=0.0, ge=0)
+    """Weight of a second task while training: how much of each structure on the slice is opacified, and how dense that is.
+    It tells the features where to look when patients are few; 0 is the published training. Needs the opacity masks."""
     segmentation_model: Path | None = None
     """Model folder that finds the region on cases without masks."""
     augmentation: CtAugmentation = CtAugmentation()
     validation_slices: int = Field(default=24, gt=0)
-
-
-@dataclass(frozen=True)
-class BagBatches:
-    """Batches of a few slices of a few patients; one window each, as the published PNG files were."""
-
-    cases: CtCases
-    truth: tuple[int, ...]
-    settings: AxialPreprocessing
-    augmentation: CtAugmentation
-    batch: int
-    seed: int
-    slices: int
-    lesion_share: float
-    _shares: dict[int, npt.NDArray[np.float32]] = field(default_factory=dict, repr=False)
-
-    def __call__(self, step: int) -> dict[str, npt.NDArray[Any]]:
-        patients = max(2, self.batch // self.slices)
-        images: list[npt.NDArray[np.float32]] = []
-        owner: list[int] = []
-        truth: list[float] = []
-        for i in range(patients):
-            number = step * patients + i
-            epoch, place = divmod(number, len(self.cases))
-            case = int(np.random.default_rng([self.seed, 1, epoch]).permutation(len(self.cases))[place])
-            rng = np.random.default_rng([self.seed, 2, number])
-            prepared = self.cases.stack(case)
-            candidates = self._candidates(case, prepared)
-            chosen = rng.choice(candidates, self.slices, replace=len(candidates) < self.slices)
-            flip = bool(rng.uniform() < self.augmentation.flip)  # one patient, one side up
-            for index in chosen:
-                images.append(self._image(prepared, int(index), flip, rng))
-                owner.append(i)
-            truth.append(float(self.truth[case]))
-        return {
-            "image": np.stack(images),
-            "patient": np.array(owner, dtype=np.int64),
-            "truth": np.array(truth, dtype=np.float32),
-        }
-
-    def _candidates(self, case: int, prepared: PreparedStack) -> npt.NDArray[np.intp]:
-        if case not in self._shares:
-            self._shares[case] = lesion_shares(prepared.stack, prepared.labels)
-        shares = self._shares[case]
-        found = np.flatnonzero(shares >= max(self.lesion_share, 1e-6))
-        return found if found.size else np.array([int(np.argmax(shares))])
-
-    def _image(
-        self, prepared: PreparedStack, index: int, flip: bool, rng: np.random.Generator
-    ) -> npt.NDArray[np.float32]:
-        drawn = draw_ct(self.augmentation.model_copy(update={"flip": 1.0 if flip else 0.0}), rng)
-        mm = self.settings.spacing_mm
-        hu = move_plane(neighbour(prepared.stack, index, 0.0), drawn, mm, labels=False)
-        hu = change_hu(hu[None].astype(np.float32), drawn)[0]
-        window = self.settings.windows[int(rng.integers(len(self.settings.windows)))]
-        image = to_eight_bits(hu, window)
-        if self.settings.rectangle:
-            region = move_plane(prepared.labels[index], drawn, mm, labels=True) > 0
-            image = image * bounding_rectangle(region, round(self.settings.rectangle_margin_mm / mm))
-        return image[None].astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +112,19 @@ class EndotypeTask:
             recipe.seed,
             options.slices_per_patient,
             options.lesion_share,
+            options.fill_weight > 0,
         )
         self.held_out = self._prepare(manifest, away)
         self.cases = {"training": len(kept), "held_out": len(away)}
         self.batches_per_epoch = len(kept) * options.slices_per_patient / recipe.loop.batch
-        self.network: nn.Module = SliceClassifier(options.network, 1, options.weights, options.dropout, options.frozen)
+        self.network: nn.Module = SliceClassifier(
+            options.network,
+            1,
+            options.weights,
+            options.dropout,
+            options.frozen,
+            FILLS if options.fill_weight > 0 else 0,
+        )
 
     def _prepare(self, manifest: Manifest, cases: tuple[Case, ...]) -> CtCases:
         options = self.options
@@ -193,6 +141,12 @@ class EndotypeTask:
             terms["patient"] = self.options.attention_weight * functional.binary_cross_entropy_with_logits(
                 pooled, truth
             )
+        if out.fill is not None:
+            known = (batch["fill"] >= 0).float()
+            each = functional.binary_cross_entropy_with_logits(
+                out.fill.float(), batch["fill"].clamp(min=0), weight=known, reduction="sum"
+            )
+            terms["fill"] = self.options.fill_weight * each / known.sum().clamp(min=1)
         return terms
 
     def scores(self, network: nn.Module, cases: CtCases) -> PatientScores:
