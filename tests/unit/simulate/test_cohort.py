@@ -123,6 +123,44 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(waters: Path
     assert content(tmp_path / "other") != content(waters)
 
 
+def several_films_order(out: Path) -> Order:
+    order = waters_order(out, patients=2)
+    film = order.recipe.film.model_copy(update={"films_per_geometry": 3})  # type: ignore[union-attr]
+    return replace(order, recipe=order.recipe.model_copy(update={"film": film}))
+
+
+def test_films_of_one_geometry_differ_in_disease_and_vendor_but_not_in_anatomy(tmp_path: Path) -> None:
+    run(several_films_order(tmp_path))
+    cases = manifest(tmp_path)["cases"]
+    assert len(cases) == 6
+    for films in (cases[:3], cases[3:]):
+        assert len({c["patient_id"] for c in films}) == len({str(c["anatomy"]) for c in films}) == 1
+        headers = [pydicom.dcmread(tmp_path / c["files"]["image"]) for c in films]
+        assert len({ds.StudyInstanceUID for ds in headers}) == len({ds.PixelData for ds in headers}) == 3
+        assert len({(str(ds.PatientName), ds.PatientSex) for ds in headers}) == 1
+
+
+def test_a_lost_film_of_a_geometry_is_made_again_by_itself_with_the_same_bytes(tmp_path: Path) -> None:
+    run(several_films_order(tmp_path))
+    before = content(tmp_path)
+    (tmp_path / "cases" / "waters-00001-2" / "waters.dcm").unlink()
+    assert run(several_films_order(tmp_path))["made"] == 1
+    assert content(tmp_path) == before
+
+
+def test_patients_of_two_seeds_or_two_recipes_share_no_identifier(waters: Path, tmp_path: Path) -> None:
+    order = waters_order(tmp_path / "seed", seed=9)
+    run(order)
+    run(replace(order, out=tmp_path / "name", recipe=order.recipe.model_copy(update={"name": "another"})))
+    ids, uids = [], []
+    for folder in (waters, tmp_path / "seed", tmp_path / "name"):
+        headers = [pydicom.dcmread(folder / c["files"]["image"]) for c in manifest(folder)["cases"]]
+        ids.append({(ds.PatientID, str(ds.PatientName)) for ds in headers})
+        uids.append({ds.StudyInstanceUID for ds in headers} | {ds.SOPInstanceUID for ds in headers})
+    assert len(set.union(*ids)) == sum(map(len, ids)) == 9
+    assert len(set.union(*uids)) == sum(map(len, uids)) == 18
+
+
 @pytest.mark.slow
 def test_worker_processes_give_the_same_bytes_as_none(waters: Path, tmp_path: Path) -> None:
     run(waters_order(tmp_path / "out", workers=2))
@@ -133,7 +171,7 @@ def test_an_interrupted_cohort_goes_on_where_it_stopped(
     waters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token, made = CancelToken(), []
-    real = waters_case.make_waters_case
+    real = waters_case.film_of
 
     def counted(case: Any, *rest: Any) -> Any:
         made.append(case.case_id)
@@ -141,7 +179,7 @@ def test_an_interrupted_cohort_goes_on_where_it_stopped(
             token.cancel()
         return real(case, *rest)
 
-    monkeypatch.setattr(waters_case, "make_waters_case", counted)
+    monkeypatch.setattr(waters_case, "film_of", counted)
     with pytest.raises(CancelledError):
         run(waters_order(tmp_path), token)
     assert not (tmp_path / "manifest.json").exists()
@@ -159,7 +197,7 @@ def test_a_half_written_case_is_never_taken_for_a_whole_one(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(waters_case, "make_waters_case", dies)
+        patched.setattr(waters_case, "film_of", dies)
         with pytest.raises(StorageError, match="the disk is full") as caught:
             run(waters_order(tmp_path))
     assert "\n" not in str(caught.value)

@@ -129,6 +129,35 @@ def test_the_same_seed_gives_the_same_plan() -> None:
     assert ct_plan("ecrs_hua2022", 20) == ct_plan("ecrs_hua2022", 20)
 
 
+def test_another_seed_gives_other_patients_with_other_identifiers() -> None:
+    waters, ct = (load_recipe(RECIPES / f"{name}.toml") for name in ("waters_oh2021", "ecrs_hua2022"))
+    assert isinstance(waters, WatersRecipe)
+    assert isinstance(ct, CtRecipe)
+    for first, second in (
+        (plan_waters(waters, 1, 30), plan_waters(waters, 2, 30)),
+        (plan_ct(ct, 1, 30), plan_ct(ct, 2, 30)),
+    ):
+        assert not {c.patient_id for c in first} & {c.patient_id for c in second}
+
+
+def test_further_films_of_a_geometry_keep_the_patient_and_the_cohorts_margins() -> None:
+    recipe = load_recipe(RECIPES / "waters_oh2021.toml")
+    assert isinstance(recipe, WatersRecipe)
+    film = recipe.film.model_copy(update={"films_per_geometry": 4})
+    plan = plan_waters(recipe.model_copy(update={"film": film}), 1, 100)
+    assert len(plan) == 400
+    assert len({c.case_id for c in plan}) == len({c.seed for c in plan}) == 400
+    first = [c for c in plan if c.case_id.count("-") == 1]
+    assert len(first) == 100
+    for k in range(0, 400, 4):
+        shared = [(c.patient_id, c.age, c.sex, c.split, c.geometry_seed, c.orbitomeatal_deg) for c in plan[k : k + 4]]
+        assert len(set(shared)) == 1
+    for name in ("label", "manufacturer"):
+        once, four = (Counter(getattr(c, name) for c in films) for films in (first, plan))
+        assert four == Counter({key: 4 * count for key, count in once.items()})
+    assert sum(plan[k].label != plan[k + 1].label for k in range(0, 400, 4)) > 10
+
+
 def test_apportioning_keeps_the_total_and_the_proportions() -> None:
     assert apportion({"a": 1227, "b": 188, "c": 177, "d": 232}, 1824) == {"a": 1227, "b": 188, "c": 177, "d": 232}
     assert apportion({"a": 2, "b": 1}, 4) == {"a": 3, "b": 1}

@@ -11,7 +11,7 @@ from sinustrainer.simulate.cohort.ct_plan import CtCase
 from sinustrainer.simulate.ct.scan import gravity_in_head, scan
 from sinustrainer.simulate.ct.scanners import SCANNERS
 from sinustrainer.simulate.dicom.ct import write_ct
-from sinustrainer.simulate.dicom.header import Subject, uid_of
+from sinustrainer.simulate.dicom.header import Subject, subject_of
 from sinustrainer.simulate.fillings import with_fillings
 from sinustrainer.simulate.head import Head
 from sinustrainer.simulate.nifti import write_nifti
@@ -34,7 +34,8 @@ def make_ct_case(case: CtCase, write_masks: bool, anatomist: Anatomist, folder: 
         hu[local.where] += local.delta_hu
         opacified[local.where] |= local.opacified
     scanned = scan(head, hu, opacified, case.protocol, rng)
-    write_ct(folder / IMAGE, scanned, _subject(case), f"{case.case_id}-{case.seed}")
+    key = f"{case.patient_id}-{case.case_id}-{case.seed}-{head.source}"
+    write_ct(folder / IMAGE, scanned, _subject(case, key), key)
     files = {"image": IMAGE}
     if write_masks:
         write_nifti(folder / LABELS, scanned.labels, scanned.affine, "simulated sinus lumens")
@@ -102,13 +103,10 @@ def lund_mackay(fractions: dict[str, float | None]) -> dict[str, int]:
     return scores
 
 
-def _subject(case: CtCase) -> Subject:
+def _subject(case: CtCase, key: str) -> Subject:
     rng = np.random.default_rng([case.seed % 2**31, 7])
-    day = f"{int(rng.integers(2016, 2022)):04d}{int(rng.integers(1, 13)):02d}{int(rng.integers(1, 29)):02d}"
-    time = f"{int(rng.integers(8, 18)):02d}{int(rng.integers(60)):02d}{int(rng.integers(60)):02d}"
-    number = case.case_id[-5:]
-    return Subject(
-        case.patient_id, f"Simulated^CT {number}", case.sex, case.age, day, time, f"SIM{number}",
-        f"Simulated site ({case.site})", SCANNERS[case.protocol.scanner].manufacturer, case.protocol.scanner,
-        uid_of(case.case_id, case.seed, "study"), "CT PARANASAL SINUSES (SIMULATED)",
+    model = case.protocol.scanner
+    return subject_of(
+        case.patient_id, "CT", case.sex, case.age, (2016, 2022), rng, case.site, SCANNERS[model].manufacturer, model,
+        key, "CT PARANASAL SINUSES (SIMULATED)",
     )  # fmt: skip

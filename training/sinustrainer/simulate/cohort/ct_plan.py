@@ -6,7 +6,8 @@ import numpy as np
 
 from sinustrainer.simulate.cohort.apportion import apportion, shuffled
 from sinustrainer.simulate.cohort.clinical import Row, draw_clinical
-from sinustrainer.simulate.cohort.recipe import ClinicalMargins, CtGroup, CtRecipe, Spread
+from sinustrainer.simulate.cohort.planning import cohort_rng, cohort_tag, draw_spread, group_sizes
+from sinustrainer.simulate.cohort.recipe import ClinicalMargins, CtGroup, CtRecipe
 from sinustrainer.simulate.ct.scanners import CtProtocol
 from sinusviewer.errors import InputError
 
@@ -37,24 +38,21 @@ def plan_ct(recipe: CtRecipe, seed: int, patients: int | None = None) -> tuple[C
     InputError
         Where so few patients cannot fill the groups.
     """
-    sizes = {str(i): g.patients for i, g in enumerate(recipe.groups)}
-    total = patients if patients is not None else recipe.patients or sum(sizes.values())
-    if total < 2 * len(recipe.groups):
-        raise InputError(f"{total} patients are too few: {recipe.name} has {len(recipe.groups)} groups of two classes.")
-    wanted = apportion(sizes, total)
-    for key in wanted:
-        while wanted[key] < 2:  # both classes in every group, however small the cohort
-            wanted[key] += 1
-            wanted[max(wanted, key=lambda k: wanted[k])] -= 1
+    total = patients if patients is not None else recipe.patients or sum(g.patients for g in recipe.groups)
+    tag = cohort_tag(recipe.name, seed, total)
     cases: list[CtCase] = []
-    for number, group in enumerate(recipe.groups):
-        rng = np.random.default_rng([seed, 202, number])
-        cases.extend(_plan_group(recipe, group, wanted[str(number)], rng, len(cases)))
+    # Both classes in every group, however small the cohort.
+    for number, (group, n) in enumerate(
+        zip(recipe.groups, group_sizes(recipe.name, recipe.groups, total, 2), strict=True)
+    ):
+        cases.extend(_plan_group(recipe, group, n, cohort_rng(seed, tag, number), len(cases), tag))
     check_ct_margins(recipe, tuple(cases))
     return tuple(cases)
 
 
-def _plan_group(recipe: CtRecipe, group: CtGroup, n: int, rng: np.random.Generator, first: int) -> list[CtCase]:
+def _plan_group(
+    recipe: CtRecipe, group: CtGroup, n: int, rng: np.random.Generator, first: int, tag: str
+) -> list[CtCase]:
     people = _by_outcome(group, n, rng) if group.by_outcome else _by_endotype(group, n, rng)
     scanners = shuffled(apportion(group.scanners, n), rng)
     cases = []
@@ -65,7 +63,7 @@ def _plan_group(recipe: CtRecipe, group: CtGroup, n: int, rng: np.random.Generat
         cases.append(
             CtCase(
                 case_id=f"ct-{number:05d}",
-                patient_id=f"SIM-C{number:05d}",
+                patient_id=f"SIM-C{tag}-{number:05d}",
                 site=group.site,
                 split=group.split,
                 age=age,
@@ -85,7 +83,7 @@ def _by_endotype(group: CtGroup, n: int, rng: np.random.Generator) -> list[tuple
     people: list[tuple[str, int | None, Row]] = []
     for endotype, count in _two_classes({"ecrs": group.ecrs, "necrs": group.necrs}, n).items():
         for _ in range(count):
-            row: Row = {"age": round(_draw(group.age, rng)), "female": bool(rng.random() < group.female_share)}
+            row: Row = {"age": round(draw_spread(group.age, rng)), "female": bool(rng.random() < group.female_share)}
             people.append((endotype, None, row))
     return people
 
@@ -129,7 +127,7 @@ def _protocol(recipe: CtRecipe, group: CtGroup, scanner: str, rng: np.random.Gen
     return CtProtocol(
         scanner=scanner,
         kvp=float(group.kvp[int(rng.integers(len(group.kvp)))]),
-        mas=float(round(_draw(group.mas, rng))),
+        mas=float(round(draw_spread(group.mas, rng))),
         bone_kernel=bool(rng.random() < group.bone_kernel_share),
         matrix=section.matrix,
         field_mm=float(round(rng.uniform(*section.field_mm))),
@@ -145,10 +143,6 @@ def _protocol(recipe: CtRecipe, group: CtGroup, scanner: str, rng: np.random.Gen
         streaks=round(float(rng.uniform(0.3, 1.0)), 2),
         headrest=bool(rng.random() < 0.8),
     )
-
-
-def _draw(spread: Spread, rng: np.random.Generator) -> float:
-    return float(np.clip(rng.normal(spread.mean, spread.sd), spread.low, spread.high))
 
 
 def check_ct_margins(recipe: CtRecipe, cases: tuple[CtCase, ...]) -> None:

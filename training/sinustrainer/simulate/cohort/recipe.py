@@ -104,11 +104,19 @@ class WatersGroup(_Part):
 
 
 class FilmSection(_Part):
-    """How films are written."""
+    """How films are written.
+
+    Attributes
+    ----------
+    films_per_geometry
+        Films of each patient: the same head in the same position with other disease, vendor and exposure, as on other days.
+        Projecting is the slow part of a film, so a second one costs a fraction of the first.
+    """
 
     image_px: Annotated[int, Field(ge=128, le=3000)] = 1024
     projection_px: Annotated[int, Field(ge=128, le=1024)] = 512
     disease_draws_per_side: Annotated[int, Field(ge=1, le=20)] = 4
+    films_per_geometry: Annotated[int, Field(ge=1, le=20)] = 1
     store_projections: bool = True
     store_lumens: bool = False
     view: Literal["waters", "caldwell"] = "waters"

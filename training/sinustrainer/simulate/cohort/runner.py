@@ -1,11 +1,12 @@
 """Make a cohort: plan, workers, resumption, manifest."""
 
 import hashlib
+import itertools
 import json
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,11 +18,15 @@ from sinustrainer.simulate.cohort.coco import coco
 from sinustrainer.simulate.cohort.ct_plan import CtCase, plan_ct
 from sinustrainer.simulate.cohort.recipe import Recipe, WatersRecipe
 from sinustrainer.simulate.cohort.waters_plan import WatersCase, plan_waters
+from sinustrainer.simulate.version import SIMULATOR_VERSION
 from sinusviewer.errors import CancelledError
 from sinusviewer.jobs.runner import CancelToken, Progress
 
 AnatomistFactory = Callable[[], Anatomist]
 Case = WatersCase | CtCase
+Batch = tuple[Case, ...]
+"""Cases made in one go: the films of one geometry, or one scan."""
+Made = list[tuple[str, dict[str, Any]]]
 _Kind = TypeVar("_Kind", WatersCase, CtCase)
 
 
@@ -81,8 +86,8 @@ def simulate(
                 entries[case.case_id] = entry
         if missing:
             progress.message(f"{len(plan)} cases, {len(entries)} already there.")
-        for case_id, entry in _make_all(order, missing, factory, token):
-            entries[case_id] = entry
+        for made in _make_all(order, _batches(missing), factory, token):
+            entries.update(made)
             progress("Simulating patients", len(entries) / len(plan))
         ordered = [entries[case.case_id] for case in plan]
         store.write_manifest(order.out, order.recipe.task, recipe_data, ordered)
@@ -106,60 +111,67 @@ def _as(kind: type[_Kind], case: Case) -> _Kind:
     return case
 
 
-def _make_all(
-    order: Order, cases: list[Case], factory: AnatomistFactory, token: CancelToken
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    if order.workers <= 0 or len(cases) < 2:
-        anatomist = factory() if cases else None
-        for case in cases:
+def _batches(cases: list[Case]) -> list[Batch]:
+    """Neighbouring cases of one patient in one position belong together."""
+    grouped = itertools.groupby(cases, lambda c: (c.patient_id, c.geometry_seed if isinstance(c, WatersCase) else 0))
+    return [tuple(members) for _, members in grouped]
+
+
+def _make_all(order: Order, batches: list[Batch], factory: AnatomistFactory, token: CancelToken) -> Iterator[Made]:
+    if order.workers <= 0 or len(batches) < 2:
+        anatomist = factory() if batches else None
+        for batch in batches:
             token.raise_if_cancelled()
             if anatomist is not None:
-                yield case.case_id, _make(order, case, anatomist)
+                yield _make(order, batch, anatomist)
         return
     # spawn: fork would copy torch's threads and locks into the workers.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(
-        min(order.workers, len(cases)), mp_context=context, initializer=_start_worker, initargs=(order, factory)
+        min(order.workers, len(batches)), mp_context=context, initializer=_start_worker, initargs=(order, factory)
     )
     try:
-        queue = iter(cases)
-        running: dict[Future[dict[str, Any]], str] = {}
-        for case in queue:
-            running[pool.submit(_work, case)] = case.case_id
-            if len(running) >= 2 * order.workers:
-                break
+        queue = iter(batches)
+        running = {pool.submit(_work, batch) for batch in itertools.islice(queue, 2 * order.workers)}
         while running:
-            done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+            done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
             if token.cancelled:
                 raise CancelledError
             for future in done:
-                case_id = running.pop(future)
-                yield case_id, future.result()
+                yield future.result()
                 following = next(queue, None)
                 if following is not None:
-                    running[pool.submit(_work, following)] = following.case_id
+                    running.add(pool.submit(_work, following))
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _make(order: Order, case: Case, anatomist: Anatomist) -> dict[str, Any]:
-    folder = store.begin_case(order.out, case.case_id)
+def _make(order: Order, batch: Batch, anatomist: Anatomist) -> Made:
     # Here and not above: the parent plans and lists, and needs no torch, which takes half a gigabyte.
     from sinustrainer.simulate.cohort import ct_case, waters_case
 
-    if isinstance(order.recipe, WatersRecipe):
-        entry = waters_case.make_waters_case(_as(WatersCase, case), order.recipe.film, anatomist, folder)
-    else:
-        entry = ct_case.make_ct_case(_as(CtCase, case), order.recipe.scan.write_masks, anatomist, folder)
-    store.finish_case(order.out, case.case_id, folder, entry, _fingerprint(case, order))
-    return entry
+    recipe = order.recipe
+    positioned: Any = None
+    made: Made = []
+    for case in batch:
+        folder = store.begin_case(order.out, case.case_id)
+        if isinstance(recipe, WatersRecipe):
+            film = _as(WatersCase, case)
+            if positioned is None:
+                positioned = waters_case.position_head(film, recipe.film, anatomist)
+            entry = waters_case.film_of(film, positioned, recipe.film, anatomist, folder)
+        else:
+            entry = ct_case.make_ct_case(_as(CtCase, case), recipe.scan.write_masks, anatomist, folder)
+        store.finish_case(order.out, case.case_id, folder, entry, _fingerprint(case, order))
+        made.append((case.case_id, entry))
+    return made
 
 
 def _fingerprint(case: Case, order: Order) -> str:
     """Changes with the plan, the anatomy and the acquisition: then a case is made anew."""
     recipe = order.recipe
     section = recipe.film if isinstance(recipe, WatersRecipe) else recipe.scan
-    parts = (asdict(case), recipe.anatomy.model_dump(), section.model_dump(), str(order.templates))
+    parts = (SIMULATOR_VERSION, asdict(case), recipe.anatomy.model_dump(), section.model_dump(), str(order.templates))
     return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -186,5 +198,5 @@ def _start_worker(order: Order, factory: AnatomistFactory) -> None:
     _worker["order"], _worker["anatomist"] = order, factory()
 
 
-def _work(case: Case) -> dict[str, Any]:
-    return _make(_worker["order"], case, _worker["anatomist"])
+def _work(batch: Batch) -> Made:
+    return _make(_worker["order"], batch, _worker["anatomist"])

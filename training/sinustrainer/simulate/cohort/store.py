@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sinustrainer.simulate.dicom.header import STATEMENT
+from sinustrainer.simulate.version import SIMULATOR_VERSION
 from sinusviewer.errors import StorageError
 
 CASES, CASE_FILE, MANIFEST = "cases", "case.json", "manifest.json"
@@ -71,7 +72,8 @@ def write_manifest(out: Path, task: str, recipe: dict[str, Any], entries: list[d
     write_json(
         out / MANIFEST,
         {
-            "schema_version": 1, "task": task, "simulated": True, "statement": STATEMENT, "recipe": recipe,
+            "schema_version": 1, "task": task, "simulated": True, "statement": STATEMENT,
+            "simulator_version": SIMULATOR_VERSION, "recipe": recipe,
             "cases": cases,
         },
     )  # fmt: skip

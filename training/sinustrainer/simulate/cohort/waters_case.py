@@ -1,34 +1,52 @@
 """One case of a cohort of radiographs: head, disease, projections, film, files, manifest entry."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sinustrainer.simulate.anatomy.boxes import box_of
 from sinustrainer.simulate.cohort.anatomist import Anatomist
 from sinustrainer.simulate.cohort.antral_disease import SUBCLASS_OF_FORM, draw_subclass
 from sinustrainer.simulate.cohort.recipe import FilmSection
 from sinustrainer.simulate.cohort.waters_plan import WatersCase
-from sinustrainer.simulate.dicom.header import Subject, uid_of
+from sinustrainer.simulate.dicom.header import Subject, subject_of
 from sinustrainer.simulate.dicom.radiograph import Orientation, StoredFilm, write_radiograph
 from sinustrainer.simulate.disease.patterns import draw_antral_disease, draw_bystanders
 from sinustrainer.simulate.head import DiseaseForm, Head, SinusDisease
 from sinustrainer.simulate.radiograph import physics
-from sinustrainer.simulate.radiograph.acquire import PaintedDisease, acquire, film_geometry
+from sinustrainer.simulate.radiograph.acquire import PaintedDisease, acquire, film_geometry, shadow_of
 from sinustrainer.simulate.radiograph.clutter import Clutter, Text, draw_clutter
 from sinustrainer.simulate.radiograph.film import DrawnFilm, FilmSettings, make_film
 from sinustrainer.simulate.radiograph.geometry import FilmGeometry, Positioning
 from sinustrainer.simulate.radiograph.physics import Exposure
 from sinustrainer.simulate.radiograph.projections import Box, Projections, save_projections
 from sinustrainer.simulate.radiograph.vendors import VENDORS, Vendor, draw_look
-from sinusviewer.domain.anatomy import SINUS_CODES, Side, Sinus
+from sinusviewer.domain.anatomy import Side
 
 IMAGE, PROJECTIONS = "waters.dcm", "projections.npz"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PositionedHead:
+    """A head on the detector with its healthy projection: what all films of one geometry share."""
+
+    head: Head
+    positioning: Positioning
+    geometry: FilmGeometry
+    healthy: Projections
+    antrum_ml: dict[Side, float]
+
+
 def make_waters_case(case: WatersCase, section: FilmSection, anatomist: Anatomist, folder: Path) -> dict[str, Any]:
     """Write a case's files into ``folder``; return its manifest entry, file names relative to that folder."""
-    rng = np.random.default_rng(case.seed)
+    return film_of(case, position_head(case, section, anatomist), section, anatomist, folder)
+
+
+def position_head(case: WatersCase, section: FilmSection, anatomist: Anatomist) -> PositionedHead:
+    """Draw the case's head, put it to the detector and project it: the slow part, the same for all films of its geometry."""
+    rng = np.random.default_rng([case.seed if case.geometry_seed is None else case.geometry_seed, 1])
     head = anatomist.draw_head(rng, case.age, case.sex, case.split)
     positioning = Positioning(
         orbitomeatal_deg=case.orbitomeatal_deg if section.view == "waters" else case.orbitomeatal_deg + 38,
@@ -40,11 +58,24 @@ def make_waters_case(case: WatersCase, section: FilmSection, anatomist: Anatomis
         shift_down_mm=float(rng.normal(-12, 5)),
     )
     geometry = film_geometry(head, positioning, section.projection_px)
-    voxel_ml = abs(float(np.linalg.det(head.affine[:3, :3]))) / 1000
+    numbers = {
+        "orbitomeatal_deg": positioning.orbitomeatal_deg, "yaw_deg": case.yaw_deg, "roll_deg": case.roll_deg,
+        "age": case.age, "female": float(case.sex == "F"),
+    }  # fmt: skip
+    healthy = acquire(head, geometry, (), numbers)
+    antrum_ml = {side: healthy.numbers[f"antrum_ml_{side.value}"] for side in Side}
+    return PositionedHead(head, positioning, geometry, healthy, antrum_ml)
+
+
+def film_of(
+    case: WatersCase, positioned: PositionedHead, section: FilmSection, anatomist: Anatomist, folder: Path
+) -> dict[str, Any]:
+    """Write one film of a positioned head, with its case's disease, vendor and exposure; return its manifest entry."""
+    rng = np.random.default_rng([case.seed, 2])
+    head, geometry = positioned.head, positioned.geometry
 
     def antral(side: Side, subclass: str) -> PaintedDisease:
-        volume = voxel_ml * int(np.count_nonzero(head.labels == SINUS_CODES[Sinus.MAXILLARY, side]))
-        drawn = draw_antral_disease(rng, side, DiseaseForm(subclass), volume)
+        drawn = draw_antral_disease(rng, side, DiseaseForm(subclass), positioned.antrum_ml[side])
         return _paint(head, drawn, side, geometry, anatomist, rng)
 
     shown = [antral(side, subclass) for side, subclass in case.subclasses.items()]
@@ -52,7 +83,7 @@ def make_waters_case(case: WatersCase, section: FilmSection, anatomist: Anatomis
     shown += [
         _paint(head, disease, None, geometry, anatomist, rng)
         for disease in bystanders
-        if (head.labels == disease.structure).any()
+        if box_of(head.labels, disease.structure) is not None
     ]
     more: list[PaintedDisease] = []
     stored_for_training = section.store_projections and case.split == "train"
@@ -60,20 +91,16 @@ def make_waters_case(case: WatersCase, section: FilmSection, anatomist: Anatomis
         for side in Side:
             for _ in range(section.disease_draws_per_side - (1 if side in case.subclasses else 0)):
                 more.append(antral(side, draw_subclass(rng)))
-    numbers = {
-        "orbitomeatal_deg": positioning.orbitomeatal_deg, "yaw_deg": case.yaw_deg, "roll_deg": case.roll_deg,
-        "age": case.age, "female": float(case.sex == "F"),
-    }  # fmt: skip
-    painted = (*shown, *more)
-    projections = acquire(head, geometry, painted, numbers)
-    shadows = tuple(projections.shadows[: len(shown)])
+    shadows = tuple(shadow_of(head, geometry, disease) for disease in (*shown, *more))
+    projections = replace(positioned.healthy, shadows=shadows)
     vendor = VENDORS[case.manufacturer]
     clutter = _clutter(section, vendor, rng)
     settings = _settings(projections, case, section, vendor, clutter, rng)
-    film = make_film(projections, shadows, settings, rng)
-    stored = _stored(film, case, section, vendor, clutter, positioning)
+    film = make_film(projections, shadows[: len(shown)], settings, rng)
+    stored = _stored(film, case, section, vendor, clutter, positioned.positioning)
     files = {"image": IMAGE}
-    write_radiograph(folder / IMAGE, stored, _subject(case, vendor, section), f"{case.case_id}-{case.seed}")
+    key = f"{case.patient_id}-{case.case_id}-{case.seed}-{head.source}"
+    write_radiograph(folder / IMAGE, stored, _subject(case, vendor, section, key), key)
     if stored_for_training:
         save_projections(projections, folder / PROJECTIONS)
         files["projections"] = PROJECTIONS
@@ -89,8 +116,8 @@ def make_waters_case(case: WatersCase, section: FilmSection, anatomist: Anatomis
         "clinical": {},
         "acquisition": {
             "manufacturer": vendor.name, "kvp": case.kvp, "mas": case.mas, "exposure_ms": case.exposure_ms,
-            "sdd_mm": case.source_detector_mm, "tilt_deg": positioning.orbitomeatal_deg, "yaw_deg": case.yaw_deg,
-            "roll_deg": case.roll_deg, "orientation": stored.orientation.value,
+            "sdd_mm": case.source_detector_mm, "tilt_deg": positioned.positioning.orbitomeatal_deg,
+            "yaw_deg": case.yaw_deg, "roll_deg": case.roll_deg, "orientation": stored.orientation.value,
             "photometric": "MONOCHROME1" if stored.monochrome1 else "MONOCHROME2", "rows": film.pixels.shape[0],
             "columns": film.pixels.shape[1],
         },
@@ -178,14 +205,12 @@ def _stored(
     )  # fmt: skip
 
 
-def _subject(case: WatersCase, vendor: Vendor, section: FilmSection) -> Subject:
+def _subject(case: WatersCase, vendor: Vendor, section: FilmSection, key: str) -> Subject:
     rng = np.random.default_rng([case.seed % 2**31, 7])
-    day = f"{int(rng.integers(2016, 2020)):04d}{int(rng.integers(1, 13)):02d}{int(rng.integers(1, 29)):02d}"
-    time = f"{int(rng.integers(8, 18)):02d}{int(rng.integers(60)):02d}{int(rng.integers(60)):02d}"
-    return Subject(
-        case.patient_id, f"Simulated^{section.view.title()} {case.case_id[-5:]}", case.sex, case.age, day, time,
-        f"SIM{case.case_id[-5:]}", f"Simulated site ({case.site})", vendor.name, vendor.model,
-        uid_of(case.case_id, case.seed, "study"), f"PNS {section.view.upper()} (SIMULATED)",
+    view = section.view.title()
+    return subject_of(
+        case.patient_id, view, case.sex, case.age, (2016, 2020), rng, case.site, vendor.name, vendor.model, key,
+        f"PNS {view.upper()} (SIMULATED)",
     )  # fmt: skip
 
 

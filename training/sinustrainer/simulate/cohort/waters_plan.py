@@ -1,11 +1,12 @@
 """Who is in a cohort of radiographs: every patient's label, age, sex, site, vendor and exposure, before any head is made."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sinustrainer.simulate.cohort.apportion import apportion, decade_ages, shuffled
-from sinustrainer.simulate.cohort.recipe import Spread, WatersGroup, WatersRecipe
+from sinustrainer.simulate.cohort.planning import cohort_rng, cohort_tag, draw_spread, group_sizes
+from sinustrainer.simulate.cohort.recipe import WatersGroup, WatersRecipe
 from sinusviewer.domain.anatomy import Side
 from sinusviewer.errors import InputError
 
@@ -14,7 +15,10 @@ _SIDES = {"normal": (), "right": (Side.RIGHT,), "left": (Side.LEFT,), "bilateral
 
 @dataclass(frozen=True, slots=True)
 class WatersCase:
-    """One planned film. ``subclasses`` are of the diseased antra only."""
+    """One planned film. ``subclasses`` are of the diseased antra only.
+
+    Films with the same ``geometry_seed`` are of one patient in one position, on different days (None: a position of its own).
+    """
 
     case_id: str
     patient_id: str
@@ -35,6 +39,7 @@ class WatersCase:
     orientation: str
     monochrome1_draw: float
     seed: int
+    geometry_seed: int | None = None
 
 
 def plan_waters(recipe: WatersRecipe, seed: int, patients: int | None = None) -> tuple[WatersCase, ...]:
@@ -45,24 +50,48 @@ def plan_waters(recipe: WatersRecipe, seed: int, patients: int | None = None) ->
     InputError
         Where so few patients cannot fill the groups.
     """
-    sizes = {str(i): g.patients for i, g in enumerate(recipe.groups)}
-    total = patients if patients is not None else recipe.patients or sum(sizes.values())
-    if total < len(recipe.groups):
-        raise InputError(f"{total} patients are too few for the {len(recipe.groups)} groups of {recipe.name}.")
-    wanted = apportion(sizes, total)
-    for key in wanted:
-        if wanted[key] == 0:  # every group is there, however small the cohort
-            wanted[key] += 1
-            wanted[max(wanted, key=lambda k: wanted[k])] -= 1
+    total = patients if patients is not None else recipe.patients or sum(g.patients for g in recipe.groups)
+    tag = cohort_tag(recipe.name, seed, total)
     cases: list[WatersCase] = []
-    for number, group in enumerate(recipe.groups):
-        rng = np.random.default_rng([seed, 101, number])
-        cases.extend(_plan_group(group, wanted[str(number)], rng, len(cases)))
+    first = 0
+    for number, (group, n) in enumerate(
+        zip(recipe.groups, group_sizes(recipe.name, recipe.groups, total, 1), strict=True)
+    ):
+        rng = cohort_rng(seed, tag, number)
+        films = [_plan_group(group, n, rng, first, tag)]
+        films += [_further_films(films[0], rng, film + 2) for film in range(recipe.film.films_per_geometry - 1)]
+        cases.extend(film for patient in zip(*films, strict=True) for film in patient)
+        first += n
     check_margins(recipe, tuple(cases))
     return tuple(cases)
 
 
-def _plan_group(group: WatersGroup, n: int, rng: np.random.Generator, first: int) -> list[WatersCase]:
+def _further_films(cases: list[WatersCase], rng: np.random.Generator, film: int) -> list[WatersCase]:
+    """Each patient again in the same position: with the disease, vendor and exposure of another of the same decade of life."""
+    decade = np.array([int(case.age // 10) for case in cases])
+    other = np.arange(len(cases))
+    for value in np.unique(decade):
+        members = np.flatnonzero(decade == value)
+        other[members] = members[rng.permutation(members.size)]
+    return [
+        replace(
+            case,
+            case_id=f"{case.case_id}-{film}",
+            label=cases[i].label,
+            subclasses=cases[i].subclasses,
+            manufacturer=cases[i].manufacturer,
+            kvp=cases[i].kvp,
+            mas=cases[i].mas,
+            exposure_ms=cases[i].exposure_ms,
+            orientation=cases[i].orientation,
+            monochrome1_draw=float(rng.random()),
+            seed=int(rng.integers(2**62)),
+        )
+        for case, i in zip(cases, other, strict=True)
+    ]
+
+
+def _plan_group(group: WatersGroup, n: int, rng: np.random.Generator, first: int, tag: str) -> list[WatersCase]:
     labels = shuffled(apportion(group.labels, n), rng)
     sick = [label != "normal" for label in labels]
     by_health = {
@@ -86,7 +115,7 @@ def _plan_group(group: WatersGroup, n: int, rng: np.random.Generator, first: int
         cases.append(
             WatersCase(
                 case_id=f"waters-{number:05d}",
-                patient_id=f"SIM-W{number:05d}",
+                patient_id=f"SIM-W{tag}-{number:05d}",
                 site=group.site,
                 split=group.split,
                 age=by_health[sick[i]].pop(),
@@ -94,23 +123,20 @@ def _plan_group(group: WatersGroup, n: int, rng: np.random.Generator, first: int
                 label=label,
                 subclasses={side: subclasses.pop() for side in _SIDES[label]},
                 manufacturer=vendors[i],
-                kvp=float(round(_draw(group.kvp, rng))),
-                mas=round(_draw(group.mas, rng), 1),
-                exposure_ms=float(round(_draw(group.exposure_ms, rng))),
-                source_detector_mm=float(round(_draw(group.source_detector_mm, rng))),
-                orbitomeatal_deg=round(_draw(group.orbitomeatal_deg, rng), 2),
+                kvp=float(round(draw_spread(group.kvp, rng))),
+                mas=round(draw_spread(group.mas, rng), 1),
+                exposure_ms=float(round(draw_spread(group.exposure_ms, rng))),
+                source_detector_mm=float(round(draw_spread(group.source_detector_mm, rng))),
+                orbitomeatal_deg=round(draw_spread(group.orbitomeatal_deg, rng), 2),
                 yaw_deg=round(float(rng.normal(0, group.yaw_sd_deg)), 2),
                 roll_deg=round(float(rng.normal(0, group.roll_sd_deg)), 2),
                 orientation=orientation,
                 monochrome1_draw=float(rng.random()),
                 seed=int(rng.integers(2**62)),
+                geometry_seed=int(rng.integers(2**62)),
             )
         )
     return cases
-
-
-def _draw(spread: Spread, rng: np.random.Generator) -> float:
-    return float(np.clip(rng.normal(spread.mean, spread.sd), spread.low, spread.high))
 
 
 def check_margins(recipe: WatersRecipe, cases: tuple[WatersCase, ...]) -> None:
@@ -134,7 +160,7 @@ def check_margins(recipe: WatersRecipe, cases: tuple[WatersCase, ...]) -> None:
         for name, counts, found in margins:
             wanted = apportion({str(k): v for k, v in counts.items()}, len(found))
             for key, count in wanted.items():
-                if abs(found.count(key) - count) > 1:
+                if abs(found.count(key) - count) > recipe.film.films_per_geometry:
                     raise InputError(f"{group.split}: {found.count(key)} of {name} {key}, wanted {count}.")
         mean_age = float(np.mean([c.age for c in members]))
         tolerance = 3.0 + 3 * 25 / np.sqrt(n)

@@ -3,9 +3,12 @@
 import hashlib
 from dataclasses import dataclass
 
+import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRLittleEndian
+
+from sinustrainer.simulate.version import SIMULATOR_VERSION
 
 STATEMENT = "SIMULATED IMAGE. Made by SinusViewer's simulator; no patient was imaged. Research use only."
 IMPLEMENTATION_CLASS = UID("2.25.214378612349873245981236598712365987123")
@@ -38,6 +41,30 @@ class Subject:
     model: str
     study_uid: str
     description: str
+
+
+def subject_of(
+    patient_id: str,
+    kind: str,
+    sex: str,
+    age_years: float,
+    years: tuple[int, int],
+    rng: np.random.Generator,
+    site: str,
+    manufacturer: str,
+    model: str,
+    key: str,
+    description: str,
+) -> Subject:
+    """A virtual patient on a day drawn from the ``years`` (the last one excluded); name and numbers follow from the ids."""
+    day = f"{int(rng.integers(*years)):04d}{int(rng.integers(1, 13)):02d}{int(rng.integers(1, 29)):02d}"
+    time = f"{int(rng.integers(8, 18)):02d}{int(rng.integers(60)):02d}{int(rng.integers(60)):02d}"
+    name = f"Simulated^{kind} {patient_id.removeprefix('SIM-')}"
+    accession = f"SIM{hashlib.sha256(key.encode()).hexdigest()[:10].upper()}"
+    return Subject(
+        patient_id, name, sex, age_years, day, time, accession, f"Simulated site ({site})", manufacturer, model,
+        uid_of(key, "study"), description,
+    )  # fmt: skip
 
 
 def uid_of(*parts: object) -> str:
@@ -82,7 +109,7 @@ def add_subject(ds: Dataset, subject: Subject) -> None:
     ds.InstitutionName = subject.institution
     ds.ManufacturerModelName = f"{subject.model} (simulated)"
     ds.DeviceSerialNumber = "SIMULATED"
-    ds.SoftwareVersions = "SinusViewer simulator 1"
+    ds.SoftwareVersions = f"SinusViewer simulator {SIMULATOR_VERSION}"
     ds.ImageComments = STATEMENT
     ds.BurnedInAnnotation = "NO"
     ds.LossyImageCompression = "00"

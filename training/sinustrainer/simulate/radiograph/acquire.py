@@ -53,22 +53,7 @@ def acquire(
 ) -> Projections:
     """Project the healthy head and what each disease adds, and find where everything lies."""
     healthy = project_hu(head.hu, head.affine, geometry)
-    shadows = []
-    for disease in painted:
-        z, y, x = disease.where
-        first = (int(z.start), int(y.start), int(x.start))
-        window, added = project_difference(head.hu[disease.where], disease.delta_hu, first, head.affine, geometry)
-        shadows.append(
-            DiseaseShadow(
-                disease.side,
-                disease.subclass,
-                disease.severity,
-                disease.opacified_fraction,
-                window,
-                added.soft,
-                added.bone,
-            )
-        )
+    shadows = tuple(shadow_of(head, geometry, disease) for disease in painted)
     boxes, lumens = labels.antra(head, geometry)
     marks = {}
     for name, point in head.landmarks.items():
@@ -82,5 +67,15 @@ def acquire(
     found["source_detector_mm"] = geometry.source_detector_mm
     return Projections(
         healthy.soft, healthy.bone, geometry.pixel_mm, labels.face_box(head, geometry, boxes), boxes, lumens,
-        tuple(shadows), marks, found, head.source,
+        shadows, marks, found, head.source,
     )  # fmt: skip
+
+
+def shadow_of(head: Head, geometry: FilmGeometry, disease: PaintedDisease) -> DiseaseShadow:
+    """What one disease adds to the film."""
+    z, y, x = disease.where
+    first = (int(z.start), int(y.start), int(x.start))
+    window, added = project_difference(head.hu[disease.where], disease.delta_hu, first, head.affine, geometry)
+    return DiseaseShadow(
+        disease.side, disease.subclass, disease.severity, disease.opacified_fraction, window, added.soft, added.bone
+    )
