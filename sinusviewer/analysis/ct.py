@@ -5,7 +5,7 @@ Without a segmentation network the sinus-air measurement is all there is, and it
 
 from dataclasses import dataclass, field, replace
 
-from sinusviewer.analysis import endotype, input_checks, opacification, recurrence, sinus_air, sinus_measurement
+from sinusviewer.analysis import ct_checks, endotype, opacification, recurrence, sinus_air, sinus_measurement
 from sinusviewer.analysis.protocol import Context, Step, run_steps
 from sinusviewer.analysis.sinus_air import SinusAir
 from sinusviewer.domain.finding import Segmentation
@@ -86,7 +86,8 @@ def _models(tasks: frozenset[str], context: Context) -> CtModels:
 
 def _check(state: CtState, context: Context) -> CtState:
     air = sinus_air.measure(state.volume, context.token)
-    return replace(state, air=air, refusal=input_checks.refuse_ct(state.volume, air))
+    notes = (*state.notes, *ct_checks.warnings_of(state.volume, air))
+    return replace(state, air=air, notes=notes, refusal=ct_checks.refuse_ct(state.volume, air))
 
 
 def _segment(state: CtState, context: Context) -> CtState:
@@ -97,7 +98,7 @@ def _segment(state: CtState, context: Context) -> CtState:
         return _air_only(state)
     segmentation = opacification.segment(volume, model, context)
     context.progress.partial(segmentation)
-    refusal = state.refusal or input_checks.refuse_segmentation(volume, segmentation)
+    refusal = state.refusal or ct_checks.refuse_segmentation(volume, segmentation)
     reading = replace(state.reading, segmentation=segmentation, segmentation_model=model.card.reference)
     return replace(state, reading=reading, refusal=refusal)
 
@@ -123,12 +124,14 @@ def _measure(state: CtState, context: Context) -> CtState:
         opacified = sinus_measurement.opacified_voxels(
             volume.voxels, segmentation.labels, volume.spacing, context.token
         )
-    segmentation = Segmentation(segmentation.labels, segmentation.affine, opacified)
+    by_rule = segmentation.opacified is None
+    segmentation = Segmentation(segmentation.labels, segmentation.affine, opacified, opacified_by_rule=by_rule)
     state = replace(state, reading=replace(state.reading, segmentation=segmentation))
     if "opacification" not in state.tasks:
         return state
     withheld = "" if volume.measurable else "withheld, because the slices do not form an even volume"
     sinuses = sinus_measurement.measure_sinuses(volume, segmentation, withheld)
+    sinuses = ct_checks.withhold(volume, segmentation, sinuses)
     complexes = sinus_measurement.propose_ostiomeatal(volume, segmentation, sinuses)
     totals = sinus_measurement.lund_mackay_total(sinuses, complexes)
     return replace(state, reading=replace(state.reading, sinuses=sinuses, lund_mackay=totals))

@@ -97,25 +97,29 @@ def measure_sinuses(volume: Volume, segmentation: Segmentation, withheld: str = 
     opacified = segmentation.opacified
     if opacified is None:
         opacified = opacified_voxels(volume.voxels, segmentation.labels, volume.spacing)
-    boxes = ndimage.find_objects(segmentation.labels.astype(np.int32), max_label=int(Structure.NASAL_CAVITY))
+    boxes = ndimage.find_objects(segmentation.labels, max_label=int(Structure.NASAL_CAVITY))
     return tuple(
-        _measure_one(volume, segmentation.labels, opacified, boxes[int(code) - 1], sinus, side, withheld)
+        measure_one(
+            volume, segmentation.labels, None if where is None else opacified[where], where, sinus, side, withheld
+        )
         for (sinus, side), code in SINUS_CODES.items()
+        for where in (boxes[int(code) - 1],)
     )
 
 
-def _measure_one(
+def measure_one(
     volume: Volume,
     labels: npt.NDArray[np.uint8],
-    opacified: npt.NDArray[np.bool_],
+    opacified: npt.NDArray[np.bool_] | None,
     where: tuple[slice, ...] | None,
     sinus: Sinus,
     side: Side,
     withheld: str,
 ) -> SinusMeasurement:
+    """One sinus, of which every voxel lies in ``where`` (None: there is none); ``opacified`` is of that part."""
     named = side_name(side, oriented=volume.oriented)
     words = f"{named.value} {sinus.value.replace('_', ' ')}"
-    if where is None:
+    if where is None or opacified is None:
         missing = f"{words} not found: absent, not covered, or not recognised"
         return SinusMeasurement(sinus, named, None, None, None, None, False, missing)
     part = labels[where] == SINUS_CODES[sinus, side]
@@ -129,7 +133,7 @@ def _measure_one(
     reason = "" if complete else f"{words} incomplete: it reaches the edge of the CT"
     if withheld:
         return SinusMeasurement(sinus, named, None, None, None, None, complete, f"{words}: {withheld}")
-    fraction = float(np.count_nonzero(part & opacified[where])) / count
+    fraction = float(np.count_nonzero(part & opacified)) / count
     mean_hu = float(volume.voxels[where][part].mean())
     score = lund_mackay_of(fraction) if complete else None
     return SinusMeasurement(
@@ -167,14 +171,21 @@ def lund_mackay_total(
 
 
 def propose_ostiomeatal(
-    volume: Volume, segmentation: Segmentation, sinuses: tuple[SinusMeasurement, ...]
+    volume: Volume,
+    segmentation: Segmentation,
+    sinuses: tuple[SinusMeasurement, ...],
+    ethmoids: Mapping[Side, tuple[slice, ...]] | None = None,
 ) -> dict[AnySide, int | None]:
     """A proposal for each ostiomeatal complex: 2 (occluded) or 0 (open), None where it cannot be said.
 
     It lies between the maxillary sinus, the anterior ethmoid and the nasal cavity. Where voxels within 4 mm of all three
     hold no air worth the name, or both sinuses that drain through it are diseased, it is proposed as occluded. A reader
-    decides.
+    decides. ``ethmoids`` are boxes around the anterior ethmoids where they are known; else they are looked for.
     """
+    if ethmoids is None:
+        found = ndimage.find_objects(segmentation.labels, max_label=int(Structure.NASAL_CAVITY))
+        boxes = {side: found[int(SINUS_CODES[Sinus.ANTERIOR_ETHMOID, side]) - 1] for side in Side}
+        ethmoids = {side: box for side, box in boxes.items() if box is not None}
     result: dict[AnySide, int | None] = {}
     by_place = {(s.sinus, s.side): s for s in sinuses}
     for side in Side:
@@ -184,7 +195,7 @@ def propose_ostiomeatal(
         if len(fractions) < 2:
             result[named] = None
             continue
-        air = _air_share_at_complex(volume, segmentation.labels, side)
+        air = _air_share_at_complex(volume, segmentation.labels, side, ethmoids.get(side))
         if all(f >= 0.5 for f in fractions):
             result[named] = 2
         elif all(f < CLEAR_BELOW for f in fractions):
@@ -194,13 +205,12 @@ def propose_ostiomeatal(
     return result
 
 
-def _air_share_at_complex(volume: Volume, labels: npt.NDArray[np.uint8], side: Side) -> float | None:
-    codes = (SINUS_CODES[Sinus.MAXILLARY, side], SINUS_CODES[Sinus.ANTERIOR_ETHMOID, side], Structure.NASAL_CAVITY)
-    boxes = ndimage.find_objects(labels.astype(np.int32), max_label=int(Structure.NASAL_CAVITY))
-    found = [boxes[int(code) - 1] for code in codes]
-    if any(box is None for box in found):
+def _air_share_at_complex(
+    volume: Volume, labels: npt.NDArray[np.uint8], side: Side, ethmoid: tuple[slice, ...] | None
+) -> float | None:
+    if ethmoid is None:
         return None
-    ethmoid = found[1]
+    codes = (SINUS_CODES[Sinus.MAXILLARY, side], SINUS_CODES[Sinus.ANTERIOR_ETHMOID, side], Structure.NASAL_CAVITY)
     margin = [int(np.ceil(6.0 / s)) for s in volume.spacing]
     part = tuple(slice(max(w.start - m, 0), w.stop + m) for w, m in zip(ethmoid, margin, strict=True))
     near = np.ones(labels[part].shape, bool)

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.domain.image import Window
+from sinusviewer.domain.mask_edit import Brush
 
 
 class Plane(StrEnum):
@@ -30,6 +31,7 @@ class Tool(StrEnum):
     PROBE = "probe"
     BOX = "box"
     MAGNIFIER = "magnifier"
+    BRUSH = "brush"
 
 
 class LayoutKind(StrEnum):
@@ -108,3 +110,6 @@ class DisplayState:
     hidden_structures: frozenset[int] = frozenset()
     """Codes of sinus masks that are not drawn."""
     heat_color_map: str = "inferno"
+    brush: Brush = field(default_factory=Brush)
+    show_original_masks: bool = True
+    """Whether the network's own outline shows where a reader has changed a mask."""

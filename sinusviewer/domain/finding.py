@@ -61,6 +61,10 @@ class Segmentation:
     affine: npt.NDArray[np.float64]
     opacified: npt.NDArray[np.bool_] | None = None
     author: Author = Author.AI
+    opacified_by_rule: bool = False
+    """Whether what is opacified follows from density by a rule; else a network said so."""
+    original: "Segmentation | None" = None
+    """The network's masks where a reader edits these. ``labels`` and ``opacified`` then change in place, stroke by stroke."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -68,6 +68,8 @@ class SinusMeasurement:
     lund_mackay: int | None
     complete: bool
     reason: str = ""
+    edited_by_reader: bool = False
+    """Whether a reader changed the mask that this follows from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from sinusviewer.domain.display import Measurement
 from sinusviewer.domain.finding import Detection
+from sinusviewer.domain.mask_edit import MaskPatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ImageMarks:
-    """Everything a person can change on one image: the boxes (AI and reader) and the measurements."""
+    """Everything a person can change on one image: the boxes (AI and reader), the measurements, the masks."""
 
     detections: tuple[Detection, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    mask_patches: tuple[MaskPatch, ...] = ()
+    """What a reader changed in a volume's masks, in order; the masks on screen follow from them."""
 
 
 @dataclass(frozen=True, slots=True)
