@@ -1,0 +1,105 @@
+"""The first layer of the session: which studies are open, and the pixels that are here."""
+
+from typing import ClassVar
+
+from psygnal import Signal
+
+from sinusviewer.domain.display import Plane
+from sinusviewer.domain.image import Radiograph, Volume
+from sinusviewer.domain.planes import PlaneStack, film_stack, volume_stack
+from sinusviewer.domain.session_parts import Message
+from sinusviewer.domain.study import Series, Study
+
+Image = Volume | tuple[Radiograph, ...]
+
+
+def reading_key(series_instance_uid: str, sop_instance_uid: str = "") -> str:
+    """Key of a reading: the series, and for a radiograph also the instance."""
+    return f"{series_instance_uid}/{sop_instance_uid}" if sop_instance_uid else series_instance_uid
+
+
+class Images:
+    """Studies by their UID, images by their series' key."""
+
+    studies_changed: ClassVar[Signal] = Signal()
+    study_changed: ClassVar[Signal] = Signal()
+    image_changed: ClassVar[Signal] = Signal(str)  # series key
+    thumbnail_changed: ClassVar[Signal] = Signal(str)  # series key
+
+    def __init__(self) -> None:
+        self.studies: dict[str, Study] = {}
+        self.study_uid = ""
+        self.images: dict[str, Image] = {}
+        self.failures: dict[str, Message] = {}
+        self.thumbnails: dict[str, bytes] = {}
+        self.study_order: tuple[str, ...] = ()  # how the worklist is sorted: next and previous study follow it
+        self._stacks: dict[tuple[str, Plane], PlaneStack] = {}
+
+    def add_studies(self, studies: tuple[Study, ...]) -> None:
+        for study in studies:
+            self.studies[study.study_instance_uid] = study
+        if studies:
+            self.studies_changed.emit()
+
+    def set_study(self, study_uid: str) -> None:
+        """Make a study the current one; a second study's images stay for comparison until `forget_images`."""
+        if study_uid != self.study_uid:
+            self.study_uid = study_uid
+            self.study_changed.emit()
+
+    @property
+    def study(self) -> Study | None:
+        return self.studies.get(self.study_uid)
+
+    def series(self, key: str) -> Series | None:
+        """The series of a key, of whichever study."""
+        return next((one for study in self.studies.values() for one in study.series if one.key == key), None)
+
+    def study_of(self, key: str) -> Study | None:
+        """The study that a series belongs to."""
+        return next((s for s in self.studies.values() if any(one.key == key for one in s.series)), None)
+
+    def set_image(self, key: str, image: Image) -> None:
+        """File pixels under their series; planes cut from an earlier, partial image are dropped."""
+        self.images[key] = image
+        self.failures.pop(key, None)
+        self._drop_stacks(key)
+        self.image_changed.emit(key)
+
+    def fail_image(self, key: str, message: Message) -> None:
+        self.failures[key] = message
+        self.image_changed.emit(key)
+
+    def forget_images(self, keep: frozenset[str] = frozenset()) -> None:
+        """Give back the memory of all images but those named."""
+        for key in [k for k in self.images if k not in keep]:
+            del self.images[key]
+            self._drop_stacks(key)
+
+    def _drop_stacks(self, key: str) -> None:
+        for known in [k for k in self._stacks if k[0] == key]:
+            del self._stacks[known]
+
+    def stack(self, key: str, plane: Plane) -> PlaneStack | None:
+        """The slices of a series in a plane; None while its pixels are not here."""
+        image = self.images.get(key)
+        if image is None:
+            return None
+        if not isinstance(image, Volume):
+            plane = Plane.FILM
+        elif plane is Plane.FILM:
+            plane = Plane.AXIAL
+        if (key, plane) not in self._stacks:
+            stack = volume_stack(image, plane) if isinstance(image, Volume) else film_stack(image)
+            self._stacks[key, plane] = stack
+        return self._stacks[key, plane]
+
+    def replace_film(self, key: str, film: Radiograph) -> None:
+        """Put a changed radiograph (its side confirmed, say) in the place of the same instance."""
+        image = self.images.get(key)
+        if image is not None and not isinstance(image, Volume):
+            self.set_image(key, tuple(film if f.sop_instance_uid == film.sop_instance_uid else f for f in image))
+
+    def set_thumbnail(self, key: str, png: bytes) -> None:
+        self.thumbnails[key] = png
+        self.thumbnail_changed.emit(key)

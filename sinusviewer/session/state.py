@@ -1,0 +1,101 @@
+"""The whole session: readings, key images, clinical data, jobs and messages over the layers below."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from psygnal import Signal
+
+from sinusviewer.domain.clinical import ClinicalData
+from sinusviewer.domain.display import KeyImage
+from sinusviewer.domain.reading import SeriesReading
+from sinusviewer.domain.scoring import with_ostiomeatal
+from sinusviewer.domain.session_parts import ImageMarks, JobState, Message
+from sinusviewer.session.images import reading_key
+from sinusviewer.session.marks import Marks
+
+if TYPE_CHECKING:
+    from sinusviewer.domain.anatomy import Side
+
+
+class Session(Marks):
+    """Studies, images, readings, marks and display state, with a signal for each that may change."""
+
+    readings_changed: ClassVar[Signal] = Signal(str)  # reading key
+    key_images_changed: ClassVar[Signal] = Signal()
+    clinical_changed: ClassVar[Signal] = Signal(str)  # study instance UID
+    models_changed: ClassVar[Signal] = Signal()
+    jobs_changed: ClassVar[Signal] = Signal()
+    messages_changed: ClassVar[Signal] = Signal()
+    decided: ClassVar[Signal] = Signal(str, str, dict)  # image key, what a person decided of it, its particulars
+    side_confirmed: ClassVar[Signal] = Signal(str, bool)  # image key, the patient's right is on the image's left
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readings: dict[str, SeriesReading] = {}
+        self.ostiomeatal: dict[
+            str, dict[Side, int]
+        ] = {}  # by reading key: what a reader scored; outlives a new reading
+        self.key_images: tuple[KeyImage, ...] = ()
+        self.clinical: dict[str, ClinicalData] = {}
+        self.jobs: dict[str, JobState] = {}
+        self.models: dict[str, str] = {}  # SHA-256 of the active weights by name; empty until they were looked at
+        self.messages: tuple[Message, ...] = ()
+
+    def set_reading(self, reading: SeriesReading, series_key: str = "") -> None:
+        """File a reading under its series; its boxes become marks unless a reader has marks there already."""
+        key = reading_key(series_key or reading.series_instance_uid, reading.sop_instance_uid)
+        for side, score in self.ostiomeatal.get(key, {}).items():
+            reading = with_ostiomeatal(reading, side, score)
+        self.readings[key] = reading
+        if reading.waters is not None:
+            old = self.marks.get(key, ImageMarks())
+            own = tuple(d for d in old.detections if d.author.value == "reader" or d.status.value != "proposed")
+            kept = {d.identifier for d in own}
+            fresh = tuple(
+                replace(d, identifier=d.identifier or f"ai-{number}")
+                for number, d in enumerate(reading.waters.boxes, 1)
+            )
+            marks = replace(old, detections=own + tuple(d for d in fresh if d.identifier not in kept))
+            self.marks[key] = marks
+            self.marks_changed.emit(key)
+        self.readings_changed.emit(key)
+
+    def reading(self, view: str) -> SeriesReading | None:
+        """The reading of what a view shows."""
+        return self.readings.get(self.image_key(view))
+
+    def waters_threshold(self, view: str) -> float:
+        """The threshold in force for what a view shows: the reader's, else the model's own."""
+        reading = self.reading(view)
+        own = reading.waters.threshold if reading is not None and reading.waters is not None else 0.0
+        return self.display.thresholds.get("waters", own)
+
+    def toggle_key_image(self, key_image: KeyImage) -> None:
+        known = [k for k in self.key_images if replace(k, note="") == replace(key_image, note="")]
+        others = tuple(k for k in self.key_images if k not in known)
+        self.key_images = others if known else (*others, key_image)
+        self.key_images_changed.emit()
+
+    def set_clinical(self, study_uid: str, clinical: ClinicalData) -> None:
+        if self.clinical.get(study_uid) != clinical:
+            self.clinical[study_uid] = clinical
+            self.clinical_changed.emit(study_uid)
+
+    def set_models(self, models: dict[str, str]) -> None:
+        if models != self.models:
+            self.models = models
+            self.models_changed.emit()
+
+    # -- jobs and messages -------------------------------------------------------------------------------------------
+    def set_job(self, job: JobState) -> None:
+        self.jobs[job.id] = job
+        self.jobs_changed.emit()
+
+    def end_job(self, job_id: str) -> None:
+        if self.jobs.pop(job_id, None) is not None:
+            self.jobs_changed.emit()
+
+    def say(self, text: str, level: str = "info", hint: str = "", details: str = "") -> None:
+        """Add a message; the last 200 are kept."""
+        self.messages = (*self.messages[-199:], Message(text, level, hint, details))
+        self.messages_changed.emit()
