@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sinusviewer.actions.desk import Continuation, JobDesk
 from sinusviewer.actions.marking import MarkActions
+from sinusviewer.actions.mask_editing import MaskEditing
 from sinusviewer.actions.opening import Load, Opening, Preview, Scan
 from sinusviewer.actions.reading import Read, ReadingActions
 from sinusviewer.actions.shelf import Shelf
@@ -31,7 +32,7 @@ class Engines:
 
 
 class Actions:
-    """All verbs over one session and one runner, in four groups. Call only from the GUI thread."""
+    """All verbs over one session and one runner, in five groups. Call only from the GUI thread."""
 
     def __init__(self, session: Session, runner: JobRunner, engines: Engines) -> None:
         self.session = session
@@ -40,6 +41,7 @@ class Actions:
         self.opening = Opening(session, self.desk, engines.scan, engines.load, engines.preview, shelf.tidy)
         self.reading = ReadingActions(session, self.desk, engines.read, engines.load, shelf.tidy)
         self.marks = MarkActions(session)
+        self.masks = MaskEditing(session, self.desk)
 
 
 def study_title(study: Study | None) -> str:

@@ -31,6 +31,7 @@ _TOOLS: tuple[tuple[Tool, str, str, str], ...] = (
     (Tool.RECTANGLE, "Rectangle", "Shift+O", "Mean, spread and area inside a rectangle"),
     (Tool.PROBE, "Probe", "U", "Click: the value of a pixel stays on the image"),
     (Tool.BOX, "Box", "B", "Draw a box of your own on a film"),
+    (Tool.BRUSH, "Brush", "M", "Paint sinus masks on CT; Shift erases, Ctrl+click takes a sinus up"),
     (Tool.MAGNIFIER, "Magnifier", "Q", "A lens that follows the mouse"),
 )
 _LAYOUTS: tuple[tuple[LayoutKind, str, str], ...] = (
@@ -103,6 +104,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("next_view", "Image", "Next view", "Ctrl+Tab", "Make the next view the active one"),
     Action("key_image", "Image", "Key image", "K", "Mark this slice to find it again"),
     *(Action(f"tool_{t.value}", "Tools", words, key, says, checkable=True) for t, words, key, says in _TOOLS),
+    Action("brush_erase", "Tools", "Brush erases", "Shift+M", "Switch the brush between painting and erasing", checkable=True),
+    Action("brush_smaller", "Tools", "Smaller brush", "[", "A smaller radius, in mm"),
+    Action("brush_larger", "Tools", "Larger brush", "]", "A larger radius, in mm"),
+    Action("brush_shrink", "Tools", "Shrink mask in this slice", "Ctrl+[", "Take one voxel off the brush's sinus all round"),
+    Action("brush_grow", "Tools", "Grow mask in this slice", "Ctrl+]", "Add one voxel to the brush's sinus all round"),
     Action("read", "Reading", "Read", "Ctrl+R", "Let the networks read this series"),
     Action("cancel", "Reading", "Cancel", "Esc", "Stop drawing, then stop the work under way, then back to the pointer"),
     Action("accept_finding", "Reading", "Accept finding", "Return", "Accept the selected finding"),
@@ -141,6 +147,7 @@ ICONS: dict[str, str] = {
     "tool_rectangle": "mdi6.rectangle-outline",
     "tool_probe": "mdi6.crosshairs-gps",
     "tool_box": "mdi6.selection",
+    "tool_brush": "mdi6.brush",
     "tool_magnifier": "mdi6.magnify",
     "layout_one": "mdi6.square-outline",
     "layout_two": "mdi6.view-split-vertical",

@@ -15,6 +15,7 @@ from sinusviewer.domain.display import Measurement, Tool
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.domain.image import Radiograph, Window
 from sinusviewer.ui import box_editing
+from sinusviewer.ui.mask_painting import BrushDrag
 from sinusviewer.ui.view_geometry import Matrix, fit_zoom, panned, to_screen
 from sinusviewer.ui.view_painter import shown_detections, view_aspect
 
@@ -260,6 +261,7 @@ DRAGS: dict[Tool, type] = {
     Tool.PROBE: MarkDrag,
     Tool.BOX: BoxDrag,
     Tool.MAGNIFIER: NoDrag,
+    Tool.BRUSH: BrushDrag,
 }
 
 

@@ -17,6 +17,7 @@ from sinusviewer.actions import Actions, study_title
 from sinusviewer.actions.reading import outdated
 from sinusviewer.actions.table import BY_ID, shortcuts
 from sinusviewer.domain.display import Tool
+from sinusviewer.domain.mask_edit import BrushMode
 from sinusviewer.paths import resources_dir
 from sinusviewer.session import Session
 from sinusviewer.settings import Settings
@@ -128,6 +129,7 @@ class MainWindow(WindowFrame):
             "outlines": display.masks_outlined, "heatmap": display.show_heatmap, "mirror_compare": state.mirror_compare,
             "play": self._play.isActive(), "studies_panel": not self.studies_panel.isHidden(),
             "results_panel": self._right_open, "full_screen": self.isFullScreen(), "theme": self.settings.theme == "light",
+            "brush_erase": display.brush.mode is BrushMode.ERASE,
             f"tool_{display.tool.value}": True, f"layout_{display.layout.value}": True,
         }  # fmt: skip
         for name, action in self.verbs.items():
@@ -141,6 +143,7 @@ class MainWindow(WindowFrame):
         self.verbs["read"].setEnabled(image is not None)
         film = session.film(session.active_view)
         self.verbs["tool_box"].setEnabled(film is not None)
+        self.verbs["tool_brush"].setEnabled(session.volume(session.active_view) is not None)
 
     def _show_studies(self) -> None:
         self.studies_panel.set_studies(tuple(self.session.studies.values()))

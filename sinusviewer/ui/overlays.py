@@ -71,6 +71,21 @@ def outline(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.where(inner, 0, labels).astype(np.uint8)
 
 
+ORIGINAL_COLORS = np.full(256, 0xFFFFFFFF, np.uint32)
+
+
+def original_outline(labels: npt.NDArray[np.uint8], original: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The dashed outline of what the network said, of the structures that a reader has changed in this slice."""
+    differs = labels != original
+    if not differs.any():
+        return np.zeros(labels.shape, np.uint8)
+    edited = np.union1d(labels[differs], original[differs])
+    lines = np.where(np.isin(original, edited), outline(original), 0).astype(np.uint8)
+    rows, columns = np.ogrid[: labels.shape[0], : labels.shape[1]]
+    lines[(rows + columns) % 5 > 2] = 0
+    return lines
+
+
 def quad(matrix: Matrix, xyxy: tuple[float, float, float, float]) -> QPolygonF:
     """A box's corners on screen, in order."""
     x0, y0, x1, y1 = xyxy

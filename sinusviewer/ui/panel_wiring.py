@@ -13,7 +13,6 @@ from sinusviewer.session import ImageMarks
 from sinusviewer.ui.panels.endotype_panel import EndotypePanel
 from sinusviewer.ui.panels.findings_panel import FindingsPanel
 from sinusviewer.ui.panels.heat_controls import HeatStyle
-from sinusviewer.ui.panels.mask_controls import MaskStyle
 from sinusviewer.ui.patient_wiring import PatientWiring
 from sinusviewer.ui.sinus_wiring import SinusWiring
 from sinusviewer.ui.worklist_wiring import WorklistWiring
@@ -162,8 +161,7 @@ class PanelWiring:
 
     def _show_display(self) -> None:
         display = self._session.display
-        hidden = frozenset(Structure(c) for c in display.hidden_structures)
-        self.sinuses.set_mask_style(MaskStyle(display.show_masks, display.masks_outlined, display.mask_opacity, hidden))
+        self._sinuses.show_display()
         self.endotype.set_heat_style(HeatStyle(display.show_heatmap, display.heatmap_opacity, display.heat_color_map))
         threshold = display.thresholds.get("waters")
         reading = self._session.reading(self._session.active_view)

@@ -1,5 +1,6 @@
 """Wires the Sinuses tab: the table to the picture and back, masks, the ostiomeatal complex, the 3D view, exports."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,10 @@ from PySide6.QtWidgets import QFileDialog
 from sinusviewer.actions import Continuation
 from sinusviewer.actions.reporting import Reporting
 from sinusviewer.domain.anatomy import Structure
+from sinusviewer.domain.display import Tool
 from sinusviewer.domain.reading import SeriesReading
 from sinusviewer.jobs.runner import CancelToken, Progress
+from sinusviewer.session import ImageMarks
 from sinusviewer.ui.panels.mask_controls import MaskStyle
 from sinusviewer.ui.panels.sinus_panel import SinusPanel
 from sinusviewer.ui.panels.surface_points import SurfaceCloud, surface_cloud
@@ -30,6 +33,13 @@ class SinusWiring:
         panel = self.panel
         panel.surface_requested.connect(self._make_surface)
         panel.go_to_sinus_requested.connect(self._go_to_sinus)
+        panel.brush.brush_requested.connect(lambda brush: self._session.set_display(brush=brush))
+        panel.brush.tool_requested.connect(
+            lambda held: self._session.set_display(tool=Tool.BRUSH if held else Tool.POINTER)
+        )
+        panel.brush.step_slice_requested.connect(self._step_slice)
+        panel.brush.restore_requested.connect(lambda: self._actions.masks.restore_original(self._session.active_view))
+        panel.brush.original_requested.connect(lambda on: self._session.set_display(show_original_masks=on))
         panel.mask_style_requested.connect(self._set_mask_style)
         panel.ostiomeatal_requested.connect(self._set_ostiomeatal)
         panel.accept_geometry_requested.connect(self._accept_geometry)
@@ -40,12 +50,26 @@ class SinusWiring:
     def show(self, reading: SeriesReading | None) -> None:
         """The reading of the active view, beside the newest prior of the same patient that is open."""
         prior, date = self._prior()
+        session = self._session
+        marks = session.marks.get(session.image_key(session.active_view), ImageMarks())
+        self.panel.brush.set_edits(len(marks.mask_patches))
         self.panel.set_series_reading(reading, prior, date)
         segmentation = reading.segmentation if reading is not None else None
         if segmentation is not self._surface_of:
             self._surface_of = segmentation
             self._actions.desk.cancel_group("surface")
             self.panel.set_surface(None)
+
+    def show_display(self) -> None:
+        """The brush and how masks are drawn, after either changed."""
+        display = self._session.display
+        hidden = frozenset(Structure(c) for c in display.hidden_structures)
+        self.panel.set_mask_style(MaskStyle(display.show_masks, display.masks_outlined, display.mask_opacity, hidden))
+        held = display.tool is Tool.BRUSH
+        self.panel.set_brush(display.brush, held=held, original=display.show_original_masks)
+
+    def _step_slice(self, step: int) -> None:
+        self._actions.masks.step_slice(self._session.active_view, step)
 
     def _prior(self) -> tuple[SeriesReading | None, str]:
         """The newest reading with sinuses of an earlier study of the same patient that is open."""
@@ -66,8 +90,9 @@ class SinusWiring:
         return reading, date
 
     def _go_to_sinus(self, structure: Structure) -> None:
-        """Show the slices through the middle of a sinus, on its largest extent."""
+        """Show the slices through the middle of a sinus, on its largest extent; the brush takes it up."""
         session = self._session
+        session.set_display(brush=replace(session.display.brush, structure=structure))
         view = session.active_view
         reading, volume = session.reading(view), session.volume(view)
         if reading is None or reading.segmentation is None or volume is None:

@@ -13,6 +13,7 @@ from sinusviewer.domain.display import LayoutKind, Tool
 from sinusviewer.domain.finding import FindingStatus
 from sinusviewer.domain.hanging import CT_PRESETS, hang_film
 from sinusviewer.ui.icons import icon
+from sinusviewer.ui.mask_painting import brush_verbs
 from sinusviewer.ui.view_geometry import flipped_on_screen
 
 if TYPE_CHECKING:
@@ -164,6 +165,7 @@ def verbs_of(window: "MainWindow") -> dict[str, Callable[[], object]]:
         "key_image": lambda: actions.marks.toggle_key_image(view()), "read": window.read, "cancel": window.cancel,
         "shortcuts": window.show_shortcuts, "messages": window.show_messages, "about": window.show_about,
     }  # fmt: skip
+    verbs |= brush_verbs(session, actions)
     for number in range(len(CT_PRESETS)):
         verbs[f"preset_{number + 1}"] = partial(preset, number)
     for number, title in enumerate(TABS):

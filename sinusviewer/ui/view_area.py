@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QAbstractSpinBox, QGridLayout, QLineEdit, QPlainTe
 from sinusviewer.actions import Actions
 from sinusviewer.domain.display import LayoutKind
 from sinusviewer.session import VIEWS, ImageMarks, Session
+from sinusviewer.ui.mask_painting import Painting
 from sinusviewer.ui.view_content import ContentResolver
 from sinusviewer.ui.viewport import Viewport
 
@@ -44,6 +45,7 @@ class ViewArea(QWidget):
         self.setObjectName("view_area")
         self._session, self._actions = session, actions
         self._resolver = ContentResolver()
+        self._painting = Painting(session, actions)
         self._maximized = ""
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -55,6 +57,8 @@ class ViewArea(QWidget):
             (session.view_changed, self.refresh),
             (session.layout_changed, self.arrange),
             (session.display_changed, self.refresh_all),
+            (session.display_changed, self._painting.display_changed),
+            (session.active_view_changed, self._painting.display_changed),
             (session.image_changed, self._image_changed),
             (session.readings_changed, self._image_changed),
             (session.marks_changed, self._image_changed),
@@ -78,6 +82,7 @@ class ViewArea(QWidget):
         port.select_requested.connect(session.select)
         port.hovered.connect(self.hovered)
         port.menu_requested.connect(lambda at: self.menu_requested.emit(view, at))
+        port.paint_requested.connect(lambda phase, at: self._painting.paint(view, phase, at))
         port.maximize_requested.connect(lambda: self.toggle_maximized(view))
         return port
 

@@ -30,6 +30,8 @@ class ViewContent:
         ``[slice, row, column]`` in the same hanging as the image, or None.
     cursor
         Crosshair ``(column, row)`` in pixel centres, or None.
+    mask_revision, original_labels
+        Counts strokes, since labels change in place; the network's labels where a reader has changed them.
     status
         What is said instead of, or over, a picture: ``empty``, ``loading``, ``failed`` or ``""``.
     """
@@ -56,6 +58,8 @@ class ViewContent:
     selected: str = ""
     status: str = "empty"
     message: Message | None = None
+    mask_revision: int = 0
+    original_labels: npt.NDArray[np.uint8] | None = None
 
     @property
     def pixels(self) -> npt.NDArray[np.generic] | None:
@@ -116,10 +120,14 @@ class ContentResolver:
         film, volume = session.film(view), session.volume(view)
         image_key = session.image_key(view)
         reading = session.readings.get(image_key)
-        labels, heatmap, heat = None, None, None
+        labels, heatmap, heat, original = None, None, None, None
+        marks = session.marks.get(image_key, ImageMarks())
         if volume is not None and reading is not None:
             if reading.segmentation is not None and display.show_masks:
                 labels = self._in_plane(reading.segmentation, reading.segmentation.labels, volume, stack.plane)
+                own = reading.segmentation.original
+                if own is not None and display.show_original_masks and marks.mask_patches:
+                    original = self._in_plane(own, own.labels, volume, stack.plane)
             heatmap = self._heatmap(reading, state) if display.show_heatmap else None
             if heatmap is not None and heatmap.values.ndim == 3:
                 heat = self._in_plane(heatmap, heatmap.values, volume, stack.plane)
@@ -133,9 +141,9 @@ class ContentResolver:
             series_text(series.description if series else "", stack.plane),
             directions(film, stack), film.spacing_kind if film else SpacingKind.CALIBRATED,
             self._grey(state, film, volume),
-            session.marks.get(image_key, ImageMarks()), reading, display.thresholds.get("waters"),
+            marks, reading, display.thresholds.get("waters"),
             labels, heat, heatmap, cursor, notes(film, volume, state), self._is_key_image(session, view), session.selected,
-            "",
+            "", None, session.mask_revisions.get(image_key, 0), original,
         )  # fmt: skip
 
     def _grey(self, state: ViewState, film: Radiograph | None, volume: Volume | None) -> GreyScale:

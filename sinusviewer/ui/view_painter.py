@@ -15,6 +15,7 @@ from sinusviewer.domain.image import LookupTable, SpacingKind
 from sinusviewer.ui.image_layer import ImageLayer, Tint
 from sinusviewer.ui.measuring import length_unit, measurement_text
 from sinusviewer.ui.overlays import (
+    ORIGINAL_COLORS,
     TONES,
     color_table,
     draw_detection,
@@ -22,6 +23,7 @@ from sinusviewer.ui.overlays import (
     heat_table,
     label,
     mask_table,
+    original_outline,
     outline,
     quad,
     small,
@@ -96,15 +98,19 @@ class ViewPainter:
             lines = outline(content.labels[state.slice_index])
             # Fully opaque colours are the same over every grey; hidden masks would be grey 0 and are taken out.
             lines = np.where(np.isin(lines, list(hidden)), 0, lines).astype(np.uint8) if hidden else lines
-            return Tint(codes, table, (*key, id(content.labels), hidden), lines, mask_table(1.0)[:, 0])
+            key = (*key, id(content.labels), hidden, content.mask_revision)
+            return Tint(codes, table, key, lines, mask_table(1.0)[:, 0])
         if content.labels is None or state.slice_index >= len(content.labels) or content.labels.shape[1:] != shape:
             return None
         labels = content.labels[state.slice_index]
         opacity, hidden = display.mask_opacity, display.hidden_structures
-        key = (id(content.labels), state.slice_index, opacity, hidden, display.masks_outlined)
+        key = (id(content.labels), state.slice_index, opacity, hidden, display.masks_outlined, content.mask_revision,
+               id(content.original_labels))  # fmt: skip
+        own = content.original_labels
+        dashed = None if own is None else original_outline(labels, own[state.slice_index])
         if display.masks_outlined:
-            return Tint(outline(labels), mask_table(0.95, hidden), key)
-        return Tint(labels, mask_table(opacity, hidden), key)
+            return Tint(outline(labels), mask_table(0.95, hidden), key, dashed, ORIGINAL_COLORS)
+        return Tint(labels, mask_table(opacity, hidden), key, dashed, ORIGINAL_COLORS)
 
     @staticmethod
     def _paint_boxes(painter: QPainter, content: ViewContent, matrix: Matrix) -> None:

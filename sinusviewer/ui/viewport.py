@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from sinusviewer.domain.display import DisplayState, Measurement, Tool, ViewState
 from sinusviewer.ui import dragging
+from sinusviewer.ui.mask_painting import BrushDrag, paint_cursor
 from sinusviewer.ui.measuring import value_at
 from sinusviewer.ui.overlays import quad
 from sinusviewer.ui.panels.tones import DARK
@@ -46,7 +47,7 @@ class Viewport(QWidget):
     -------
     activated(), state_requested(ViewState changes as a dict), slices_requested(int: by how many),
     point_requested(image point), marks_requested(label, ImageMarks), select_requested(identifier), hovered(text),
-    menu_requested(global position), cancel_tool_requested()
+    menu_requested(global position), cancel_tool_requested(), paint_requested(phase, image point)
     """
 
     activated = Signal()
@@ -58,6 +59,7 @@ class Viewport(QWidget):
     hovered = Signal(str)
     menu_requested = Signal(QPoint)
     maximize_requested = Signal()
+    paint_requested = Signal(str, object)
 
     def __init__(self, view: str) -> None:
         super().__init__()
@@ -77,6 +79,8 @@ class Viewport(QWidget):
         self._draft: Measurement | None = None
         self._mouse: QPointF | None = None
         self._wheel = 0
+        self.modifiers = Qt.KeyboardModifier.NoModifier
+        """Keys held when the mouse was pressed last."""
 
     # -- what is shown -----------------------------------------------------------------------------------------------
     def set_content(self, content: ViewContent) -> None:
@@ -115,6 +119,8 @@ class Viewport(QWidget):
             self._painter.paint(painter, self.content, matrix, self.logical_size, self._draft)
         if self.content.display.tool is Tool.MAGNIFIER and self._mouse is not None and self.content.pixels is not None:
             self._paint_magnifier(painter, self._mouse)
+        if self.content.display.tool is Tool.BRUSH and self._mouse is not None and self.content.pixels is not None:
+            paint_cursor(painter, self.content, matrix, self._mouse)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setPen(QPen(QColor(DARK.accent if self.active else DARK.faint), 1))
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -213,6 +219,7 @@ class Viewport(QWidget):
         if self._drag is not None and isinstance(self._drag, dragging.AngleDrag) and self._drag.waiting:
             self._drag.press(self, event.position())
             return
+        self.modifiers = event.modifiers()
         start: Callable[..., dragging.Drag] = dragging.DRAGS[tool]
         self._drag = start(self, event.position())
 
@@ -220,7 +227,7 @@ class Viewport(QWidget):
         self._mouse = event.position()
         if self._drag is not None:
             self._drag.move(self, event.position())
-        if self.content.display.tool is Tool.MAGNIFIER:
+        if self.content.display.tool in (Tool.MAGNIFIER, Tool.BRUSH):
             self.update()
         self._say_where(event.position())
 
@@ -251,6 +258,8 @@ class Viewport(QWidget):
     def cancel_drag(self) -> bool:
         """Forget what is being drawn; True if something was."""
         was = self._drag is not None
+        if isinstance(self._drag, BrushDrag):
+            self._drag.cancel(self)
         self._drag = None
         self.set_draft(None)
         return was

@@ -15,7 +15,7 @@ from sinusviewer.ui.view_area import ViewArea
 
 _TOOLBAR = (
     "open_files", "open_folder", "read", "", "tool_pointer", "tool_window", "tool_zoom", "tool_pan", "tool_magnifier", "",
-    "tool_length", "tool_angle", "tool_ellipse", "tool_rectangle", "tool_probe", "tool_box", "",
+    "tool_length", "tool_angle", "tool_ellipse", "tool_rectangle", "tool_probe", "tool_box", "tool_brush", "",
     "layout_one", "layout_two", "layout_mpr", "layout_sinus_ct", "link", "", "invert", "flip", "rotate", "fit", "reset",
     "mirror_compare", "play", "key_image", "", "masks", "heatmap", "hide_ai", "", "undo", "redo",
 )  # fmt: skip

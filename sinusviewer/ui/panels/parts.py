@@ -183,6 +183,9 @@ class Fold(QWidget):
         if shown:
             self.opened.emit()
 
+    def open(self) -> None:
+        self._title.setChecked(True)
+
     @property
     def is_open(self) -> bool:
         return self._title.isChecked()

@@ -4,7 +4,9 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from sinusviewer.domain.anatomy import ImageSide, Side, Structure
+from sinusviewer.domain.mask_edit import Brush
 from sinusviewer.domain.reading import LundMackay, SeriesReading, SeriesStatus
+from sinusviewer.ui.panels.brush_controls import BrushControls
 from sinusviewer.ui.panels.mask_controls import MaskControls, MaskStyle
 from sinusviewer.ui.panels.parts import (
     Facts,
@@ -51,7 +53,8 @@ class SinusPanel(ScrollPanel):
     Signals
     -------
     go_to_sinus_requested(Structure), ostiomeatal_requested(Side, int 0|2), mask_style_requested(MaskStyle),
-    export_csv_requested(), export_masks_requested(), export_pictures_requested(), read_requested(), surface_requested(),
+    export_csv_requested(), export_masks_requested(), export_training_requested(), export_pictures_requested(), read_requested(),
+    surface_requested(),
     view_only_requested(), read_anyway_requested(str: the reason), accept_geometry_requested()
     """
 
@@ -61,6 +64,7 @@ class SinusPanel(ScrollPanel):
     export_csv_requested = Signal()
     export_masks_requested = Signal()
     export_pictures_requested = Signal()
+    export_training_requested = Signal()
     read_requested = Signal()
     surface_requested = Signal()
     view_only_requested = Signal()
@@ -99,6 +103,8 @@ class SinusPanel(ScrollPanel):
         self._incomplete = ToneLabel("", "amber", "incomplete_text")
         self.masks = MaskControls()
         self.masks.style_requested.connect(self.mask_style_requested)
+        self.brush = BrushControls()
+        self._brush_fold = Fold("Edit the masks", self.brush, "brush_fold")
         self.surface = SurfaceView()
         self._surface_fold = Fold("3D view", self.surface, "surface_fold")
         self._surface_fold.opened.connect(self._on_surface_opened)
@@ -126,11 +132,18 @@ class SinusPanel(ScrollPanel):
                     "Save the masks in patient space.",
                     self.export_masks_requested.emit,
                 ),
+                button(
+                    "Training data",
+                    "export_training",
+                    "Save this CT, without identity, and its masks as data for the trainer.",
+                    self.export_training_requested.emit,
+                ),
                 button("Pictures", "export_pictures", "Save pictures with masks.", self.export_pictures_requested.emit),
             )
         )
         shown.addWidget(Fold("Where these numbers come from", self._facts, "sinus_provenance_fold"))
-        for part in (self._state, self._read, self._withheld, self._geometry, self._air, self._shown, self._warnings):
+        parts = (self._state, self._read, self._withheld, self._geometry, self._air, self._shown, self._brush_fold)
+        for part in (*parts, self._warnings):
             self.column.addWidget(part)
         self.column.addStretch(1)
         self.footer.addWidget(self._trained_on)
@@ -196,6 +209,12 @@ class SinusPanel(ScrollPanel):
         self.surface.set_hidden(frozenset(int(s) for s in style.hidden))
         self.masks.set_mask_style(style)
 
+    def set_brush(self, brush: Brush, *, held: bool, original: bool) -> None:
+        """Show the brush; its section opens when it is taken up."""
+        self.brush.set_brush(brush, held=held, original=original)
+        if held and not self._brush_fold.is_open:
+            self._brush_fold.open()
+
     def set_selected(self, structure: Structure | None) -> None:
         """Highlight the row of the structure under the crosshair."""
         self.table.set_selected(structure)
@@ -203,7 +222,9 @@ class SinusPanel(ScrollPanel):
     def _draw(self, series: SeriesReading, prior: SeriesReading | None, prior_date: str) -> None:
         self.table.set_measurements(series.sinuses, prior.sinuses if prior is not None else ())
         self.masks.set_side_verified(_is_verified(series))
+        self.brush.set_side_verified(_is_verified(series))
         lund = series.lund_mackay or LundMackay(None, None, None, None)
+        edited = any(m.edited_by_reader for m in series.sinuses)
         self._total.setVisible(series.lund_mackay is not None)
         self._complexes.setVisible(series.lund_mackay is not None)
         old = prior.lund_mackay if prior is not None else None
@@ -212,6 +233,8 @@ class SinusPanel(ScrollPanel):
         if lund.total is None:
             self._total.setText("Lund–Mackay: no total, because not every sinus could be assessed"
                                 f"\nright {_number(lund.right)}, left {_number(lund.left)} of 12 each")  # fmt: skip
+        if edited:
+            self._total.setText(f"{self._total.text()}\nfollows masks edited by the reader")
         for side, value in ((Side.RIGHT, lund.ostiomeatal_right), (Side.LEFT, lund.ostiomeatal_left)):
             box = self._ostiomeatal[side]
             with QSignalBlocker(box):

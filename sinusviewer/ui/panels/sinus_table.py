@@ -161,8 +161,9 @@ class SinusTable(QTableWidget):
         volume = _UNKNOWN
         if m is not None and m.volume_ml is not None:
             volume = f"{'' if known else '≥ '}{m.volume_ml:.1f}"  # of a sinus cut off, at least what is seen
+        edited = " ✎" if m is not None and m.edited_by_reader else ""
         texts = (
-            f"{place}  {SINUS_SHORT[sinus]}",  # the side first: a narrow column must never cut it off
+            f"{place}  {SINUS_SHORT[sinus]}{edited}",  # the side first: a narrow column must never cut it off
             volume,
             f"{fraction * 100:.0f}" if fraction is not None else _UNKNOWN,
             f"{m.mean_hu:.0f}".replace("-", "−") if m is not None and known and m.mean_hu is not None else _UNKNOWN,

@@ -91,6 +91,7 @@ def detection_line(detection: Detection, threshold: float = 0.0) -> str:
 def measurement_sentence(m: SinusMeasurement) -> str:
     """E.g. "Right maxillary sinus: opacified 82 % (9.9 ml)"."""
     name = f"{m.side.value.capitalize()} {SINUS_WORDS[m.sinus].lower()} sinus"
+    name += ", edited by the reader" if m.edited_by_reader else ""
     why = f" ({m.reason.rstrip('.')})" if m.reason else ""
     if not m.complete:
         return f"{name}: cannot be assessed{why}"
