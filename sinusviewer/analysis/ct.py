@@ -16,6 +16,8 @@ from sinusviewer.inference.model_card import ModelTask
 from sinusviewer.inference.registry import LoadedModel
 
 CT_TASKS = frozenset({"opacification", "endotype", "recurrence"})
+EARLY_REASON = "Being read: the masks are here, the numbers follow."
+"""Why a reading that is shown while work goes on has no numbers yet."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,10 +98,19 @@ def _segment(state: CtState, context: Context) -> CtState:
     model, volume = state.models.segmentation, state.volume
     if model is None:
         return _air_only(state)
-    segmentation = opacification.segment(volume, model, context)
-    context.progress.partial(segmentation)
+    reference = model.card.reference
+
+    def show_early(coarse: Segmentation) -> None:
+        """The first masks, while the rest is read; never those of something that is refused."""
+        if context.override_reason or not ct_checks.refuse_segmentation(volume, coarse):
+            early = replace(state.reading, segmentation=coarse, segmentation_model=reference, reason=EARLY_REASON)
+            context.progress.partial(early)
+
+    segmentation = opacification.segment(volume, model, context, show_early)
     refusal = state.refusal or ct_checks.refuse_segmentation(volume, segmentation)
-    reading = replace(state.reading, segmentation=segmentation, segmentation_model=model.card.reference)
+    reading = replace(state.reading, segmentation=segmentation, segmentation_model=reference)
+    if not refusal or context.override_reason:
+        context.progress.partial(replace(reading, reason=EARLY_REASON))
     return replace(state, reading=reading, refusal=refusal)
 
 
@@ -151,7 +162,11 @@ def _endotype(state: CtState, context: Context) -> CtState:
         note = ImageWarning("endotype_not_assessed", "No slice shows opacified sinus; an endotype cannot be read.")
         return replace(state, notes=(*state.notes, note))
     reading = replace(state.reading, endotype=found.reading, heatmaps=found.heatmaps)
-    return replace(state, reading=reading, notes=(*state.notes, *found.warnings))
+    notes = (*state.notes, *found.warnings)
+    if cut_off := ct_checks.incomplete(state.volume, segmentation):
+        text = f"The endotype was read from a part only: not wholly on this CT, or not found: {cut_off}."
+        notes = (*notes, ImageWarning("endotype_of_a_part", text))
+    return replace(state, reading=reading, notes=notes)
 
 
 def _recurrence(state: CtState, context: Context) -> CtState:
@@ -160,6 +175,11 @@ def _recurrence(state: CtState, context: Context) -> CtState:
     segmentation, model = state.reading.segmentation, state.models.recurrence
     if model is None or segmentation is None or state.models.segmentation is None:
         return _missing(state, "recurrence", "recurrence", here=model is not None)
+    if cut_off := ct_checks.incomplete(state.volume, segmentation):
+        note = ImageWarning(
+            "recurrence_not_assessed", f"Recurrence was not scored: not wholly on this CT, or not found: {cut_off}."
+        )
+        return replace(state, notes=(*state.notes, note))
     try:
         score = recurrence.score(state.volume, segmentation, model, context)
         nomogram = recurrence.load_nomogram(model.folder)

@@ -66,10 +66,16 @@ def side_name(side: Side, *, oriented: bool) -> AnySide:
     return ImageSide.IMAGE_LEFT if side is Side.RIGHT else ImageSide.IMAGE_RIGHT
 
 
+def code_of(sinus: Sinus, side: AnySide) -> int:
+    """The label code of a sinus whose side may be the image's."""
+    patient = side if isinstance(side, Side) else Side.RIGHT if side is ImageSide.IMAGE_LEFT else Side.LEFT
+    return int(SINUS_CODES[sinus, patient])
+
+
 def measure(volume: Volume, token: CancelToken | None = None) -> SinusAir:
     """Find enclosed air in ``volume`` (works on a copy thinned to about 1.2 mm)."""
     token = token or CancelToken()
-    voxels, spacing, steps = _working_copy(volume)
+    voxels, spacing, steps = working_copy(volume)
     voxel_ml = float(np.prod(spacing)) / 1000.0
     head = _largest(voxels > _TISSUE_HU)
     token.raise_if_cancelled()
@@ -126,7 +132,8 @@ def as_segmentation(air: SinusAir, volume: Volume) -> Segmentation | None:
     return Segmentation(labels, volume.affine)
 
 
-def _working_copy(volume: Volume) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float64], tuple[int, int, int]]:
+def working_copy(volume: Volume) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float64], tuple[int, int, int]]:
+    """A canonical copy thinned to about 1.2 mm, its spacing (z, y, x) and how many voxels each step takes; padding is air."""
     permutation, flips = canonical_axes(volume.affine)
     voxels = volume.voxels.transpose(permutation)
     spacing = np.asarray(volume.spacing)[list(permutation)]

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from sinusviewer.domain.image import Volume
 from sinusviewer.errors import GeometryError, InferenceError
 from sinusviewer.imaging.resample import canonical
+from sinusviewer.jobs.runner import CancelToken
 
 AXIAL = "ct_axial_v1"
 BOX = "ct_box_v1"
@@ -126,7 +127,7 @@ class AxialStack:
     affine: npt.NDArray[np.float64]
 
 
-def axial_stack(volume: Volume, settings: AxialPreprocessing) -> AxialStack:
+def axial_stack(volume: Volume, settings: AxialPreprocessing, token: CancelToken | None = None) -> AxialStack:
     """Bring every slice onto the in-plane grid (area averages, so that nothing aliases).
 
     Raises
@@ -147,6 +148,8 @@ def axial_stack(volume: Volume, settings: AxialPreprocessing) -> AxialStack:
     rows, columns = rows[:, used_rows], columns[:, used_columns]
     outside = 1 - rows.sum(axis=1)[:, None] * columns.sum(axis=1)[None]
     for index in range(hu.shape[0]):
+        if token is not None:
+            token.raise_if_cancelled()
         part = hu[index, used_rows, used_columns].astype(np.float32)
         plane[index] = np.rint(rows @ part @ columns.T + outside * AIR_HU)
     return AxialStack(plane, start, step, z_mm, _grid_affine(turned.affine, (0.0, *start), (1.0, *step)))

@@ -1,6 +1,7 @@
 """Sinus masks of a CT from a network that labels axial slices."""
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +25,16 @@ Run = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 """``[n, channels, size, size]`` to probabilities ``[n, labels, size, size]``, and one channel more for opacity if the card
 says so."""
 FloatArray = npt.NDArray[np.float32]
+_Box = tuple[FloatArray, FloatArray, tuple[slice, slice], tuple[slice, slice]]
 _PRESENT = 0.2
 _SMALLEST_SHARE = 0.1
 _SMALLEST_ML = 0.05
+_SURVEY_MM = 4.0
+_MARGIN_MM = 3.0
+_NETWORK_EVERY_MM = 1.0
+"""Thinner slices are not all read: the network saw slices 1 mm apart."""
+_FAINT = 0.04
+"""Twelve labels that are all fainter leave the background more than half."""
 
 
 def segment_volume(
@@ -53,8 +61,17 @@ def segment_with_opacity(
     token: CancelToken | None = None,
     *,
     batch: int = 8,
+    on_coarse: Callable[[npt.NDArray[np.uint8]], None] | None = None,
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_] | None]:
     """Structure codes, and where the sinuses are opacified if the network says so (card's ``opacity_channel``).
+
+    A survey of slices 4 mm apart finds where the sinuses are; only there every slice is read, or one a millimetre where
+    slices are thinner.
+
+    Parameters
+    ----------
+    on_coarse
+        Called with the masks of the survey, on the volume's own grid, long before the end.
 
     Raises
     ------
@@ -65,38 +82,132 @@ def segment_with_opacity(
     """
     settings = settings_from_card(AxialPreprocessing, card.input.preprocessing)
     turned = canonical(volume)
-    stack = axial_stack(turned, settings)
+    stack = axial_stack(turned, settings, token)
     codes = label_codes(card.labels)
     result = np.zeros(turned.voxels.shape, dtype=np.uint8)
     opaque = np.zeros(turned.voxels.shape, dtype=bool) if card.parameters.get("opacity_channel") else None
     into = _Upsampling(stack, (turned.voxels.shape[1], turned.voxels.shape[2]))
-    reach = _reach(card, stack.slice_mm)
-    waiting: list[FloatArray] = []  # probabilities of slices not yet written, the oldest first
-    first = 0
+    network = _SliceReader(run, stack, settings, batch, token)
     count = stack.hu.shape[0]
-    for start in range(0, count, batch):
-        if token is not None:
-            token.raise_if_cancelled()
-        chosen = range(start, min(start + batch, count))
-        waiting.extend(run(np.stack([axial_input(stack, i, settings) for i in chosen])).astype(np.float32))
-        done = count if chosen.stop == count else chosen.stop - reach
-        written = max(0, start - reach)
-        for index in range(written, done):
-            low, high = max(0, index - reach), min(count, index + reach + 1)
-            mixed = np.mean([waiting[i - first] for i in range(low, high)], axis=0)
+    coarse = network.survey(_SURVEY_MM)
+    low, high = _range_of(coarse, codes, count, stack.slice_mm)
+    if on_coarse is not None and high > low:
+        on_coarse(_coarse_labels(coarse, codes, into, turned, volume.affine))
+    step = max(1, round(_NETWORK_EVERY_MM / stack.slice_mm))
+    reach = _reach(card, stack.slice_mm)
+    margin = max(1, round(_MARGIN_MM / stack.slice_mm))
+    parts = [(low, high)] if high > low else []
+    while parts:
+        first, last = parts.pop()
+        for index, mixed in network.smoothed(first, last, step, reach):
             into.write(mixed[: len(codes)], codes, result[index])
             if opaque is not None:
                 into.write_mask(mixed[len(codes)], opaque[index])
-        keep_from = max(0, done - reach)
-        del waiting[: keep_from - first]
-        first = keep_from
-        if progress is not None:
-            progress("Segmenting the sinuses", chosen.stop / count)
-    remove_crumbs(result, turned.voxel_ml)
+            if progress is not None:
+                progress("Segmenting the sinuses", (index + 1 - low) / (high - low))
+        # What reaches the border of the part that was read may go on beyond it.
+        if first == low and low > 0 and result[low].any():
+            low = max(0, first - margin)
+            parts.append((low, first))
+        if last == high and high < count and result[high - 1].any():
+            high = min(count, last + margin)
+            parts.append((last, high))
+    remove_crumbs(result, turned.voxel_ml, token)
     labels = np.ascontiguousarray(restore_array(result, volume.affine))
     if opaque is None:
         return labels, None
-    return labels, np.ascontiguousarray(restore_array(opaque & (result > 0), volume.affine))
+    opaque &= result > 0
+    return labels, np.ascontiguousarray(restore_array(opaque, volume.affine))
+
+
+def _range_of(
+    coarse: Mapping[int, FloatArray], codes: npt.NDArray[np.uint8], count: int, slice_mm: float
+) -> tuple[int, int]:
+    """First and one past the last slice that may show a structure, with a margin; (0, 0) where none does."""
+    sinus = codes > 0
+    seen = [i for i, p in coarse.items() if p[: len(codes)][sinus].max() > _PRESENT]
+    if not seen:
+        return 0, 0
+    margin = max(1, round((_SURVEY_MM + _MARGIN_MM) / slice_mm))
+    return max(0, min(seen) - margin), min(count, max(seen) + margin + 1)
+
+
+def _coarse_labels(
+    coarse: Mapping[int, FloatArray],
+    codes: npt.NDArray[np.uint8],
+    into: "_Upsampling",
+    turned: Volume,
+    affine: npt.NDArray[np.float64],
+) -> npt.NDArray[np.uint8]:
+    """Masks of the survey, each on the slices nearest to it."""
+    result = np.zeros(turned.voxels.shape, dtype=np.uint8)
+    places = sorted(coarse)
+    borders = [0, *((a + b + 1) // 2 for a, b in itertools.pairwise(places)), len(result)]
+    for place, first, last in zip(places, borders, borders[1:], strict=False):
+        into.write(coarse[place][: len(codes)].astype(np.float32), codes, result[first])
+        result[first + 1 : last] = result[first]
+    return np.ascontiguousarray(restore_array(result, affine))
+
+
+class _SliceReader:
+    """Runs the network on slices when they are asked for, and keeps what it said for as long as it may be needed."""
+
+    def __init__(
+        self, run: Run, stack: AxialStack, settings: AxialPreprocessing, batch: int, token: CancelToken | None
+    ) -> None:
+        self._run, self._stack, self._settings, self._batch, self._token = run, stack, settings, batch, token
+        self._kept: dict[int, npt.NDArray[np.float16]] = {}
+
+    def survey(self, every_mm: float) -> dict[int, FloatArray]:
+        """Probabilities of slices ``every_mm`` apart, from the lowest to the highest."""
+        count = self._stack.hu.shape[0]
+        step = max(1, int(every_mm / self._stack.slice_mm + 1e-6))
+        places = sorted({*range(0, count, step), count - 1})
+        self._read(places)
+        return {place: np.asarray(self._kept[place], np.float32) for place in places}
+
+    def smoothed(self, low: int, high: int, step: int, reach: int) -> Iterator[tuple[int, FloatArray]]:
+        """Each slice of a range with its probabilities.
+
+        The network reads every ``step``-th slice; between them it is interpolated, then ``reach`` slices to either side are
+        averaged.
+        """
+        count = self._stack.hu.shape[0]
+        for start in range(low, high, self._batch):
+            stop = min(start + self._batch, high)
+            first, last = max(0, start - reach), min(count, stop + reach)
+            places = sorted({p for i in range(first, last) for p, _ in self._between(i, step)})
+            self._read(places)
+            near = {i: self._at(i, step) for i in range(first, last)}
+            for index in range(start, stop):
+                chosen = [near[i] for i in range(max(0, index - reach), min(count, index + reach + 1))]
+                yield index, np.mean(chosen, axis=0) if len(chosen) > 1 else chosen[0]
+
+    def _between(self, index: int, step: int) -> tuple[tuple[int, float], ...]:
+        """The slices read about ``index`` and their weights."""
+        last = self._stack.hu.shape[0] - 1
+        below = index // step * step
+        above = min(below + step, last)
+        if below == index or above <= below:
+            return ((below, 1.0),)
+        share = (index - below) / (above - below)
+        return ((below, 1 - share), (above, share)) if share < 1 else ((above, 1.0),)
+
+    def _at(self, index: int, step: int) -> FloatArray:
+        parts = [
+            np.float32(weight) * self._kept[place].astype(np.float32) for place, weight in self._between(index, step)
+        ]
+        return np.asarray(sum(parts[1:], parts[0]), np.float32)
+
+    def _read(self, places: Sequence[int]) -> None:
+        wanted = [place for place in places if place not in self._kept]
+        for start in range(0, len(wanted), self._batch):
+            if self._token is not None:
+                self._token.raise_if_cancelled()
+            chosen = wanted[start : start + self._batch]
+            images = np.stack([axial_input(self._stack, place, self._settings) for place in chosen])
+            for place, probabilities in zip(chosen, self._run(images), strict=True):
+                self._kept[place] = probabilities.astype(np.float16)
 
 
 def label_codes(labels: tuple[str, ...]) -> npt.NDArray[np.uint8]:
@@ -105,10 +216,12 @@ def label_codes(labels: tuple[str, ...]) -> npt.NDArray[np.uint8]:
     return np.array([known.get(label, 0) for label in labels], dtype=np.uint8)
 
 
-def remove_crumbs(labels: npt.NDArray[np.uint8], voxel_ml: float) -> None:
+def remove_crumbs(labels: npt.NDArray[np.uint8], voxel_ml: float, token: CancelToken | None = None) -> None:
     """Remove, in place, parts of a structure that are small beside its largest part."""
     places: Sequence[tuple[slice, ...] | None] = ndimage.find_objects(labels)
     for code, where in enumerate(places, start=1):
+        if token is not None:
+            token.raise_if_cancelled()
         if where is None:
             continue
         parts, count = ndimage.label(labels[where] == code)
@@ -134,7 +247,6 @@ class _Upsampling:
         high = [
             min(n, int(np.ceil(s + size * step))) for n, s, step in zip(shape, stack.start, stack.step, strict=True)
         ]
-        self._part = tuple(slice(a, b) for a, b in zip(self._low, high, strict=True))
         self._weights = []
         for axis in range(2):
             weights = axis_weights(
@@ -148,13 +260,35 @@ class _Upsampling:
     def write(self, probabilities: FloatArray, codes: npt.NDArray[np.uint8], plane: npt.NDArray[np.uint8]) -> None:
         """Write the likeliest code of each pixel into a slice ``[y, x]``; only labels that the slice shows are raised."""
         present = [i for i in range(len(codes)) if i == 0 or probabilities[i].max() > _PRESENT]
-        if present == [0]:
+        # Where nothing is likelier than this, the background wins whatever the interpolation.
+        box = self._box(probabilities[1 : len(codes)].max(axis=0) > _FAINT) if present != [0] else None
+        if box is None:
             return
-        rows, columns = self._weights
-        raised = np.stack([rows @ probabilities[i] @ columns.T for i in present])
-        plane[self._part] = codes[np.array(present)][raised.argmax(axis=0)]
+        rows, columns, where, part = box
+        raised = np.stack([rows @ probabilities[i][where] @ columns.T for i in present])
+        plane[part] = codes[np.array(present)][raised.argmax(axis=0)]
 
     def write_mask(self, probability: FloatArray, plane: npt.NDArray[np.bool_]) -> None:
         """Write where a probability exceeds one half."""
-        rows, columns = self._weights
-        plane[self._part] = rows @ probability @ columns.T > 0.5
+        box = self._box(probability > 0.5)
+        if box is not None:
+            rows, columns, where, part = box
+            plane[part] = rows @ probability[where] @ columns.T > 0.5
+
+    def _box(self, mask: npt.NDArray[np.bool_]) -> "_Box | None":
+        """Weights, pixels of the stack and voxels of the slice for the bounding box of a mask, a pixel wider."""
+        found = [np.flatnonzero(mask.any(axis=1 - axis)) for axis in range(2)]
+        if not all(f.size for f in found):
+            return None
+        where = [slice(max(0, int(f[0]) - 2), int(f[-1]) + 3) for f in found]
+        weights: list[FloatArray] = []
+        part: list[slice] = []
+        for axis in range(2):
+            whole = self._weights[axis]
+            reached = np.flatnonzero(whole[:, where[axis]].sum(axis=1) > 1 - 1e-4)
+            if reached.size == 0:
+                return None
+            first, last = int(reached[0]), int(reached[-1]) + 1
+            weights.append(whole[first:last, where[axis]])
+            part.append(slice(self._low[axis] + first, self._low[axis] + last))
+        return weights[0], weights[1], (where[0], where[1]), (part[0], part[1])

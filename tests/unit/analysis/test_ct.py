@@ -11,7 +11,6 @@ from sinusviewer.analysis.protocol import TASKS
 from sinusviewer.analysis.read import read_series
 from sinusviewer.domain.anatomy import ImageSide, Side, Sinus, Structure
 from sinusviewer.domain.clinical import ClinicalData
-from sinusviewer.domain.finding import Segmentation
 from sinusviewer.domain.image import Identity, Volume
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus, SinusMeasurement
 from sinusviewer.errors import CancelledError
@@ -143,7 +142,10 @@ def test_masks_come_before_the_end(registry: ModelRegistry) -> None:
     partial: list[object] = []
     progress = Progress("1", lambda event: partial.append(event.value) if isinstance(event, JobPartial) else None)
     read_series(head(), TASKS, registry, progress=progress)
-    assert any(isinstance(value, Segmentation) for value in partial)
+    readings = [value for value in partial if isinstance(value, SeriesReading)]
+    assert len(readings) >= 2  # of the survey, then of every slice
+    assert all(r.segmentation is not None and r.sinuses == () for r in readings)
+    assert all(r.status is SeriesStatus.VIEWED_ONLY for r in readings)  # nothing is called read before it is
 
 
 def test_a_localizer_or_other_modality_is_never_given_to_a_network(registry: ModelRegistry) -> None:

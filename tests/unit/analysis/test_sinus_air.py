@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from phantom_head import phantom_head
 
-from sinusviewer.analysis import input_checks, sinus_air
+from sinusviewer.analysis import ct_checks, sinus_air
 from sinusviewer.domain.anatomy import ImageSide, Side, Structure
 from sinusviewer.domain.image import Identity, Volume
 from sinusviewer.errors import CancelledError
@@ -91,7 +91,7 @@ def test_an_empty_or_solid_block_is_no_head(value: int) -> None:
     block = volume(np.full((40, 40, 40), value))
     air = sinus_air.measure(block)
     assert air.cavities == ()
-    assert input_checks.refuse_ct(block, air).startswith("Cannot assess")
+    assert ct_checks.refuse_ct(block, air).startswith("Cannot assess")
 
 
 def test_one_sided_air_is_not_paired_with_anything() -> None:
