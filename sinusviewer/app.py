@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from sinusviewer import logs
 from sinusviewer.actions import Actions, Continuation, Engines
+from sinusviewer.actions.mask_recording import MaskRecorder
 from sinusviewer.actions.recording import Recorder
 from sinusviewer.actions.reporting import Reporting
 from sinusviewer.domain.clinical import ClinicalData
@@ -126,6 +127,7 @@ class Program:
         self.index = StudyIndex(self.database)
         findings = FindingStore(self.database, self.settings.reader or None)
         self.recorder = Recorder(self.session, findings, self.index)
+        self.mask_recorder = MaskRecorder(self.session, findings, self.index)
         self.window = MainWindow(self.session, self.actions, self.settings, save_settings)
         self.wiring = PanelWiring(self.window, Reporting(self.session, self.actions.desk, findings, self.index))
         self.window.restore_place()
@@ -190,6 +192,7 @@ class Program:
             with contextlib.suppress(ValueError):  # closed already
                 signal.disconnect(self._show_known_soon)
         self.wiring.release()
+        self.mask_recorder.release()
         self.window.close()
         self.recorder.release()
         self.bridge.close()

@@ -41,19 +41,20 @@ class PutAway:
     labels: PackedArray | None
     opacified: PackedArray | None
     heat: tuple[PackedArray, ...]
-    segmentation: tuple[Any, ...]  # affine and author
+    segmentation: tuple[Any, ...]  # affine, author, whether a rule said what is opacified
     heatmaps: tuple[tuple[str, str, str], ...]  # method, layer, window
 
 
 def put_away(reading: SeriesReading) -> PutAway:
-    """Pack what is large in a reading."""
+    """Pack what is large in a reading; of edited masks the network's own, which the reader's patches are put on again."""
     masks = reading.segmentation
+    masks = masks if masks is None or masks.original is None else masks.original
     return PutAway(
         replace(reading, segmentation=None, heatmaps=()),
         pack(masks.labels) if masks is not None else None,
         pack(masks.opacified) if masks is not None and masks.opacified is not None else None,
         tuple(pack(h.values) for h in reading.heatmaps),
-        (masks.affine, masks.author) if masks is not None else (),
+        (masks.affine, masks.author, masks.opacified_by_rule) if masks is not None else (),
         tuple((h.method, h.layer, h.window) for h in reading.heatmaps),
     )
 
@@ -62,9 +63,9 @@ def take_back(kept: PutAway) -> SeriesReading:
     """The reading as it was."""
     segmentation = None
     if kept.labels is not None:
-        affine, author = kept.segmentation
+        affine, author, by_rule = kept.segmentation
         opacified = unpack(kept.opacified) if kept.opacified is not None else None
-        segmentation = Segmentation(unpack(kept.labels), affine, opacified, author)
+        segmentation = Segmentation(unpack(kept.labels), affine, opacified, author, by_rule)
     heatmaps = tuple(Heatmap(unpack(h), *named) for h, named in zip(kept.heat, kept.heatmaps, strict=True))
     return replace(kept.without, segmentation=segmentation, heatmaps=heatmaps)
 

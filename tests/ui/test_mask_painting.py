@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtWidgets import QLabel, QPushButton, QSlider
-from window_parts import MODEL, volume
+from window_parts import MODEL, open_window, volume
 
+from sinusviewer.actions.shelf import put_away, take_back
 from sinusviewer.analysis import sinus_measurement
 from sinusviewer.domain.anatomy import Side, Sinus, Structure
 from sinusviewer.domain.display import Plane, Tool
@@ -258,6 +259,53 @@ def test_strokes_during_a_measurement_are_measured_after_it(painter):
     painter.settle()
     count = int((painter.labels() == MAXILLARY).sum())
     assert painter.right_maxillary().volume_ml == pytest.approx(count * painter.image.voxel_ml, abs=1e-3)
+
+
+def test_changes_come_back_after_the_program_was_closed_in_any_way(painter, qtbot):
+    painter.brush(radius_mm=1.0)
+    painter.stroke(Plane.AXIAL, 12, (8, 24), (15, 24))
+    painter.stroke(Plane.AXIAL, 13, (8, 24), (15, 24))
+    painter.program.window.undo()
+    painter.settle()
+    edited = painter.labels().copy()
+    again = open_window(painter.image, qtbot)  # the first one still stands: nothing was saved on closing
+    again.session.set_reading(read(painter.image))
+    qtbot.waitUntil(lambda: not again.session.jobs)
+    assert len(again.session.marks["series-1"].mask_patches) == 1
+    segmentation = again.session.readings["series-1"].segmentation
+    assert np.array_equal(segmentation.labels, edited)
+    assert np.array_equal(segmentation.original.labels, painter.original)
+    assert again.index.search("", 5)[0].badge == "edited"
+    assert again.close()
+    again.window.deleteLater()
+
+
+def test_masks_drawn_by_hand_come_back_without_a_network(program_with, qtbot):
+    program = program_with(head())
+    session = program.session
+    session.set_display(tool=Tool.BRUSH, brush=replace(session.display.brush, ball=True, radius_mm=5.0))
+    qtbot.waitUntil(lambda: not session.jobs)
+    port = program.window.view_area.viewports["A"]
+    qtbot.mouseClick(port, Qt.MouseButton.LeftButton, pos=port.rect().center())
+    qtbot.waitUntil(lambda: not session.jobs)
+    again = program_with(head())
+    qtbot.waitUntil(lambda: not again.session.jobs)
+    assert np.array_equal(
+        again.session.readings["series-1"].segmentation.labels, session.readings["series-1"].segmentation.labels
+    )
+
+
+def test_masks_put_away_with_their_study_keep_the_ais_original(painter):
+    painter.brush(radius_mm=1.0)
+    painter.stroke(Plane.AXIAL, 12, (8, 24), (15, 24))
+    painter.settle()
+    edited = painter.labels().copy()
+    back = take_back(put_away(painter.session.readings["series-1"]))
+    assert np.array_equal(back.segmentation.labels, painter.original)
+    painter.session.set_reading(back)
+    painter.settle()
+    assert np.array_equal(painter.labels(), edited)
+    assert np.array_equal(painter.session.readings["series-1"].segmentation.original.labels, painter.original)
 
 
 def test_a_stroke_on_a_large_ct_follows_quickly(program_with, qtbot):
