@@ -8,11 +8,19 @@ from sinusviewer.domain.anatomy import Structure
 
 def box_of(labels: npt.NDArray[np.uint8], structure: Structure) -> tuple[slice, slice, slice] | None:
     """The bounding box ``[z, y, x]`` of a structure; None if it is absent."""
-    mask = labels == structure
-    slabs = np.flatnonzero(mask.any(axis=(1, 2)))
-    if slabs.size == 0:
+    # The first and the last byte are found by memchr, many times faster than a comparison of the whole map.
+    content, code = labels.tobytes(), bytes([int(structure)])
+    first = content.find(code)
+    if first < 0:
         return None
-    z = slice(int(slabs[0]), int(slabs[-1]) + 1)
-    flat = mask[z].any(axis=0)
+    slab = labels.shape[1] * labels.shape[2]
+    z = slice(first // slab, content.rfind(code) // slab + 1)
+    flat = (labels[z] == structure).any(axis=0)
     y, x = (np.flatnonzero(flat.any(axis=axis)) for axis in (1, 0))
     return z, slice(int(y[0]), int(y[-1]) + 1), slice(int(x[0]), int(x[-1]) + 1)
+
+
+def count_of(labels: npt.NDArray[np.uint8], structure: Structure) -> int:
+    """Voxels of a structure."""
+    found = box_of(labels, structure)
+    return 0 if found is None else int(np.count_nonzero(labels[found] == structure))

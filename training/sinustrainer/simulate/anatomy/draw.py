@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from sinustrainer.simulate.anatomy.growth import draw_volumes_ml, head_size
 from sinustrainer.simulate.anatomy.mirror import mirror
@@ -40,7 +42,7 @@ def draw_head(rng: np.random.Generator, sources: Sequence[Head], age: float, sex
         raise InputError("No head to draw from.", "Name a template in the recipe, or use the parametric head.")
     source = sources[int(rng.integers(len(sources)))]
     if rng.random() < 0.5:
-        source = mirror(source)
+        source = _mirrored(source)
     size, face_height, face_width = head_size(age, sex)
     shape = draw_shape(rng, size)
     shape = replace(
@@ -58,6 +60,16 @@ def draw_head(rng: np.random.Generator, sources: Sequence[Head], age: float, sex
     return replace(head, landmarks=head.landmarks | antrum_floors(head.labels, head.affine))
 
 
+@lru_cache(maxsize=4)
+def _mirrored(head: Head) -> Head:
+    return mirror(head)
+
+
+@lru_cache(maxsize=8)
+def _counts(head: Head) -> npt.NDArray[np.int64]:
+    return np.bincount(head.labels.ravel(), minlength=32)
+
+
 def plan_sinuses(
     source: Head, shape: HeadShape, volumes_ml: dict[tuple[Sinus, Side], float], rng: np.random.Generator
 ) -> tuple[tuple[SinusWarp, ...], dict[Structure, float]]:
@@ -69,7 +81,7 @@ def plan_sinuses(
         Warps per sinus, and the share of the warped lumen that stays aerated where that is not all of it.
     """
     voxel_ml = float(abs(np.linalg.det(source.affine[:3, :3]))) / 1000
-    counts = np.bincount(source.labels.ravel(), minlength=32)
+    counts = _counts(source)
     enlarged = float(np.prod(shape.scale))
     warps: list[SinusWarp] = []
     keep: dict[Structure, float] = {}

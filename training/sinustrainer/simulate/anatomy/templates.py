@@ -12,6 +12,7 @@ import numpy.typing as npt
 import SimpleITK
 from scipy import ndimage
 
+from sinustrainer.simulate.anatomy.boxes import box_of
 from sinustrainer.simulate.anatomy.label_templates import (
     Box,
     Grid,
@@ -182,10 +183,13 @@ def antrum_floors(labels: npt.NDArray[np.uint8], affine: npt.NDArray[np.float64]
         (Structure.RIGHT_MAXILLARY, "antrum_floor_right"),
         (Structure.LEFT_MAXILLARY, "antrum_floor_left"),
     ):
-        area = np.count_nonzero(labels == code, axis=(1, 2))
+        found = box_of(labels, code)
+        if found is None:
+            continue
+        area = np.count_nonzero(labels[found] == code, axis=(1, 2))
         if not np.any(area >= 6):
             continue
-        k = int(np.argmax(area >= 6))
+        k = found[0].start + int(np.argmax(area >= 6))
         j, i = (float(np.mean(axis)) for axis in np.nonzero(labels[k] == code))
         x, y, z = (affine @ np.array([i, j, k, 1.0]))[:3]
         floors[name] = (float(x), float(y), float(z))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import posixpath
 import shutil
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,9 @@ def write_manifest(out: Path, task: str, recipe: dict[str, Any], entries: list[d
     """``manifest.json`` with file names relative to ``out``."""
     cases = []
     for entry in entries:
-        files = {kind: f"{CASES}/{entry['case_id']}/{name}" for kind, name in entry["files"].items()}
+        files = {
+            kind: posixpath.normpath(f"{CASES}/{entry['case_id']}/{name}") for kind, name in entry["files"].items()
+        }
         cases.append({**entry, "files": files})
     write_json(
         out / MANIFEST,

@@ -87,7 +87,7 @@ def film_of(
     ]
     more: list[PaintedDisease] = []
     stored_for_training = section.store_projections and case.split == "train"
-    if stored_for_training:
+    if stored_for_training and not case.first_case_id:
         for side in Side:
             for _ in range(section.disease_draws_per_side - (1 if side in case.subclasses else 0)):
                 more.append(antral(side, draw_subclass(rng)))
@@ -101,7 +101,9 @@ def film_of(
     files = {"image": IMAGE}
     key = f"{case.patient_id}-{case.case_id}-{case.seed}-{head.source}"
     write_radiograph(folder / IMAGE, stored, _subject(case, vendor, section, key), key)
-    if stored_for_training:
+    if stored_for_training and case.first_case_id:
+        files["projections"] = f"../{case.first_case_id}/{PROJECTIONS}"
+    elif stored_for_training:
         save_projections(projections, folder / PROJECTIONS)
         files["projections"] = PROJECTIONS
     return {

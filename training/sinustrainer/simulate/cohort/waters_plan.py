@@ -40,6 +40,8 @@ class WatersCase:
     monochrome1_draw: float
     seed: int
     geometry_seed: int | None = None
+    first_case_id: str = ""
+    """The first film of the same geometry, where this is a further one; its projections serve all."""
 
 
 def plan_waters(recipe: WatersRecipe, seed: int, patients: int | None = None) -> tuple[WatersCase, ...]:
@@ -77,6 +79,7 @@ def _further_films(cases: list[WatersCase], rng: np.random.Generator, film: int)
         replace(
             case,
             case_id=f"{case.case_id}-{film}",
+            first_case_id=case.case_id,
             label=cases[i].label,
             subclasses=cases[i].subclasses,
             manufacturer=cases[i].manufacturer,

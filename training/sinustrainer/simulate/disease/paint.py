@@ -8,6 +8,7 @@ the wall, height against gravity, distance from a cyst's centre) cut at the quan
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -101,9 +102,9 @@ def paint_each(
     painted: list[LocalDisease] = []
     for structure, forms in by_structure.items():
         seed = int(rng.integers(2**63))
-        span = box_of(head.labels, structure)
-        if span is not None:
-            painted.append(_paint_structure(head, structure, span, forms, gravity_lps, np.random.default_rng(seed)))
+        room = _room_of(head, structure)
+        if room is not None:
+            painted.append(_paint_structure(head, structure, room, forms, gravity_lps, np.random.default_rng(seed)))
     return tuple(painted)
 
 
@@ -115,19 +116,33 @@ def paint_one(
     return painted[0] if painted else None
 
 
+@lru_cache(maxsize=12)
+def _room_of(head: Head, structure: Structure) -> tuple[tuple[slice, slice, slice], Field] | None:
+    """A lumen's box with a margin, and the distance from its wall there (negative outside); None where it is absent.
+
+    Kept, since a training film's antra are painted several times over.
+    """
+    span = box_of(head.labels, structure)
+    if span is None:
+        return None
+    margin = [int(np.ceil(_MARGIN_MM / s)) for s in head.spacing]
+    z, y, x = (
+        slice(max(s.start - m, 0), min(s.stop + m, n)) for s, m, n in zip(span, margin, head.hu.shape, strict=True)
+    )
+    mask = head.labels[z, y, x] == structure
+    depth = ndimage.distance_transform_edt(mask, head.spacing) - ndimage.distance_transform_edt(~mask, head.spacing)
+    return (z, y, x), depth.astype(np.float32)
+
+
 def _paint_structure(
     head: Head,
     structure: Structure,
-    span: tuple[slice, slice, slice],
+    room: tuple[tuple[slice, slice, slice], Field],
     diseases: list[SinusDisease],
     gravity_lps: Sequence[float],
     rng: np.random.Generator,
 ) -> LocalDisease:
-    margin = [int(np.ceil(_MARGIN_MM / s)) for s in head.spacing]
-    where = tuple(
-        slice(max(s.start - m, 0), min(s.stop + m, n)) for s, m, n in zip(span, margin, head.hu.shape, strict=True)
-    )
-    box = (where[0], where[1], where[2])
+    box, distance = room
     # Left sinuses are painted as right ones and flipped back: a mirrored patient then gets the mirrored disease.
     flip = structure.name.startswith("LEFT_")
     turn = slice(None, None, -1) if flip else slice(None)
@@ -135,11 +150,11 @@ def _paint_structure(
     others = head.labels[box][..., turn]
     free = mask | (others == 0) | (others > Structure.NASAL_CAVITY)
     hu = head.hu[box][..., turn].astype(np.float32)
-    depth = ndimage.distance_transform_edt(mask, head.spacing) - ndimage.distance_transform_edt(~mask, head.spacing)
+    depth = distance[..., turn]
     gravity = np.asarray(gravity_lps, dtype=np.float64)
     gravity = gravity / max(float(np.linalg.norm(gravity)), 1e-9)
     in_box = (float(gravity[2]), float(gravity[1]), float(-gravity[0] if flip else gravity[0]))
-    lumen = _Lumen(mask, depth.astype(np.float32), head.spacing, in_box)
+    lumen = _Lumen(mask, depth, head.spacing, in_box)
 
     coverage = np.zeros(mask.shape, dtype=np.float32)
     content = np.zeros(mask.shape, dtype=np.float32)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sinustrainer.simulate.anatomy.boxes import count_of
 from sinustrainer.simulate.head import Head
 from sinustrainer.simulate.radiograph import labels
 from sinustrainer.simulate.radiograph.geometry import FilmGeometry, Positioning, place
@@ -62,8 +63,7 @@ def acquire(
     voxel_ml = abs(float(np.linalg.det(head.affine[:3, :3]))) / 1000
     found = dict(numbers or {})
     for side in Side:
-        count = int(np.count_nonzero(head.labels == SINUS_CODES[Sinus.MAXILLARY, side]))
-        found[f"antrum_ml_{side.value}"] = count * voxel_ml
+        found[f"antrum_ml_{side.value}"] = count_of(head.labels, SINUS_CODES[Sinus.MAXILLARY, side]) * voxel_ml
     found["source_detector_mm"] = geometry.source_detector_mm
     return Projections(
         healthy.soft, healthy.bone, geometry.pixel_mm, labels.face_box(head, geometry, boxes), boxes, lumens,

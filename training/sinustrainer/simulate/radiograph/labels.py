@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from sinustrainer.simulate.anatomy.boxes import box_of
 from sinustrainer.simulate.head import Head
 from sinustrainer.simulate.radiograph.geometry import FilmGeometry
 from sinustrainer.simulate.radiograph.projections import Box
@@ -19,11 +20,11 @@ def lumen_path(
     head: Head, code: Structure, geometry: FilmGeometry
 ) -> tuple[tuple[int, int, int, int], npt.NDArray[np.float32]]:
     """Millimetres of each ray inside one structure, with the window of the film they cover."""
-    found = np.nonzero(head.labels == code)
-    if found[0].size == 0:
+    found = box_of(head.labels, code)
+    if found is None:
         return (0, 0, 0, 0), np.zeros((0, 0), np.float32)
-    low = [max(0, int(a.min()) - 1) for a in found]
-    high = [min(n, int(a.max()) + 2) for a, n in zip(found, head.labels.shape, strict=True)]
+    low = [max(0, int(s.start) - 1) for s in found]
+    high = [min(n, int(s.stop) + 1) for s, n in zip(found, head.labels.shape, strict=True)]
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     inside = (head.labels[box] == code).astype(np.float32)[None]
     affine = head.affine.copy()
@@ -71,10 +72,11 @@ def face_box(head: Head, geometry: FilmGeometry, antrum_boxes: dict[Side, Box]) 
     """The facial patch of Oh 2021: maxillary sinuses, maxilla, nasal bone and orbits, as near a square as those allow."""
     points = [np.array([b[:2], b[2:]]) for b in antrum_boxes.values()]
     for code in (Structure.RIGHT_ORBIT, Structure.LEFT_ORBIT):
-        z, y, x = np.nonzero(head.labels == code)
-        if z.size:
-            step = max(1, z.size // 4000)
-            index = np.stack([x, y, z], axis=1)[::step].astype(np.float64)
+        found = box_of(head.labels, code)
+        if found is not None:
+            inside = np.argwhere(head.labels[found] == code)
+            first = np.array([s.start for s in found])
+            index = (inside[:: max(1, len(inside) // 4000)] + first)[:, ::-1].astype(np.float64)
             points.append(geometry.project_point(index @ head.affine[:3, :3].T + head.affine[:3, 3]))
     for name in ("nasion", "anterior_nasal_spine", "orbitale_right", "orbitale_left", "outer_canthus_right",
                  "outer_canthus_left"):  # fmt: skip

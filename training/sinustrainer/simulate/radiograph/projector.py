@@ -94,10 +94,12 @@ def project(
     slope_t = torch.from_numpy((slope / half).astype(np.float32))
     first = torch.from_numpy(((origin[across] + 0.5) / half - 1 - origin[along] * slope / half).astype(np.float32))
     with torch.inference_mode():
+        grids = torch.empty((_PLANES_AT_ONCE, *slope_t.shape))
         for start in range(0, planes.shape[0], _PLANES_AT_ONCE):
             part = planes[start : start + _PLANES_AT_ONCE]
-            k = torch.arange(start, start + part.shape[0], dtype=torch.float32)
-            grid = first + k[:, None, None, None] * slope_t
+            grid = grids[: part.shape[0]]
+            for k in range(part.shape[0]):
+                torch.add(first, slope_t, alpha=start + k, out=grid[k])
             result += functional.grid_sample(
                 part, grid, mode="bilinear", padding_mode="zeros", align_corners=False
             ).sum(dim=0)

@@ -5,8 +5,8 @@ and slanted surfaces look like partial volume and not like stairs. All coordinat
 orbitomeatal frame; size and facial height of the person are in the canvas's axes.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ Point = Sequence[float]
 Axes = tuple[Field, Field, Field]
 """x, y, z of a box's voxels, each broadcastable to ``[z, y, x]``."""
 Shape = Callable[[Axes], Field]
-_STRIDE = 3
+_STRIDE, _SLAB = 3, 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,23 +68,31 @@ class Canvas:
     def axes(self, box: tuple[slice, slice, slice]) -> Axes:
         return self.x[box[2]][None, None, :], self.y[box[1]][None, :, None], self.z[box[0]][:, None, None]
 
-    def smooth_field(self, shape: Shape) -> Field:
+    def smooth_field(self, shape: Shape) -> "SmoothField":
         """A large, smooth distance over the whole canvas: evaluated every third voxel, interpolated between."""
-        coarse_axes = [
+        nodes = [
             axis[::_STRIDE] if axis.size % _STRIDE == 1 else np.append(axis[::_STRIDE], axis[-1])
             for axis in (self.z, self.y, self.x)
         ]
-        z, y, x = coarse_axes
-        field = shape((x[None, None, :], y[None, :, None], z[:, None, None]))
-        for n, (axis, coarse) in enumerate(zip((self.z, self.y, self.x), coarse_axes, strict=True)):
-            at = np.interp(axis, coarse, np.arange(coarse.size))
-            low = np.minimum(at.astype(np.intp), coarse.size - 2)
-            form = [1, 1, 1]
-            form[n] = axis.size
-            share = (at - low).astype(np.float32).reshape(form)
-            first = field.take(low, n)
-            field = first + (field.take(low + 1, n) - first) * share
-        return np.asarray(field, dtype=np.float32)
+        z, y, x = nodes
+        values = shape((x[None, None, :], y[None, :, None], z[:, None, None]))
+        return SmoothField(np.asarray(values, dtype=np.float32), (z, y, x), (self.z, self.y, self.x))
+
+    def slabs(self) -> Iterator[tuple[slice, "Canvas"]]:
+        """The canvas a few slices at a time, as views: large sums then stay in the processor's cache."""
+        for start in range(0, self.z.size, _SLAB):
+            part = slice(start, min(start + _SLAB, self.z.size))
+            yield (
+                part,
+                replace(
+                    self,
+                    hu=self.hu[part],
+                    labels=self.labels[part],
+                    z=self.z[part],
+                    coarse_noise=self.coarse_noise[part],
+                    fine_noise=self.fine_noise[part],
+                ),
+            )
 
     def _tight(
         self, box: tuple[slice, slice, slice], shape: Shape, margin_mm: float
@@ -152,6 +160,28 @@ class Canvas:
         here += cover * (content - here)
         if label is not None:
             self.labels[box][cover >= 0.5] = label
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SmoothField:
+    """A field known at coarse nodes (z, y, x), read between them in slabs of the canvas."""
+
+    values: Field
+    nodes: tuple[Field, Field, Field]
+    axes: tuple[Field, Field, Field]
+
+    def __getitem__(self, slab: slice) -> Field:
+        field = self.values
+        for n, (axis, nodes) in enumerate(zip(self.axes, self.nodes, strict=True)):
+            wanted = axis[slab] if n == 0 else axis
+            at = np.interp(wanted, nodes, np.arange(nodes.size))
+            low = np.minimum(at.astype(np.intp), nodes.size - 2)
+            form = [1, 1, 1]
+            form[n] = wanted.size
+            share = (at - low).astype(np.float32).reshape(form)
+            first = field.take(low, n)
+            field = first + (field.take(low + 1, n) - first) * share
+        return np.asarray(field, dtype=np.float32)
 
 
 def ellipsoid(centre: Point, half: Point) -> Shape:

@@ -6,15 +6,9 @@ from sinustrainer.simulate.anatomy.parametric.canvas import Canvas, Field
 from sinustrainer.simulate.anatomy.parametric.face import paint_facial_bones, paint_nose, paint_teeth
 from sinustrainer.simulate.anatomy.parametric.person import Person, draw_person
 from sinustrainer.simulate.anatomy.parametric.sinuses import paint_sinuses
-from sinustrainer.simulate.anatomy.parametric.skull import (
-    brain_case,
-    paint_base,
-    paint_mandible,
-    paint_neck,
-    paint_skull,
-    skull_thickness,
-)
+from sinustrainer.simulate.anatomy.parametric.skull import paint_base, paint_mandible, paint_neck
 from sinustrainer.simulate.anatomy.parametric.soft import paint_body, paint_orbits, paint_throat
+from sinustrainer.simulate.anatomy.parametric.vault import brain_case, paint_skull
 from sinustrainer.simulate.anatomy.templates import antrum_floors
 from sinustrainer.simulate.head import Head
 
@@ -51,9 +45,8 @@ def build_head(person: Person, rng: np.random.Generator, spacing_mm: float = 1.0
         spacing_mm,
         rng,
     )
-    whole = canvas.axes((slice(None), slice(None), slice(None)))
     case = canvas.smooth_field(brain_case(person))
-    paint_body(canvas, person, case, skull_thickness(person, whole))
+    paint_body(canvas, person, case)
     paint_skull(canvas, person, case)
     paint_neck(canvas, person)
     paint_throat(canvas, person)

@@ -18,8 +18,8 @@ from sinustrainer.simulate.anatomy.parametric.canvas import (
 )
 from sinustrainer.simulate.anatomy.parametric.face import antrum_space
 from sinustrainer.simulate.anatomy.parametric.person import Person
-from sinustrainer.simulate.anatomy.parametric.skull import brain_case
 from sinustrainer.simulate.anatomy.parametric.soft import orbit_cavity
+from sinustrainer.simulate.anatomy.parametric.vault import brain_case
 from sinusviewer.domain.anatomy import SINUS_CODES, Side, Sinus
 
 _AIR_HU = -995.0

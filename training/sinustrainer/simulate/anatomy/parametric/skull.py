@@ -1,4 +1,4 @@
-"""Brain case, skull base, ear region, jaws and neck."""
+"""Skull base, ear region, jaws and neck."""
 
 import itertools
 
@@ -14,62 +14,12 @@ from sinustrainer.simulate.anatomy.parametric.canvas import (
     ellipsoid,
     grown,
     intersection,
-    smooth_max,
     union,
 )
 from sinustrainer.simulate.anatomy.parametric.person import Person
 from sinusviewer.domain.anatomy import Structure
 
 _SIDES = ((-1.0, "RIGHT"), (1.0, "LEFT"))
-
-
-def brain_case(person: Person) -> Shape:
-    """The inside of the skull: vault, middle and posterior fossae, the anterior floor raised over nose and orbits."""
-    vault = ellipsoid((0, -14, 55), (67, 83, 63))
-    middle = union(*(ellipsoid((s * 38, -17, 9), (25, 26, 21)) for s, _ in _SIDES))
-    posterior = ellipsoid((0, 37, 3), (51, 37, 25))
-
-    def distance(axes: Axes) -> Field:
-        x, y, z = axes
-        floor = (12 + 0.22 * np.abs(x)) - z - 1.3 * np.maximum(y + 40, 0)
-        upper = smooth_max(vault(axes), np.asarray(floor * 0.9, dtype=np.float32), 8.0)
-        lower = np.minimum(middle(axes), posterior(axes))
-        return -smooth_max(-upper, -lower, 8.0)
-
-    return distance
-
-
-def skull_thickness(person: Person, axes: Axes) -> Field:
-    """Thick in the vault, 2-3 mm in the floor over nose and orbits."""
-    x, y, z = axes
-    low_front = np.clip((30 - z) / 20, 0, 1) * np.clip((-25 - y) / 15, 0, 1)
-    brow = np.clip((-74 - y) / 18, 0, 1) * np.exp(-(((z - 20) / 17) ** 2) - (x / 40) ** 4)
-    thick = person.skull_mm * (1 - 0.62 * low_front) + person.brow_mm * brow
-    return np.asarray(thick + 0 * x, dtype=np.float32)
-
-
-def paint_skull(canvas: Canvas, person: Person, case: Field) -> None:
-    """Vault with tables and diploe, brain with ventricles and falx. ``case`` is the brain case's distance on the canvas."""
-    axes = canvas.axes((slice(None), slice(None), slice(None)))
-    thickness = skull_thickness(person, axes) * (1 + 0.12 * canvas.coarse_noise)
-    outer = np.clip(0.5 - (case - thickness) / canvas.edge_mm, 0, 1)
-    table = np.minimum(1.6, thickness * 0.4)
-    diploe = np.clip((np.minimum(case, thickness - case) - table) / 1.2 + 0.5, 0, 1)
-    bone = person.bone_hu * (1.0 - 0.5 * diploe) + diploe * 110 * canvas.fine_noise
-    canvas.hu[...] += outer * (bone - canvas.hu)
-    inside = np.clip(0.5 - case / canvas.edge_mm, 0, 1)
-    # Cortex a little brighter than white matter, sulci of fluid between.
-    depth = -case
-    folds = np.abs(canvas.coarse_noise)
-    sulci = np.clip((0.16 - folds) * 9, 0, 1) * np.clip((14 - depth) / 10, 0, 1)
-    brain = 33 + 6 * np.clip((6 - depth) / 3, 0, 1) + 1.5 * canvas.fine_noise - 24 * sulci
-    canvas.hu[...] += inside * (brain - canvas.hu)
-    for side, _name in _SIDES:
-        horn = capsule((side * 9, -45, 48), (side * 14, 10, 52), 4.5, 7)
-        canvas.fill(horn, (-30, -60, 30), (30, 25, 70), 6)
-        canvas.fill(capsule((side * 14, 10, 52), (side * 24, 30, 38), 6.5, 4), (-40, 0, 25), (40, 45, 70), 6)
-    falx = intersection(block((0, -10, 75), (0.9, 90, 50), 0.3), brain_case(person))
-    canvas.fill(falx, (-4, -105, 25), (4, 75, 125), 62)
 
 
 def paint_base(canvas: Canvas, person: Person) -> None:

@@ -7,6 +7,7 @@ from sinustrainer.simulate.anatomy.parametric.canvas import (
     Canvas,
     Field,
     Shape,
+    SmoothField,
     block,
     capsule,
     ellipsoid,
@@ -16,43 +17,42 @@ from sinustrainer.simulate.anatomy.parametric.canvas import (
     without,
 )
 from sinustrainer.simulate.anatomy.parametric.person import Person
+from sinustrainer.simulate.anatomy.parametric.vault import skull_thickness
 from sinusviewer.domain.anatomy import Structure
 
 _SIDES = ((-1.0, "RIGHT"), (1.0, "LEFT"))
 
 
-def paint_body(canvas: Canvas, person: Person, case: Field, skull: Field) -> None:
-    """Everything inside the skin: skin, fat below it, muscle under that.
-
-    Parameters
-    ----------
-    case, skull
-        Distance to the brain case and the skull's thickness, on the whole canvas.
-    """
-    everything = (slice(None), slice(None), slice(None))
-    axes = canvas.axes(everything)
-    face = canvas.smooth_field(_face(person))
-    neck = canvas.smooth_field(_neck(person))
-    scalp = case - skull - np.float32(5.5 + 0.3 * person.fat_mm)
-    soft = _blend(_blend(scalp, face, 9.0), neck, 12.0)
-    cover = np.clip(0.5 - soft / canvas.edge_mm, 0, 1)
-    depth = -soft
-    _x, y, z = axes
-    padding = person.fat_mm * (1 + 0.8 * np.clip((-50 - y) / 30, 0, 1) * np.clip((-10 - z) / 20, 0, 1))
-    padding = padding + 0.8 * canvas.coarse_noise
-    muscle = np.clip((depth - padding) / 2.0, 0, 1)
-    planes = np.abs(canvas.coarse_noise + 0.35 * canvas.fine_noise)  # fat planes between muscles, ragged
-    streaks = np.clip((0.16 - planes) * 6, 0, 1) * np.clip((depth - 6) / 6, 0, 1) * 0.55
-    tissue = -100 + 150 * muscle * (1 - streaks) + 7 * canvas.fine_noise
-    skin = np.clip((1.8 - depth) / 0.8, 0, 1)
-    tissue = tissue + skin * (15 - tissue)
-    canvas.hu[...] += cover * (tissue - canvas.hu)
+def paint_body(canvas: Canvas, person: Person, case: SmoothField) -> None:
+    """Everything inside the skin: skin, fat below it, muscle under that. ``case``: distance to the brain case."""
+    face, neck = canvas.smooth_field(_face(person)), canvas.smooth_field(_neck(person))
+    for slab, part in canvas.slabs():
+        axes = part.axes((slice(None), slice(None), slice(None)))
+        scalp = case[slab] - skull_thickness(person, axes) - np.float32(5.5 + 0.3 * person.fat_mm)
+        soft = _blend(_blend(scalp, face[slab], 9.0), neck[slab], 12.0)
+        _x, y, z = axes
+        padding = person.fat_mm * (1 + 0.8 * np.clip((-50 - y) / 30, 0, 1) * np.clip((-10 - z) / 20, 0, 1))
+        _paint_layers(part, soft, np.asarray(padding, dtype=np.float32))
     for side, _name in _SIDES:
         ear = intersection(
             ellipsoid((side * 75, 13, 0), (10, 15, 28)), block((side * 76, 13, 0), (3.0, 40, 40), 2), softness=3
         )
         canvas.fill(ear, (-95, -8, -36), (95, 34, 36), -5, texture=20, bumps_mm=0.8)
     _paint_muscles(canvas, person)
+
+
+def _paint_layers(part: Canvas, soft: Field, padding: Field) -> None:
+    """Skin, then ``padding`` mm of fat, then muscle with fat planes; ``soft``: distance to the skin."""
+    cover = np.clip(0.5 - soft / np.float32(part.edge_mm), 0, 1)
+    depth = -soft
+    muscle = np.clip((depth - padding - np.float32(0.8) * part.coarse_noise) / 2, 0, 1)
+    planes = np.abs(part.coarse_noise + np.float32(0.35) * part.fine_noise)  # between muscles, ragged
+    streaks = np.clip((np.float32(0.16) - planes) * 6, 0, 1) * np.clip((depth - 6) / 6, 0, 1) * np.float32(0.55)
+    tissue = -100 + 150 * muscle * (1 - streaks) + 7 * part.fine_noise
+    skin = np.clip((np.float32(1.8) - depth) / np.float32(0.8), 0, 1)
+    tissue += skin * (15 - tissue)
+    here = part.hu
+    here += cover * (tissue - here)
 
 
 def _face(person: Person) -> Shape:
