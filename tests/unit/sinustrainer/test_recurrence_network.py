@@ -12,8 +12,9 @@ from toy_ct import toy_ct_folder
 
 from sinustrainer import cross_validation, export, radiomics
 from sinustrainer.cross_validation import cross_validate, read_scores
+from sinustrainer.data.box_batches import BURDENS
 from sinustrainer.evaluate.recurrence_network import evaluate
-from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D
+from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D, concepts_of
 from sinustrainer.recurrence_table import write_fresh_table, write_tables
 from sinustrainer.tasks.task import ExportSpec
 from sinustrainer.train import load_run
@@ -27,7 +28,7 @@ def recipe(steps: int, **options: object) -> TrainRecipe:
         "task": "recurrence", "name": "toy", "seed": 2, "loop": {"steps": steps, "batch": 4, "validate_every": 1000},
         "optimiser": {"learning_rate": 4e-3},
         "options": {"base": 4, "depth": 3, "shape": [16, 32, 32], "spacing_mm": 3.0, "margin": 2, "norm": "batch", "pool": 2,
-                    "burden": True, "target": "opacified",
+                    "burden": True, "concepts": True, "target": "opacified",
                     "augmentation": {"shift_mm": 3.0, "noise_hu": 5.0}, **options},
     })  # fmt: skip
 
@@ -145,6 +146,22 @@ def test_the_activation_map_is_features_times_the_gradient_of_the_score(pool: in
     expected = torch.relu((gradient * features).sum(dim=1))
     torch.testing.assert_close(network.activation(features), expected, atol=1e-6, rtol=1e-5)
     assert float(expected.detach().max()) > 0
+
+
+def test_concepts_give_the_map_of_their_gradient_and_mirrored_patients_the_same_score() -> None:
+    torch.manual_seed(1)
+    network = MultiTaskUNet3D(2, 2, base=4, depth=3, pool=2, burdens=BURDENS, concepts=True).eval()
+    features = network(torch.rand(3, 2, 16, 24, 16)).features.detach().requires_grad_()
+    assert network.mlp is not None
+    assert network.burden is not None
+    logits = network.mlp(concepts_of(network.burden(network.pooled(features)).sigmoid()))
+    (gradient,) = torch.autograd.grad((logits[:, 1] - logits[:, 0]).sum(), features)
+    expected = torch.relu((gradient * features).sum(dim=1))
+    torch.testing.assert_close(network.activation(features), expected, atol=1e-7, rtol=1e-4)
+    assert float(expected.detach().max()) > 0
+    filled = torch.rand(4, BURDENS)
+    swapped = filled[:, [1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 10, 11]]
+    torch.testing.assert_close(concepts_of(filled), concepts_of(swapped))
 
 
 def test_radiomic_features_of_a_filled_cube_are_what_a_ruler_says() -> None:

@@ -11,9 +11,11 @@ from sinustrainer.data.ct_cases import CtCases, PreparedBox
 from sinusviewer.domain.anatomy import MIRRORED, Structure
 from sinusviewer.imaging.preprocess_ct import BoxPreprocessing, to_eight_bits
 
-BURDENS = int(Structure.NASAL_CAVITY)
-"""Sinuses and nose, codes 1 to 11."""
-_MIRRORED_BURDENS = np.array([int(MIRRORED[Structure(code)]) - 1 for code in range(1, BURDENS + 1)])
+_FILLED = int(Structure.NASAL_CAVITY)
+BURDENS = _FILLED + 1
+"""How much of the sinuses and the nose is filled, codes 1 to 11, and last how dense that is."""
+_MIRRORED_BURDENS = np.array([*(int(MIRRORED[Structure(code)]) - 1 for code in range(1, _FILLED + 1)), _FILLED])
+_DENSEST_HU, _DENSE_VOXELS = 100.0, 100
 _AIR_HU = -400
 
 
@@ -72,15 +74,21 @@ def target_of(prepared: PreparedBox, part: tuple[slice, ...], target: str) -> np
 
 
 def burden_of(prepared: PreparedBox, *, marked: bool) -> npt.NDArray[np.float32]:
-    """Share of each sinus and of the nose that is filled, in the order of codes 1-11; -1 where the patient has none.
+    """Share of each sinus and of the nose that is filled, in the order of codes 1-11, and how dense all of that is.
+
+    The density is the mean, 0-100 HU as 0-1; -1 stands where the patient has no such sinus, or nothing filled.
 
     Parameters
     ----------
     marked
         Whether what is opacified was marked; else it is what holds no air.
     """
-    labels = np.asarray(prepared.labels)
-    filled = np.asarray(prepared.opacified) > 0 if marked else np.asarray(prepared.hu) > _AIR_HU
-    count = np.bincount(labels.ravel(), minlength=BURDENS + 1)[1:]
-    of_it = np.bincount(labels[filled], minlength=BURDENS + 1)[1:]
-    return np.where(count > 0, of_it / np.maximum(count, 1), -1).astype(np.float32)
+    labels, hu = np.asarray(prepared.labels), np.asarray(prepared.hu)
+    filled = np.asarray(prepared.opacified) > 0 if marked else hu > _AIR_HU
+    count = np.bincount(labels.ravel(), minlength=BURDENS)[1:BURDENS]
+    of_it = np.bincount(labels[filled], minlength=BURDENS)[1:BURDENS]
+    shares = np.where(count > 0, of_it / np.maximum(count, 1), -1)
+    dense = filled & (labels > 0) & (hu > -50) & (hu < 3 * _DENSEST_HU)  # neither mixed with air nor with bone
+    enough = np.count_nonzero(dense) >= _DENSE_VOXELS
+    density = float(np.clip(hu[dense].mean() / _DENSEST_HU, 0, 1)) if enough else -1.0
+    return np.append(shares, density).astype(np.float32)

@@ -48,6 +48,9 @@ class MultiTaskUNet3D(nn.Module):
     burdens
         Above 0, what the MLP reads must also tell how much of each of so many sinuses is filled: a third task of training
         (not in the paper), which a few hundred patients need. The model file leaves it out.
+    concepts
+        The MLP reads these burdens (:func:`concepts_of`) instead of the bottleneck itself (Koh 2020): a dozen numbers that mean
+        something, where a few hundred outcomes would be learnt by heart from five hundred.
     """
 
     def __init__(
@@ -63,9 +66,11 @@ class MultiTaskUNet3D(nn.Module):
         dropout: float = 0.4,
         norm: Norm = "instance",
         burdens: int = 0,
+        concepts: bool = False,
     ) -> None:
         super().__init__()
         self.variant = variant
+        self.concepts = concepts and burdens > 0
         self.pool = pool
         widths = [base * 2**level for level in range(depth)]
         self.encoders = nn.ModuleList(
@@ -83,8 +88,9 @@ class MultiTaskUNet3D(nn.Module):
             self.classify = final
         self.mlp: nn.Sequential | None = None
         if variant != "segmentation":
+            read = burdens if self.concepts else widths[-1] * pool**3
             self.mlp = nn.Sequential(
-                nn.Dropout(dropout / 2), nn.Linear(widths[-1] * pool**3, hidden), nn.ReLU(), nn.Dropout(dropout),
+                nn.Dropout(0.0 if self.concepts else dropout / 2), nn.Linear(read, hidden), nn.ReLU(), nn.Dropout(dropout),
                 nn.Linear(hidden, 2),
             )  # fmt: skip
         self.burden: nn.Module | None = nn.Linear(widths[-1] * pool**3, burdens) if burdens else None
@@ -99,8 +105,9 @@ class MultiTaskUNet3D(nn.Module):
             skips.append(x)
         features = x
         pooled = self.pooled(features)
-        recurrence = None if self.mlp is None else self.mlp(pooled)
         burden = None if self.burden is None else self.burden(pooled)
+        read = pooled if burden is None or not self.concepts else concepts_of(burden.sigmoid())
+        recurrence = None if self.mlp is None else self.mlp(read)
         if self.classify is None:
             return MultiTaskOutput(None, recurrence, features, burden)
         for level in reversed(range(len(self.decoders))):
@@ -122,8 +129,16 @@ class MultiTaskUNet3D(nn.Module):
         if self.mlp is None:
             raise TypeError("a network that only segments has no recurrence to explain")
         first, last = cast("nn.Linear", self.mlp[1]), cast("nn.Linear", self.mlp[4])
-        open_units = (first(self.pooled(features)) > 0).to(features.dtype)
-        by_pooled = (open_units * (last.weight[1] - last.weight[0])) @ first.weight
+        pooled = self.pooled(features)
+        if self.concepts and self.burden is not None:
+            filled = self.burden(pooled).sigmoid()
+            open_units = (first(concepts_of(filled)) > 0).to(features.dtype)
+            by_concept = (open_units * (last.weight[1] - last.weight[0])) @ first.weight
+            by_logit = gradient_by_burden(by_concept, filled) * filled * (1 - filled)
+            by_pooled = by_logit @ cast("nn.Linear", self.burden).weight
+        else:
+            open_units = (first(pooled) > 0).to(features.dtype)
+            by_pooled = (open_units * (last.weight[1] - last.weight[0])) @ first.weight
         size = self._cell(features)
         cells = by_pooled.reshape(-1, features.shape[1], self.pool, self.pool, self.pool) / (
             size[0] * size[1] * size[2]
@@ -136,6 +151,28 @@ class MultiTaskUNet3D(nn.Module):
     def _cell(self, features: Tensor) -> tuple[int, int, int]:
         z, y, x = (int(n) // self.pool for n in features.shape[2:])
         return z, y, x
+
+
+_PAIRED = 10
+"""The ten sinuses come first among the burdens, right before left."""
+
+
+def concepts_of(filled: Tensor) -> Tensor:
+    """Burdens ``[n, burdens]`` as the MLP reads them: mean and difference of the sides of each sinus, then the others.
+
+    So a mirrored patient has the same score.
+    """
+    right, left = filled[:, 0:_PAIRED:2], filled[:, 1:_PAIRED:2]
+    return torch.cat([(right + left) / 2, (right - left).abs(), filled[:, _PAIRED:]], dim=1)
+
+
+def gradient_by_burden(by_concept: Tensor, filled: Tensor) -> Tensor:
+    """From the gradient by :func:`concepts_of` to that by the burdens themselves."""
+    pairs = _PAIRED // 2
+    half, sign = by_concept[:, :pairs] / 2, torch.sign(filled[:, 0:_PAIRED:2] - filled[:, 1:_PAIRED:2])
+    unlike = by_concept[:, pairs:_PAIRED] * sign
+    paired = torch.stack([half + unlike, half - unlike], dim=2).flatten(1)
+    return torch.cat([paired, by_concept[:, _PAIRED:]], dim=1)
 
 
 def weigh_by_uncertainty(terms: dict[str, Tensor], log_variance: Tensor) -> dict[str, Tensor]:

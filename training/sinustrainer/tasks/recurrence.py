@@ -47,7 +47,9 @@ class RecurrenceOptions(BaseModel):
     dropout: float = 0.4
     norm: Literal["instance", "batch"] = "instance"
     burden: bool = False
-    """Beside the published tasks, learn how much of each sinus is filled (needs masks of each sinus)."""
+    """Beside the published tasks, learn how much of each sinus is filled, and how dense (needs masks of each sinus)."""
+    concepts: bool = False
+    """Predict recurrence from those burdens alone, not from the bottleneck as published."""
     spacing_mm: float = 1.6
     shape: tuple[int, int, int] = (64, 80, 80)
     windows: tuple[tuple[float, float], ...] = ((40.0, 350.0), (300.0, 2000.0))
@@ -66,6 +68,8 @@ class RecurrenceTask:
     def __init__(self, recipe: TrainRecipe, manifest: Manifest) -> None:
         options = parse_settings(RecurrenceOptions, recipe.options, "The recipe's [options]")
         self.options = options
+        if options.concepts and not options.burden:
+            raise InputError("The recipe's concepts need burden = true.", "The concepts are what is learnt as burden.")
         self.monitor = "dice" if options.variant == "segmentation" else "auc"
         usable = tuple(c for c in manifest.of_split(TRAIN) if c.labels.get("recurrence") in (0, 1))
         if options.segmentation_model is None:
@@ -103,6 +107,7 @@ class RecurrenceTask:
             dropout=options.dropout,
             norm=options.norm,
             burdens=BURDENS if options.burden else 0,
+            concepts=options.concepts,
         )
 
     def _prepare(self, manifest: Manifest, cases: tuple[Case, ...]) -> CtCases:
