@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from sinusviewer import logs
 from sinusviewer.actions import Actions, Continuation, Engines
+from sinusviewer.actions.keeping import MaskFolder, ReadingKeeper, tracer
 from sinusviewer.actions.mask_recording import MaskRecorder
 from sinusviewer.actions.recording import Recorder
 from sinusviewer.actions.reporting import Reporting
@@ -25,6 +26,7 @@ from sinusviewer.jobs.runner import CancelToken, JobRunner, Progress
 from sinusviewer.paths import bundled_models_dir, user_data_dir, user_models_dir
 from sinusviewer.records.database import Database
 from sinusviewer.records.findings import FindingStore
+from sinusviewer.records.readings import ReadingStore
 from sinusviewer.records.study_index import StudyIndex
 from sinusviewer.session import Image, Session
 from sinusviewer.settings import load_settings, save_settings
@@ -121,12 +123,14 @@ class Program:
         self.session = Session()
         self.bridge = JobBridge()
         self.runner = JobRunner(self.bridge.post)
-        self.actions = Actions(self.session, self.runner, work or engines())
+        masks = MaskFolder(user_data_dir() / "masks")
+        self.actions = Actions(self.session, self.runner, work or engines(), tracer(masks))
         self.bridge.listen(self.actions.desk.handle)
         self.database = Database(user_data_dir() / "records.sqlite")
         self.index = StudyIndex(self.database)
         findings = FindingStore(self.database, self.settings.reader or None)
-        self.recorder = Recorder(self.session, findings, self.index)
+        keeper = ReadingKeeper(self.session, self.actions.desk, ReadingStore(self.database), masks)
+        self.recorder = Recorder(self.session, findings, self.index, keeper)
         self.mask_recorder = MaskRecorder(self.session, findings, self.index)
         self.window = MainWindow(self.session, self.actions, self.settings, save_settings)
         self.wiring = PanelWiring(self.window, Reporting(self.session, self.actions.desk, findings, self.index))

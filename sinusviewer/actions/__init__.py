@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sinusviewer.actions.desk import Continuation, JobDesk
+from sinusviewer.actions.keeping import Trace, no_traces
 from sinusviewer.actions.marking import MarkActions
 from sinusviewer.actions.mask_editing import MaskEditing
 from sinusviewer.actions.opening import Load, Opening, Preview, Scan
@@ -34,12 +35,12 @@ class Engines:
 class Actions:
     """All verbs over one session and one runner, in five groups. Call only from the GUI thread."""
 
-    def __init__(self, session: Session, runner: JobRunner, engines: Engines) -> None:
+    def __init__(self, session: Session, runner: JobRunner, engines: Engines, trace: Trace = no_traces) -> None:
         self.session = session
         self.desk = JobDesk(session, runner)
         shelf = Shelf(session, self.desk)
         self.opening = Opening(session, self.desk, engines.scan, engines.load, engines.preview, shelf.tidy)
-        self.reading = ReadingActions(session, self.desk, engines.read, engines.load, shelf.tidy)
+        self.reading = ReadingActions(session, self.desk, engines.read, engines.load, shelf.tidy, trace)
         self.marks = MarkActions(session)
         self.masks = MaskEditing(session, self.desk)
 

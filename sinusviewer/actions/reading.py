@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sinusviewer.actions.desk import Continuation, JobDesk
+from sinusviewer.actions.keeping import Trace, Traces, no_traces
 from sinusviewer.domain.anatomy import ImageSide, Side
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.finding import Detection
@@ -23,8 +24,17 @@ Load = Callable[[Series, Progress, CancelToken], Image]
 class ReadingActions:
     """The verbs of reading over one session."""
 
-    def __init__(self, session: Session, desk: JobDesk, read: Read, load: Load, tidy: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        desk: JobDesk,
+        read: Read,
+        load: Load,
+        tidy: Callable[[], None],
+        trace: Trace = no_traces,
+    ) -> None:
         self.session, self._desk, self._read, self._load, self._tidy = session, desk, read, load, tidy
+        self._trace = trace
 
     def read(self, override_reason: str = "") -> Job | None:
         """Let the networks read what the active view shows; the image stays usable."""
@@ -38,12 +48,14 @@ class ReadingActions:
         study = session.study_of(key)
         clinical = session.clinical.get(study.study_instance_uid if study else "", ClinicalData())
 
-        def work(progress: Progress, token: CancelToken) -> tuple[SeriesReading, ...]:
-            return self._read(subject, clinical, override_reason, progress, token)
+        def work(progress: Progress, token: CancelToken) -> tuple[tuple[SeriesReading, ...], dict[str, Traces]]:
+            readings = self._read(subject, clinical, override_reason, progress, token)
+            return readings, self._trace(subject, readings, token)
 
-        def finished(readings: tuple[SeriesReading, ...]) -> None:
+        def finished(result: tuple[tuple[SeriesReading, ...], dict[str, Traces]]) -> None:
+            readings, traces = result
             for reading in readings:
-                session.set_reading(reading, key)
+                self._file(reading, key, traces)
                 if override_reason:
                     decided = reading_key(key, reading.sop_instance_uid)
                     session.decided.emit(decided, "override", {"reason": override_reason})
@@ -57,6 +69,12 @@ class ReadingActions:
                 session.set_reading(value, key)
 
         return self._desk.submit("gpu", "Reading", work, Continuation(finished, partial, None, f"read:{key}"))
+
+    def _file(self, reading: SeriesReading, series_key: str, traces: Mapping[str, Traces]) -> None:
+        """Show a finished reading, and have it kept."""
+        self.session.set_reading(reading, series_key)
+        key = reading_key(series_key, reading.sop_instance_uid)
+        self.session.reading_finished.emit(key, reading, traces.get(reading.sop_instance_uid))
 
     def is_reading(self, key: str) -> bool:
         return self._desk.works_for(f"read:{key}")
@@ -121,10 +139,12 @@ class ReadingActions:
             for number, one in enumerate(series):
                 token.raise_if_cancelled()
                 progress(f"Reading {number + 1} of {len(series)}", number / len(series))
+                traces: dict[str, Traces] = {}
                 try:
                     image = self._load(one, silent_progress(), token)
                     data = clinical.get(one.identity.study_instance_uid, ClinicalData())
                     readings = self._read(image, data, "", silent_progress(), token)
+                    traces = self._trace(image, readings, token)
                 except SinusViewerError as error:
                     if token.cancelled:
                         raise
@@ -132,12 +152,13 @@ class ReadingActions:
                         one.identity.series_instance_uid, one.identity.modality, SeriesStatus.REFUSED, str(error)
                     )
                     readings = (failed,)
-                progress.partial((one.key, readings))
+                progress.partial((one.key, readings, traces))
             return len(series)
 
-        def partial(value: tuple[str, tuple[SeriesReading, ...]]) -> None:
-            for reading in value[1]:
-                self.session.set_reading(reading, value[0])
+        def partial(value: tuple[str, tuple[SeriesReading, ...], dict[str, Traces]]) -> None:
+            key, readings, traces = value
+            for reading in readings:
+                self._file(reading, key, traces)
             self._tidy()
 
         def finished(count: int) -> None:
@@ -159,8 +180,10 @@ def outdated(reading: SeriesReading | None, models: Mapping[str, str]) -> str:
     gone = [m.name for m in models_of(reading) if models.get(m.name) != m.sha256]
     if not gone:
         return ""
+    made = reading.provenance.created[:10]
     return (
-        f"Read with a model that has changed since ({', '.join(gone)}). Read again to see what the present one finds."
+        f"Read{f' on {made}' if made else ''} with a model that has changed since ({', '.join(gone)}). "
+        "Read again to see what the present one finds."
     )
 
 

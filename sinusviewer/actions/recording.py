@@ -1,14 +1,11 @@
 """Keeps what a person does: every change goes to the records at once, and comes back when the study is opened again."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sinusviewer.domain.anatomy import ImageSide, Side
-from sinusviewer.domain.clinical import ClinicalData
-from sinusviewer.domain.display import KeyImage, Measurement, Plane, Tool
+from sinusviewer.actions.keeping import ReadingKeeper
+from sinusviewer.actions.restoring import DECISION, Restorer
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
-from sinusviewer.domain.hanging import hang_film
-from sinusviewer.domain.image import OrientationEvidence, Volume
 from sinusviewer.domain.reading import SeriesStatus
 from sinusviewer.domain.study import Study
 from sinusviewer.errors import StorageError
@@ -25,24 +22,23 @@ _STATUS_ACTIONS = {
     FindingStatus.EDITED: "edited",
     FindingStatus.PROPOSED: "restored",
 }
-_DECISION = "#decision-"
-"""Names, in the history, what was decided of an image as a whole; not a finding that could be restored."""
 
 
 class Recorder:
     """Listens to a session; a failure to write is said aloud and never stops reading."""
 
-    def __init__(self, session: Session, findings: FindingStore, index: StudyIndex) -> None:
-        self._session, self._findings, self._index = session, findings, index
+    def __init__(self, session: Session, findings: FindingStore, index: StudyIndex, keeper: ReadingKeeper) -> None:
+        self._session, self._findings, self._index, self._keeper = session, findings, index, keeper
         self._written: dict[str, ImageMarks] = {}
-        self._restored: set[str] = set()
+        self._known: set[str] = set()
+        self._restorer = Restorer(session, findings, keeper, self._written)
         self._connections: list[tuple[Any, Callable[..., None]]] = [
             (session.marks_changed, self._marks_changed),
             (session.key_images_changed, self._key_images_changed),
             (session.clinical_changed, self._clinical_changed),
             (session.side_confirmed, self._side_confirmed),
             (session.decided, self._decided),
-            (session.image_changed, self._image_changed),
+            (session.image_changed, self._restorer.image_changed),
             (session.studies_changed, self._studies_changed),
             (session.thumbnail_changed, self._thumbnail_changed),
             (session.readings_changed, self._readings_changed),
@@ -55,6 +51,7 @@ class Recorder:
         for signal, slot in self._connections:
             signal.disconnect(slot)
         self._connections.clear()
+        self._keeper.release()
 
     # -- writing -----------------------------------------------------------------------------------------------------
     def _marks_changed(self, image_key: str) -> None:
@@ -125,7 +122,7 @@ class Recorder:
             return
         uid, (series, _, sop) = study.study_instance_uid, image_key.partition("/")
         try:
-            self._findings.record(uid, series, sop, f"{image_key}{_DECISION}{action}", action, content)
+            self._findings.record(uid, series, sop, f"{image_key}{DECISION}{action}", action, content)
         except StorageError as error:
             self._session.say(error.message, "error", error.hint)
         if action == "scored":
@@ -134,14 +131,14 @@ class Recorder:
 
     def _studies_changed(self) -> None:
         for uid, study in self._session.studies.items():
-            if uid in self._restored:
+            if uid in self._known:
                 continue
-            self._restored.add(uid)
+            self._known.add(uid)
             try:
                 self._index.add(study)
             except StorageError as error:
                 self._session.say(error.message, "error", error.hint)
-            self._restore_study(uid)
+            self._restorer.restore_study(uid)
 
     def _thumbnail_changed(self, key: str) -> None:
         study = self._session.study_of(key)
@@ -155,8 +152,9 @@ class Recorder:
         study = self._study(reading_key)
         marks = self._session.marks.get(reading_key, ImageMarks())
         touched = any(d.author is Author.READER or d.status is not FindingStatus.PROPOSED for d in marks.detections)
-        reading = self._session.readings[reading_key]
-        if study is not None and not touched and reading.status is SeriesStatus.READ:
+        touched = touched or bool(marks.mask_patches)
+        reading = self._session.readings.get(reading_key)
+        if study is not None and reading is not None and not touched and reading.status is SeriesStatus.READ:
             try:
                 self._index.set_badge(study.study_instance_uid, "read")
             except StorageError as error:
@@ -168,81 +166,6 @@ class Recorder:
         except StorageError as error:
             self._session.say(error.message, "error", error.hint)
 
-    # -- restoring ---------------------------------------------------------------------------------------------------
-    def _restore_study(self, uid: str) -> None:
-        session = self._session
-        if (found := self._note(uid, "clinical")) is not None:
-            session.clinical[uid] = ClinicalData(**found)
-        keys = tuple(
-            KeyImage(k["series_key"], Plane(k["plane"]), k["slice_index"], k["sop_instance_uid"], k["note"])
-            for k in (self._note(uid, "key_images") or {}).get("items", ())
-        )
-        new = tuple(k for k in keys if k not in session.key_images)
-        if new:
-            session.key_images = (*session.key_images, *new)
-            session.key_images_changed.emit()
-
-    def _image_changed(self, series_key: str) -> None:
-        """Give an image that has just been loaded its confirmed side and its marks back."""
-        session = self._session
-        image, study = session.images.get(series_key), session.study_of(series_key)
-        if image is None or study is None or series_key in self._restored:
-            return
-        if isinstance(image, Volume):
-            if len(image.voxels) > 1:
-                self._restored.add(series_key)
-                scores = self._note(study.study_instance_uid, f"ostiomeatal {series_key}")
-                if scores:
-                    session.ostiomeatal[series_key] = {Side(side): int(score) for side, score in scores.items()}
-                self._restore_marks(study.study_instance_uid, series_key)
-            return
-        self._restored.add(series_key)
-        for film in image:
-            key = f"{series_key}/{film.sop_instance_uid}" if film.sop_instance_uid else series_key
-            note = self._note(study.study_instance_uid, f"side {key}")
-            if note is not None and film.orientation_evidence is not OrientationEvidence.HEADER:
-                self._restore_side(series_key, film.sop_instance_uid, bool(note["patient_right_is_image_left"]))
-            self._restore_marks(study.study_instance_uid, key)
-
-    def _restore_side(self, series_key: str, sop: str, right_is_left: bool) -> None:
-        session = self._session
-        image = session.images[series_key]
-        if isinstance(image, Volume):
-            return
-        for number, film in enumerate(image):
-            if film.sop_instance_uid == sop:
-                sided = replace(
-                    film, patient_right_is_image_left=right_is_left, orientation_evidence=OrientationEvidence.CONFIRMED,
-                    warnings=tuple(w for w in film.warnings if w.code != "side_unverified"),
-                )  # fmt: skip
-                session.replace_film(series_key, sided)
-                for view, state in session.views.items():
-                    if state.series_key == series_key and state.slice_index == number:
-                        hung = hang_film(series_key, sided, number)
-                        session.set_view(view, flipped=hung.flipped, quarter_turns=hung.quarter_turns)
-
-    def _restore_marks(self, uid: str, image_key: str) -> None:
-        detections = []
-        for name, event in self._findings.latest(uid).items():
-            if (
-                name.startswith(f"{image_key}#")
-                and not name.endswith("#side")
-                and _DECISION not in name
-                and event.action not in ("proposed", "undone")
-            ):
-                detection = _detection(event.content)
-                if not (event.action == "rejected" and detection.author is Author.READER):
-                    detections.append(detection)
-        note = self._note(uid, f"measurements {image_key}") or {}
-        measurements = tuple(_measurement(m) for m in note.get("items", ()))
-        if detections or measurements:
-            known = self._session.marks.get(image_key, ImageMarks())
-            have = {d.identifier for d in detections}
-            others = tuple(d for d in known.detections if d.identifier not in have)
-            marks = ImageMarks((*detections, *others), measurements or known.measurements)
-            self._written[image_key] = marks
-            self._session.restore_marks(image_key, marks)
-
     def _note(self, uid: str, name: str) -> dict[str, Any] | None:
         try:
             return self._findings.note(uid, name)
@@ -252,25 +175,3 @@ class Recorder:
 
     def _study(self, image_key: str) -> Study | None:
         return self._session.study_of(image_key.partition("/")[0])
-
-
-def _detection(content: dict[str, Any]) -> Detection:
-    side = content["side"]
-    original = content.get("original_xyxy")
-    return Detection(
-        _box(content["xyxy"]), float(content["score"]), ImageSide(side) if side.startswith("image") else Side(side),
-        content["label"], Author(content["author"]), FindingStatus(content["status"]), content["identifier"],
-        _box(original) if original else None,
-    )  # fmt: skip
-
-
-def _box(values: list[float]) -> tuple[float, float, float, float]:
-    x0, y0, x1, y1 = (float(v) for v in values)
-    return x0, y0, x1, y1
-
-
-def _measurement(content: dict[str, Any]) -> Measurement:
-    points = tuple((float(x), float(y)) for x, y in content["points"])
-    return Measurement(
-        Tool(content["kind"]), Plane(content["plane"]), int(content["slice_index"]), points, content["identifier"]
-    )

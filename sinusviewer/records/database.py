@@ -27,6 +27,10 @@ CREATE INDEX IF NOT EXISTS finding_event_by_study ON finding_event (study_instan
 CREATE TABLE IF NOT EXISTS study_note (
     study_instance_uid TEXT NOT NULL, name TEXT NOT NULL, content TEXT NOT NULL, at TEXT NOT NULL,
     PRIMARY KEY (study_instance_uid, name));
+CREATE TABLE IF NOT EXISTS kept_reading (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, study_instance_uid TEXT NOT NULL, reading_key TEXT NOT NULL,
+    created TEXT NOT NULL, content TEXT NOT NULL, sha256 TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS kept_reading_by_study ON kept_reading (study_instance_uid, reading_key, number);
 CREATE TABLE IF NOT EXISTS signed_report (
     number INTEGER PRIMARY KEY AUTOINCREMENT, study_instance_uid TEXT NOT NULL, at TEXT NOT NULL, reader TEXT NOT NULL,
     addendum_to INTEGER, content TEXT NOT NULL);

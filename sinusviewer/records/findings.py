@@ -127,6 +127,12 @@ class FindingStore:
         rows = self._database.query(sql, (study_instance_uid, name))
         return cast(dict[str, Any], json.loads(rows[0][0])) if rows else None
 
+    def notes(self, study_instance_uid: str, prefix: str) -> dict[str, dict[str, Any]]:
+        """All notes of a study whose name begins with ``prefix``, by the rest of the name."""
+        sql = "SELECT name, content FROM study_note WHERE study_instance_uid=? AND substr(name, 1, ?)=?"
+        rows = self._database.query(sql, (study_instance_uid, len(prefix), prefix))
+        return {name[len(prefix) :]: cast(dict[str, Any], json.loads(content)) for name, content in rows}
+
     def sign(self, study_instance_uid: str, content: dict[str, Any], addendum_to: int | None = None) -> int:
         """Store a report for good. The first is the report, every later one an addendum to an earlier one."""
         signed = {report.number for report in self.signed_reports(study_instance_uid)}

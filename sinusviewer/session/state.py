@@ -21,6 +21,7 @@ class Session(Marks):
     """Studies, images, readings, marks and display state, with a signal for each that may change."""
 
     readings_changed: ClassVar[Signal] = Signal(str)  # reading key
+    reading_finished: ClassVar[Signal] = Signal(str, object, object)  # reading key, reading, its traces to be kept
     key_images_changed: ClassVar[Signal] = Signal()
     clinical_changed: ClassVar[Signal] = Signal(str)  # study instance UID
     models_changed: ClassVar[Signal] = Signal()
@@ -43,6 +44,13 @@ class Session(Marks):
 
     def set_reading(self, reading: SeriesReading, series_key: str = "") -> None:
         """File a reading under its series; its boxes become marks unless a reader has marks there already."""
+        key = self.place_reading(reading, series_key)
+        if reading.waters is not None:
+            self.marks_changed.emit(key)
+        self.readings_changed.emit(key)
+
+    def place_reading(self, reading: SeriesReading, series_key: str = "") -> str:
+        """The same while nothing of it is on screen: nobody is told. The key of the reading."""
         key = reading_key(series_key or reading.series_instance_uid, reading.sop_instance_uid)
         for side, score in self.ostiomeatal.get(key, {}).items():
             reading = with_ostiomeatal(reading, side, score)
@@ -57,7 +65,16 @@ class Session(Marks):
             )
             marks = replace(old, detections=own + tuple(d for d in fresh if d.identifier not in kept))
             self.marks[key] = marks
-            self.marks_changed.emit(key)
+        return key
+
+    def forget_reading(self, key: str) -> None:
+        """Take a reading off the screen with what the network alone proposed; what a reader said of it stays."""
+        if self.readings.pop(key, None) is None:
+            return
+        old = self.marks.get(key, ImageMarks())
+        own = tuple(d for d in old.detections if d.author.value == "reader" or d.status.value != "proposed")
+        if own != old.detections:
+            self.restore_marks(key, replace(old, detections=own))
         self.readings_changed.emit(key)
 
     def reading(self, view: str) -> SeriesReading | None:

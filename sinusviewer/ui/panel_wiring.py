@@ -57,6 +57,7 @@ class PanelWiring:
             (session.layout_changed, self.refresh),
             (session.study_changed, self.refresh),
             (session.clinical_changed, self.patient.clinical_changed),
+            (session.models_changed, self._worklist.refresh_soon),
             (session.studies_changed, self.refresh),
             (session.jobs_changed, self._show_jobs),
             (session.selection_changed, self.findings.set_selected),

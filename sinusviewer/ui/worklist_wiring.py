@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer
 
+from sinusviewer.actions.reading import outdated
 from sinusviewer.domain.anatomy import ImageSide
 from sinusviewer.domain.finding import Author, FindingStatus
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus, WatersReading
@@ -64,11 +66,12 @@ class WorklistWiring:
         for study in session.studies.values():
             for series in study.series:
                 if series.kind in (SeriesKind.RADIOGRAPH, SeriesKind.VOLUME):
-                    of_series = readings.get(series.key, ())
+                    of_series = tuple(readings.get(series.key, ()))
                     signed = bool(of_series) and self._is_signed(study.study_instance_uid)
-                    items.append(
-                        worklist_item(series.key, study, tuple(of_series), edited=series.key in touched, signed=signed)
-                    )
+                    item = worklist_item(series.key, study, of_series, edited=series.key in touched, signed=signed)
+                    if item.badge is Badge.READ and any(outdated(r, session.models) for r in of_series):
+                        item = replace(item, badge=Badge.OUTDATED)
+                    items.append(item)
         self.panel.set_items(tuple(items), session.views[session.active_view].series_key)
         study_of = {series.key: uid for uid, study in session.studies.items() for series in study.series}
         session.study_order = tuple(

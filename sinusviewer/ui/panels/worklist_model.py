@@ -16,6 +16,7 @@ class Badge(StrEnum):
     READ = "read"
     EDITED = "edited"
     SIGNED = "signed"
+    OUTDATED = "out of date"
     WITHHELD = "withheld"
     FAILED = "failed"
 
@@ -38,7 +39,8 @@ _TIPS = (
     "The higher of both sides' scores, 0 to 1, by the network named in the findings; on CT the probability of ECRS.",
     "Patient as the file names him.",
     "What was found at the model's own threshold, from the patient's side.",
-    "new: not read yet; read: by the program; edited: a reader changed something; signed: report signed.",
+    "new: not read yet; read: by the program; edited: a reader changed something; signed: report signed; "
+    "out of date: read with a model that has changed since, read again.",
     "Date of the study.",
 )
 SORT_ROLE = int(Qt.ItemDataRole.UserRole)
@@ -98,6 +100,7 @@ class WorklistModel(QAbstractTableModel):
             tones = current_tones()
             color = {
                 Badge.WITHHELD: tones.amber,
+                Badge.OUTDATED: tones.amber,
                 Badge.FAILED: tones.red,
                 Badge.NEW: tones.muted,
                 Badge.SIGNED: tones.accent,

@@ -1,0 +1,263 @@
+"""Keeps readings between starts: what a reading was made of is marked when it is made and asked for before it is shown again."""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from sinusviewer.actions.desk import Continuation, JobDesk
+from sinusviewer.domain.finding import Author, Segmentation
+from sinusviewer.domain.image import Radiograph, Volume
+from sinusviewer.domain.reading import SeriesReading, SeriesStatus
+from sinusviewer.domain.study import Series
+from sinusviewer.errors import SinusViewerError, StorageError
+from sinusviewer.jobs.runner import CancelToken, Progress
+from sinusviewer.records.readings import InputMark, KeptReading, MasksFile, ReadingStore, kept_reading
+from sinusviewer.report.atomic import write_bytes
+from sinusviewer.session import Image, Session, reading_key
+
+Masks = npt.NDArray[np.uint8] | npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What reading left behind of one image: the mark of what was read, and its masks in a file where they could be written."""
+
+    hanging: str
+    pixels: str
+    masks: MasksFile | None = None
+    fault: str = ""
+
+
+Trace = Callable[[Image, tuple[SeriesReading, ...], CancelToken], dict[str, Traces]]
+"""Runs in the background, right after reading; traces by SOP instance UID, "" for a volume."""
+
+
+def no_traces(_image: Image, _readings: tuple[SeriesReading, ...], _token: CancelToken) -> dict[str, Traces]:
+    """For scripts and tests that keep nothing."""
+    return {}
+
+
+class MaskFolder:
+    """Masks in files named by their content, compressed; one that exists is not written again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, segmentation: Segmentation) -> MasksFile:
+        """Write the network's masks; raises StorageError where the disk is full."""
+        own = segmentation.original or segmentation
+        content = _packed(own)
+        digest = hashlib.sha256(content).hexdigest()
+        path = self._folder / f"{digest[:32]}.npz"
+        if not path.is_file():
+            write_bytes(path, content)
+        return MasksFile(path.name, digest, own.author.value, own.opacified_by_rule)
+
+    def read(self, kept: MasksFile, volume: Volume) -> Segmentation:
+        """The masks, on the volume they were made on.
+
+        Raises
+        ------
+        StorageError
+            Where the file is gone, changed, or not of this volume.
+        """
+        gone = StorageError("The masks of the kept reading are gone or damaged.", "Read again to have them back.")
+        if Path(kept.name).name != kept.name:
+            raise gone
+        try:
+            content = (self._folder / kept.name).read_bytes()
+            if hashlib.sha256(content).hexdigest() != kept.sha256:
+                raise gone
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                labels = arrays["labels"]
+                opacified = arrays["opacified"] if "opacified" in arrays.files else None
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise gone from error
+        whole = labels.dtype == np.uint8 and labels.shape == volume.voxels.shape
+        if not whole or (opacified is not None and (opacified.dtype != np.bool_ or opacified.shape != labels.shape)):
+            raise gone
+        return Segmentation(labels, volume.affine, opacified, Author(kept.author), kept.opacified_by_rule)
+
+
+def _packed(segmentation: Segmentation) -> bytes:
+    """An NPZ at the lowest level of compression: a label map shrinks to a hundredth even so, in a third of the time."""
+    buffer = io.BytesIO()
+    arrays: dict[str, Masks] = {"labels": segmentation.labels}
+    if segmentation.opacified is not None:
+        arrays["opacified"] = segmentation.opacified
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, array in arrays.items():
+            # A fixed date: equal masks give equal files.
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def pixels_digest(image: Volume | Radiograph, token: CancelToken | None = None) -> str:
+    """Digest of every pixel, and of where a volume lies in space."""
+    digest = hashlib.blake2b(digest_size=16)
+    array = image.voxels if isinstance(image, Volume) else image.pixels
+    digest.update(f"{array.dtype.str} {array.shape}".encode())
+    if isinstance(image, Volume):
+        digest.update(np.round(image.affine, 5).tobytes())
+    for part in array:
+        if token is not None:
+            token.raise_if_cancelled()
+        digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()
+
+
+def hanging_of(image: Volume | Radiograph) -> str:
+    """What is known of sides and geometry; the wording of a reading follows from it."""
+    if isinstance(image, Volume):
+        return f"oriented={image.oriented} measurable={image.measurable}"
+    return f"right_is_left={image.patient_right_is_image_left} upside_down={image.upside_down}"
+
+
+def instances_digest(series: Series, sop_instance_uid: str = "") -> str:
+    """Digest of the UIDs that a reading covers, as the headers give them: the film's own, or all of the series."""
+    if sop_instance_uid:
+        uids = [i.sop_instance_uid for i in series.instances if i.sop_instance_uid == sop_instance_uid]
+    else:
+        uids = sorted(i.sop_instance_uid for i in series.instances)
+    return hashlib.sha256("\n".join(uids).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def tracer(masks: MaskFolder) -> Trace:
+    """The background part of keeping."""
+
+    def trace(image: Image, readings: tuple[SeriesReading, ...], token: CancelToken) -> dict[str, Traces]:
+        subjects = {"": image} if isinstance(image, Volume) else {film.sop_instance_uid: film for film in image}
+        found: dict[str, Traces] = {}
+        for reading in readings:
+            subject = subjects.get(reading.sop_instance_uid)
+            if subject is None or reading.status is not SeriesStatus.READ or not reading.provenance.created:
+                continue
+            file, fault = None, ""
+            if reading.segmentation is not None:
+                try:
+                    file = masks.write(reading.segmentation)
+                except StorageError as error:
+                    fault = str(error)
+                except MemoryError:
+                    fault = "There is not enough memory."
+            digest = pixels_digest(subject, token)
+            found[reading.sop_instance_uid] = Traces(hanging_of(subject), digest, file, fault)
+        return found
+
+    return trace
+
+
+class ReadingKeeper:
+    """Keeps what is read, and brings it back: numbers with the study, masks when the image is here and proved the same."""
+
+    def __init__(self, session: Session, desk: JobDesk, store: ReadingStore, masks: MaskFolder) -> None:
+        self._session, self._desk, self._store, self._masks = session, desk, store, masks
+        self._unproved: dict[str, KeptReading] = {}  # shown on the word of the headers, until the pixels are here
+        session.reading_finished.connect(self._finished)
+
+    def release(self) -> None:
+        """Write no more."""
+        self._session.reading_finished.disconnect(self._finished)
+
+    def _finished(self, key: str, reading: SeriesReading, traces: Traces | None) -> None:
+        """Keep the network's own reading, whatever a reader has made of it on screen."""
+        series_key, _, sop = key.partition("/")
+        self._unproved.pop(key, None)
+        session = self._session
+        series, study = session.series(series_key), session.study_of(series_key)
+        if traces is None or series is None or study is None:
+            return
+        mark = InputMark(instances_digest(series, sop), traces.hanging, traces.pixels)
+        try:
+            self._store.keep(study.study_instance_uid, key, kept_reading(reading, mark, traces.masks))
+        except StorageError as error:
+            session.say(error.message, "error", error.hint)
+        if traces.fault:
+            session.say("The masks of this reading could not be kept.", "warning", traces.fault)
+
+    # -- bringing back -----------------------------------------------------------------------------------------------
+    def recall(self, study_instance_uid: str) -> None:
+        """Bring back what was read of a study, before its images are here; tells nobody, for nothing of it is on screen yet."""
+        session = self._session
+        try:
+            found = self._store.recall(study_instance_uid)
+        except StorageError as error:
+            session.say(error.message, "error", error.hint)
+            return
+        if found.damaged:
+            session.say(
+                "A kept reading was damaged and has been dropped.", "warning", "Read again to see what is found."
+            )
+        changed = False
+        for key, kept in found.readings.items():
+            series_key, _, sop = key.partition("/")
+            series = session.series(series_key)
+            if series is None or key in session.readings:
+                continue
+            if instances_digest(series, sop) != kept.mark.instances:
+                changed = True
+                continue
+            self._unproved[key] = kept
+            session.place_reading(kept.reading(), series_key)
+        if changed:
+            session.say(
+                "A kept reading is not shown: the images of its series are not the same any more.", "warning",
+                "Read again.",
+            )  # fmt: skip
+
+    def image_loaded(self, series_key: str) -> None:
+        """Prove, in the background, that what was read is what is here now; then the masks come back too."""
+        image = self._session.images.get(series_key)
+        if image is None:
+            return
+        subjects = {"": image} if isinstance(image, Volume) else {film.sop_instance_uid: film for film in image}
+        for sop, subject in subjects.items():
+            key = reading_key(series_key, sop)
+            if key in self._unproved and not self._desk.works_for(f"kept:{key}"):
+                self._prove(key, self._unproved[key], subject)
+
+    def _prove(self, key: str, kept: KeptReading, subject: Volume | Radiograph) -> None:
+        if hanging_of(subject) != kept.mark.hanging:
+            self._forget(key, "its sides or its geometry have been settled differently since")
+            return
+
+        def work(_progress: Progress, token: CancelToken) -> tuple[bool, Segmentation | None, str]:
+            if pixels_digest(subject, token) != kept.mark.pixels:
+                return False, None, ""
+            if kept.masks is None or not isinstance(subject, Volume):
+                return True, None, ""
+            try:
+                return True, self._masks.read(kept.masks, subject), ""
+            except SinusViewerError as error:
+                return True, None, str(error)
+
+        def finished(result: tuple[bool, Segmentation | None, str]) -> None:
+            same, masks, fault = result
+            if self._unproved.pop(key, None) is None:  # read anew meanwhile
+                return
+            if not same:
+                self._forget(key, "the pixels of its image are not the same any more")
+                return
+            if fault:
+                self._session.say(fault, "warning")
+            reading = self._session.readings.get(key)
+            if masks is not None and reading is not None and reading.segmentation is None:
+                self._session.set_reading(replace(reading, segmentation=masks), key.partition("/")[0])
+
+        def cancelled() -> None:
+            self.image_loaded(key.partition("/")[0])  # what is shown must be proved, whatever else was cancelled
+
+        done = Continuation(finished, group=f"kept:{key}", on_cancelled=cancelled)
+        self._desk.submit("io", "Bringing the reading back", work, done)
+
+    def _forget(self, key: str, why: str) -> None:
+        self._unproved.pop(key, None)
+        self._session.forget_reading(key)
+        self._session.say(f"A kept reading is not shown: {why}.", "warning", "Read again.")
