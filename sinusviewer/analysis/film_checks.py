@@ -1,14 +1,17 @@
 """Is this a Waters' view? An empty answer is yes; else a sentence that says why the score is withheld."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sinusviewer.domain.image import Radiograph
+from sinusviewer.domain.image import ImageWarning, Radiograph
 from sinusviewer.imaging.preprocess import Box, FilmSource
 from sinusviewer.inference.detector import AntrumScore, ScoredBox
-from sinusviewer.inference.film_template import FilmTemplate, patch_vector
+from sinusviewer.inference.film_template import FilmTemplate, PatchFit, patch_vector
 
 _OTHER_REGION = re.compile(
     r"chest|thorax|lung|panoram|orthopan|\bopg\b|abdom|pelvi|hand|wrist|foot|knee|hip|spine|cervical|lumbar|mammo",
@@ -21,8 +24,12 @@ _GRID = 64
 _MINIMUM_NEIGHBOUR_CORRELATION = 0.6
 _SMALLEST_FACE, _LONGEST_FACE_RATIO = 0.15, 2.0
 _MAXIMUM_TILT = 0.2
-_CLEARLY_NEARER = 0.08
+_CLEARLY_NEARER, _CLEARLY_BETTER = 0.08, 0.1
 _ANTRA_TOO_LOW = 0.02
+_LEAN_DEG, _FAR_LEAN_DEG = 8.0, 18.0
+_TURN_DEG, _FAR_TURN_DEG = 8.0, 20.0
+_UNDER_DEG, _FAR_UNDER_DEG = 47.0, 58.0
+_OVER_DEG, _FAR_OVER_DEG = 29.0, 18.0
 
 
 def refuse_film(film: Radiograph, source: FilmSource) -> str:
@@ -50,16 +57,10 @@ def refuse_film(film: Radiograph, source: FilmSource) -> str:
     return ""
 
 
-def refuse_face(
-    face: ScoredBox, face_box: Box, shape: tuple[int, ...], threshold: float, upside_down_score: float
-) -> str:
-    """Checks on the facial patch: found, upright, of plausible size and place."""
+def refuse_face(face: ScoredBox, face_box: Box, shape: tuple[int, ...], threshold: float) -> str:
+    """Checks on the facial patch: found, of plausible size and place."""
     if face.score < threshold:
-        if upside_down_score >= threshold:
-            return "Not assessed: the film seems to stand upside down. Turn it and read it again."
         return f"Not assessed: no face of a Waters' view was found (score {face.score:.2f}, wanted {threshold:.2f})."
-    if upside_down_score > face.score + 0.25:
-        return "Not assessed: the film seems to stand upside down. Turn it and read it again."
     rows, columns = shape[:2]
     width, height = face_box[2] - face_box[0], face_box[3] - face_box[1]
     if min(width / columns, height / rows) < _SMALLEST_FACE:
@@ -73,20 +74,92 @@ def refuse_face(
     return ""
 
 
-def refuse_patch(source: FilmSource, face_box: Box, template: FilmTemplate | None) -> str:
-    """Check of the patch against those of the training cohort, upright and upside down."""
-    if template is None:
-        return ""
-    rows = source.values.shape[0]
-    upright = template.distance(patch_vector(source, face_box))
-    turned = FilmSource(source.values[::-1], None if source.valid is None else source.valid[::-1], source.inverted)
-    flipped_box = (face_box[0], rows - face_box[3], face_box[2], rows - face_box[1])
-    upside_down = template.distance(patch_vector(turned, flipped_box))
-    if upside_down <= template.limit and upside_down < upright - _CLEARLY_NEARER:
-        return "Not assessed: the film seems to stand upside down. Turn it and read it again."
-    if upright > template.limit:
-        return f"Not assessed: this does not look like a Waters' view (distance {upright:.2f}, at most {template.limit:.2f})."
+@dataclass(frozen=True, slots=True, eq=False)
+class TurnedFace:
+    """The best face on the film turned another way: ``way`` as a sentence has it, the turned film, and where the face is."""
+
+    way: str
+    source: FilmSource
+    score: float
+    box: Box
+
+
+def turned_films(source: FilmSource) -> tuple[tuple[str, FilmSource], ...]:
+    """The film upside down, and lying on either side."""
+    return (
+        ("stand upside down", _turned(source, 2)),
+        ("lie on its side", _turned(source, 1)),
+        ("lie on its side", _turned(source, 3)),
+    )
+
+
+def refuse_turned(
+    face: ScoredBox,
+    threshold: float,
+    upright: PatchFit | None,
+    turned: Sequence[TurnedFace],
+    template: FilmTemplate | None,
+) -> str:
+    """Whether the film shows a face better when it is turned; named only where that face is one of a Waters' view."""
+    best = max(turned, key=lambda t: t.score)
+    if template is not None and upright is not None:
+        for other in sorted(turned, key=lambda t: -t.score):
+            distance = template.distance(patch_vector(other.source, other.box))
+            clearly = distance < upright.straightened - _CLEARLY_NEARER or face.score < threshold
+            if other.score >= threshold and distance <= template.limit and clearly:
+                return f"Not assessed: the film seems to {other.way}. Turn it and read it again."
+    elif best.score >= threshold and (face.score < threshold or best.score > face.score + _CLEARLY_BETTER):
+        return f"Not assessed: the film seems to {best.way}. Turn it and read it again."
+    if best.score >= threshold and best.score > face.score + _CLEARLY_BETTER:
+        return "Not assessed: this is no upright Waters' view (a face is found more surely with the film turned)."
     return ""
+
+
+def refuse_patch(source: FilmSource, face_box: Box, fit: PatchFit | None, template: FilmTemplate | None) -> str:
+    """Check of the patch against those of the training cohort: alike, not inverted, not leaning or tilted far out."""
+    if template is None or fit is None:
+        return ""
+    if fit.distance > template.limit and template.distance(-patch_vector(source, face_box)) <= template.limit:
+        return "Not assessed: the grey values seem inverted (bone dark); the file may name the wrong MONOCHROME type."
+    if fit.lean_deg is not None and abs(fit.lean_deg) > _FAR_LEAN_DEG:
+        return f"Not assessed: the head leans about {abs(fit.lean_deg):.0f} degrees. Turn the film upright and read it again."
+    if fit.distance > template.limit:
+        return f"Not assessed: this does not look like a Waters' view (distance {fit.distance:.2f}, at most {template.limit:.2f})."
+    if fit.pose is not None:
+        if fit.pose.tilt > _FAR_UNDER_DEG:
+            return (
+                "Not assessed: the head is tilted too little for a Waters' view; the petrous ridges lie over the antra."
+            )
+        if fit.pose.tilt < _FAR_OVER_DEG:
+            return "Not assessed: the head is tilted too far for a Waters' view; the antra are foreshortened."
+        if abs(fit.pose.turn) > _FAR_TURN_DEG:
+            return f"Not assessed: the face is turned about {abs(fit.pose.turn):.0f} degrees to the side."
+    return ""
+
+
+def marks_of_pose(fit: PatchFit | None) -> tuple[ImageWarning, ...]:
+    """What a reader must know of the positioning of a film that is scored all the same."""
+    if fit is None:
+        return ()
+    marks = []
+    pose = fit.pose
+    if pose is not None and pose.tilt > _UNDER_DEG:
+        marks.append(ImageWarning(
+            "under_tilted", f"The head seems tilted too little (orbitomeatal line about {pose.tilt:.0f} degrees, usual 30 to "
+            "45): the petrous ridges may lie over the antral floors and look like disease."))  # fmt: skip
+    if pose is not None and pose.tilt < _OVER_DEG:
+        marks.append(ImageWarning(
+            "over_tilted", f"The head seems tilted too far (orbitomeatal line about {pose.tilt:.0f} degrees, usual 30 to 45): "
+            "the antra are foreshortened and their floors hidden."))  # fmt: skip
+    if pose is not None and abs(pose.turn) > _TURN_DEG:
+        marks.append(ImageWarning(
+            "head_turned", f"The face seems turned about {abs(pose.turn):.0f} degrees to the side: one antrum looks narrower and "
+            "denser than the other."))  # fmt: skip
+    if fit.lean_deg is not None and abs(fit.lean_deg) > _LEAN_DEG:
+        marks.append(ImageWarning(
+            "head_leans", f"The head leans about {abs(fit.lean_deg):.0f} degrees: fluid levels are not level on this film, and "
+            "boxes fit less well."))  # fmt: skip
+    return tuple(marks)
 
 
 def refuse_antra(antra: tuple[AntrumScore, AntrumScore], face_box: Box) -> str:
@@ -100,6 +173,15 @@ def refuse_antra(antra: tuple[AntrumScore, AntrumScore], face_box: Box) -> str:
     if abs(heights[0] - heights[1]) > _MAXIMUM_TILT * (face_box[3] - face_box[1]):
         return "Not assessed: the maxillary sinuses found are not level; the head is tilted or this is no Waters' view."
     return ""
+
+
+def _turned(source: FilmSource, quarters: int) -> FilmSource:
+    """Upside down is mirrored top to bottom, as files are; a side is a quarter turn."""
+
+    def turn(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.ascontiguousarray(array[::-1] if quarters == 2 else np.rot90(array, quarters))
+
+    return FilmSource(turn(source.values), None if source.valid is None else turn(source.valid), source.inverted)
 
 
 def _neighbour_correlation(values: npt.NDArray[np.float32]) -> float:

@@ -35,6 +35,8 @@ from sinusviewer.inference.detector import (
 from sinusviewer.inference.model_card import ModelCard, ModelTask
 from sinusviewer.inference.registry import LoadedModel
 
+_CHECKED_PX = 400
+"""The input check needs no finer film than this."""
 _UNVERIFIED = ImageWarning(
     "side_unverified", "The film does not prove which side is the patient's right; sides are those of the stored image."
 )
@@ -54,6 +56,8 @@ class FilmState:
     antra: tuple[AntrumScore, ...] = ()
     """Boxes of antra are on the film already."""
     refusal: str = ""
+    marks: tuple[ImageWarning, ...] = ()
+    """What the input check says of a film that is read all the same."""
 
 
 def read(radiograph: Radiograph, tasks: frozenset[str], context: Context, seconds: dict[str, float]) -> SeriesReading:
@@ -84,7 +88,7 @@ def read(radiograph: Radiograph, tasks: frozenset[str], context: Context, second
     provenance = Provenance(device=antra.session.device)
     if state.refusal and not context.override_reason:
         return replace(reading, status=SeriesStatus.REFUSED, reason=state.refusal, provenance=provenance)
-    warnings = list(radiograph.warnings)
+    warnings = [*radiograph.warnings, *state.marks]
     if state.refusal:
         warnings.append(ImageWarning("input_check_overruled", f"Read against the input check: {state.refusal}"))
         provenance = replace(provenance, override_reason=context.override_reason)
@@ -109,14 +113,31 @@ def _find_face(state: FilmState, context: Context) -> FilmState:
         return state
     source = _source(state)
     face, face_box = find_face(source, state.patch_model, context)
-    refusal = state.refusal
+    refusal, marks = state.refusal, state.marks
     if not refusal:
-        turned = FilmSource(source.values[::-1], None if source.valid is None else source.valid[::-1], source.inverted)
-        upside_down, _ = find_face(turned, state.patch_model, context)
-        refusal = film_checks.refuse_face(
-            face, face_box, source.values.shape, state.patch_model.card.threshold, upside_down.score
-        ) or film_checks.refuse_patch(source, face_box, film_template.of_model(state.patch_model.folder))
-    return replace(state, face=face, face_box=face_box, refusal=refusal)
+        refusal, marks = _check_face(source, face, face_box, state.patch_model, context)
+    return replace(state, face=face, face_box=face_box, refusal=refusal, marks=marks)
+
+
+def _check_face(
+    source: FilmSource, face: ScoredBox, face_box: Box, model: LoadedModel, context: Context
+) -> tuple[str, tuple[ImageWarning, ...]]:
+    """Why the face found is none of a Waters' view, and how its positioning is to be marked; on a small copy of the film."""
+    threshold, template = model.card.threshold, film_template.of_model(model.folder)
+    small, factor = preprocess.reduced(source, _CHECKED_PX)
+    x0, y0, x1, y1 = (v / factor for v in face_box)
+    box = (x0, y0, x1, y1)
+    fit = None if template is None else film_template.fit_patch(small, box, template)
+    turned = []
+    for way, film in film_checks.turned_films(small):
+        other, other_box = find_face(film, model, context)
+        turned.append(film_checks.TurnedFace(way, film, other.score, other_box))
+    refusal = (
+        film_checks.refuse_turned(face, threshold, fit, turned, template)
+        or film_checks.refuse_face(face, face_box, source.values.shape, threshold)
+        or film_checks.refuse_patch(small, box, fit, template)
+    )
+    return refusal, film_checks.marks_of_pose(fit)
 
 
 def _find_antra(state: FilmState, context: Context) -> FilmState:

@@ -118,6 +118,20 @@ def film_source(radiograph: Radiograph) -> FilmSource:
     return FilmSource(radiograph.pixels.astype(np.float32), valid, radiograph.inverted)
 
 
+def reduced(source: FilmSource, longest: int) -> tuple[FilmSource, int]:
+    """The film averaged over whole pixels to at most twice ``longest`` pixels a side, and by how much."""
+    factor = max(1, max(source.values.shape) // longest)
+    if factor == 1:
+        return source, 1
+    rows, columns = (n // factor * factor for n in source.values.shape)
+    values = np.asarray(Image.fromarray(np.ascontiguousarray(source.values[:rows, :columns])).reduce(factor))
+    valid = None
+    if source.valid is not None:
+        shape = (rows // factor, factor, columns // factor, factor)
+        valid = np.asarray(source.valid[:rows, :columns].reshape(shape).all(axis=(1, 3)), dtype=np.bool_)
+    return FilmSource(values.astype(np.float32), valid, source.inverted), factor
+
+
 def place_whole(shape: tuple[int, int], size: int) -> Placement:
     """Letterbox: the whole image ``(rows, columns)`` centred on a square canvas."""
     rows, columns = shape
