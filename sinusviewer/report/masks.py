@@ -10,20 +10,20 @@ import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
 from sinusviewer.domain.anatomy import Structure
-from sinusviewer.domain.finding import Segmentation
+from sinusviewer.domain.finding import Author, Segmentation
 from sinusviewer.errors import StorageError
 from sinusviewer.report.atomic import write_bytes, write_text
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-_UINT8 = 2
+_DATATYPES = {np.dtype(np.uint8): (2, 8), np.dtype(np.int16): (4, 16)}
 _MILLIMETRES = 2
 _ALIGNED = 2
 
 
-def nifti_bytes(labels: npt.NDArray[np.uint8], affine: npt.NDArray[np.float64]) -> bytes:
-    """A gzipped NIfTI-1 file of ``labels`` ``[z, y, x]`` with LPS ``affine`` (NIfTI wants RAS, so x and y turn sign).
+def nifti_bytes(labels: npt.NDArray[np.uint8] | npt.NDArray[np.int16], affine: npt.NDArray[np.float64]) -> bytes:
+    """A gzipped NIfTI-1 file of ``labels``, or of HU, ``[z, y, x]`` with LPS ``affine`` (NIfTI wants RAS: x, y turn sign).
 
-    The same labels give the same bytes: no time stamp is kept.
+    The same voxels give the same bytes: no time stamp is kept.
     """
     if labels.ndim != 3 or max(labels.shape) > 32767:
         raise StorageError(f"A mask of shape {labels.shape} cannot be written as NIfTI.")
@@ -34,7 +34,7 @@ def nifti_bytes(labels: npt.NDArray[np.uint8], affine: npt.NDArray[np.float64]) 
     header = bytearray(352)
     struct.pack_into("<i", header, 0, 348)
     struct.pack_into("<8h", header, 40, 3, x, y, z, 1, 1, 1, 1)
-    struct.pack_into("<hh", header, 70, _UINT8, 8)
+    struct.pack_into("<hh", header, 70, *_DATATYPES[labels.dtype])
     struct.pack_into("<8f", header, 76, handedness, *spacing, 0, 0, 0, 0)
     struct.pack_into("<fff", header, 108, 352.0, 1.0, 0.0)
     header[123] = _MILLIMETRES
@@ -45,7 +45,7 @@ def nifti_bytes(labels: npt.NDArray[np.uint8], affine: npt.NDArray[np.float64]) 
     for row in range(3):
         struct.pack_into("<4f", header, 280 + 16 * row, *ras[row])
     header[344:348] = b"n+1\0"
-    body = bytes(header) + np.ascontiguousarray(labels, np.uint8).tobytes()
+    body = bytes(header) + np.ascontiguousarray(labels, labels.dtype.newbyteorder("<")).tobytes()
     return gzip.compress(body, compresslevel=4, mtime=0)
 
 
@@ -66,12 +66,18 @@ def label_names() -> dict[str, str]:
 
 
 def write_mask(folder: Path, stem: str, segmentation: Segmentation) -> tuple[Path, ...]:
-    """Write ``<stem>.nii.gz`` and, where opacification is known, ``<stem>_opacified.nii.gz``; return their paths."""
+    """Write ``<stem>.nii.gz`` and, where opacification is known, ``<stem>_opacified.nii.gz``; return their paths.
+
+    Of masks that a reader edited, the network's own go beside them as ``<stem>_ai.nii.gz``.
+    """
     written = [folder / f"{stem}.nii.gz"]
     write_bytes(written[0], nifti_bytes(segmentation.labels, segmentation.affine))
     if segmentation.opacified is not None:
         written.append(folder / f"{stem}_opacified.nii.gz")
         write_bytes(written[1], nifti_bytes(segmentation.opacified.astype(np.uint8), segmentation.affine))
+    if segmentation.original is not None and segmentation.original.author is Author.AI:
+        written.append(folder / f"{stem}_ai.nii.gz")
+        write_bytes(written[-1], nifti_bytes(segmentation.original.labels, segmentation.affine))
     return tuple(written)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from PySide6.QtWidgets import QFileDialog
 
 from sinusviewer.actions import Continuation
+from sinusviewer.actions.mask_export import export_training_case
 from sinusviewer.actions.reporting import Reporting
 from sinusviewer.domain.anatomy import Structure
 from sinusviewer.domain.display import Tool
@@ -29,6 +30,7 @@ class SinusWiring:
     def __init__(self, window: "MainWindow", reporting: Reporting) -> None:
         self._window, self._session, self._actions, self._reporting = window, window.session, window.actions_, reporting
         self._surface_of: Segmentation | None = None
+        self._surface_revision = 0
         self.panel = SinusPanel()
         panel = self.panel
         panel.surface_requested.connect(self._make_surface)
@@ -45,6 +47,7 @@ class SinusWiring:
         panel.accept_geometry_requested.connect(self._accept_geometry)
         panel.export_csv_requested.connect(self._export_csv)
         panel.export_masks_requested.connect(self._export_masks)
+        panel.export_training_requested.connect(self._export_training)
         panel.export_pictures_requested.connect(window.export_picture)
 
     def show(self, reading: SeriesReading | None) -> None:
@@ -55,8 +58,13 @@ class SinusWiring:
         self.panel.brush.set_edits(len(marks.mask_patches))
         self.panel.set_series_reading(reading, prior, date)
         segmentation = reading.segmentation if reading is not None else None
+        revision = session.mask_revisions.get(session.image_key(session.active_view), 0)
+        if segmentation is self._surface_of and revision != self._surface_revision:
+            self._surface_revision = revision
+            if self.panel.shows_surface:  # edited: the old one stays until the new one is made
+                self._make_surface()
         if segmentation is not self._surface_of:
-            self._surface_of = segmentation
+            self._surface_of, self._surface_revision = segmentation, revision
             self._actions.desk.cancel_group("surface")
             self.panel.set_surface(None)
 
@@ -105,7 +113,8 @@ class SinusWiring:
     def _make_surface(self) -> None:
         """Make the 3D view in the background; shown only if its masks are still the ones on screen."""
         segmentation, volume = self._surface_of, self._session.volume(self._session.active_view)
-        if segmentation is None or volume is None:
+        revision = self._surface_revision
+        if segmentation is None or volume is None or self._actions.desk.works_for("surface"):
             return
 
         def work(_progress: Progress, _token: CancelToken) -> SurfaceCloud:
@@ -114,6 +123,8 @@ class SinusWiring:
         def finished(cloud: SurfaceCloud) -> None:
             if segmentation is self._surface_of:
                 self.panel.set_surface(cloud, verified=volume.oriented)
+            if segmentation is not self._surface_of or revision != self._surface_revision:
+                self._make_surface()  # painted on meanwhile
 
         self._actions.desk.submit("io", "Making the 3D view", work, Continuation(finished, group="surface"))
 
@@ -135,6 +146,13 @@ class SinusWiring:
         name, _ = QFileDialog.getSaveFileName(self._window, "Save the table", "sinuses.csv", "CSV (*.csv)")
         if reading is not None and name:
             self._reporting.export_sinus_table(reading, Path(name))
+
+    def _export_training(self) -> None:
+        session = self._session
+        reading, volume = session.reading(session.active_view), session.volume(session.active_view)
+        folder = QFileDialog.getExistingDirectory(self._window, "Save as training data to")
+        if reading is not None and volume is not None and folder:
+            export_training_case(session, self._actions.desk, volume, reading, Path(folder))
 
     def _export_masks(self) -> None:
         reading = self._session.reading(self._session.active_view)

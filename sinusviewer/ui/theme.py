@@ -66,6 +66,7 @@ def style_sheet(tones: Tones, dark: bool, scale: float) -> str:
                    padding: {pad}px {pad * 4}px; }}
     QPushButton:hover {{ background: {hover}; border-color: {tones.muted}; }}
     QPushButton:pressed {{ background: {ground}; }}
+    QPushButton:checked {{ background: {hover}; border-color: {tones.accent}; color: {tones.accent}; }}
     QPushButton:focus {{ border-color: {tones.accent}; }}
     QPushButton:disabled {{ color: {tones.line}; border-color: {tones.faint}; background: transparent; }}
     QPushButton:flat {{ background: transparent; border-color: transparent; color: {tones.accent}; }}

@@ -201,6 +201,11 @@ class SinusPanel(ScrollPanel):
         if cloud is None and self._surface_fold.is_open:
             self.surface_requested.emit()
 
+    @property
+    def shows_surface(self) -> bool:
+        """Whether the 3D view stands open."""
+        return self._surface_fold.is_open
+
     def _on_surface_opened(self) -> None:
         if not self.surface.has_cloud:
             self.surface_requested.emit()
