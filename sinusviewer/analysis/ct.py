@@ -102,12 +102,12 @@ def _segment(state: CtState, context: Context) -> CtState:
 
     def show_early(coarse: Segmentation) -> None:
         """The first masks, while the rest is read; never those of something that is refused."""
-        if context.override_reason or not ct_checks.refuse_segmentation(volume, coarse):
+        if context.override_reason or not ct_checks.refuse_segmentation(volume, coarse, context.token):
             early = replace(state.reading, segmentation=coarse, segmentation_model=reference, reason=EARLY_REASON)
             context.progress.partial(early)
 
     segmentation = opacification.segment(volume, model, context, show_early)
-    refusal = state.refusal or ct_checks.refuse_segmentation(volume, segmentation)
+    refusal = state.refusal or ct_checks.refuse_segmentation(volume, segmentation, context.token)
     reading = replace(state.reading, segmentation=segmentation, segmentation_model=reference)
     if not refusal or context.override_reason:
         context.progress.partial(replace(reading, reason=EARLY_REASON))
@@ -142,7 +142,9 @@ def _measure(state: CtState, context: Context) -> CtState:
         return state
     withheld = "" if volume.measurable else "withheld, because the slices do not form an even volume"
     sinuses = sinus_measurement.measure_sinuses(volume, segmentation, withheld)
+    context.token.raise_if_cancelled()
     sinuses = ct_checks.withhold(volume, segmentation, sinuses)
+    context.token.raise_if_cancelled()
     complexes = sinus_measurement.propose_ostiomeatal(volume, segmentation, sinuses)
     totals = sinus_measurement.lund_mackay_total(sinuses, complexes)
     return replace(state, reading=replace(state.reading, sinuses=sinuses, lund_mackay=totals))

@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from sinusviewer.analysis.ct_arrangement import implausible
+from sinusviewer.analysis.ct_arrangement import extent, implausible
 from sinusviewer.analysis.sinus_air import AIR_HU, SinusAir, code_of, side_name, working_copy
 from sinusviewer.analysis.sinus_measurement import touches_edge
 from sinusviewer.domain.anatomy import SINUS_CODES, Sinus, Structure
 from sinusviewer.domain.finding import Segmentation
 from sinusviewer.domain.image import ImageWarning, Volume
 from sinusviewer.domain.reading import SinusMeasurement
+from sinusviewer.jobs.runner import CancelToken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,23 +65,27 @@ def refuse_ct(volume: Volume, air: SinusAir) -> str:
     return ""
 
 
-def refuse_segmentation(volume: Volume, segmentation: Segmentation) -> str:
+def refuse_segmentation(volume: Volume, segmentation: Segmentation, token: CancelToken | None = None) -> str:
     """Why the masks found cannot be those of a patient's sinuses; empty where they can."""
-    labels = segmentation.labels
+    nothing = "Cannot assess: no paranasal sinuses were found on this CT."
+    if (where := extent(segmentation.labels)) is None:
+        return nothing
+    labels, voxel_ml = segmentation.labels[where], volume.voxel_ml
     sinuses = (labels > 0) & (labels < Structure.NASAL_CAVITY)
-    sinus_ml = float(np.count_nonzero(sinuses)) * volume.voxel_ml
+    sinus_ml = float(np.count_nonzero(sinuses)) * voxel_ml
     if sinus_ml < _MINIMUM_SINUS_ML:
-        return "Cannot assess: no paranasal sinuses were found on this CT."
-    maxillary = (labels == Structure.RIGHT_MAXILLARY) | (labels == Structure.LEFT_MAXILLARY)
-    if not maxillary.any() and sinus_ml < 2 * _MINIMUM_SINUS_ML:
-        return "Cannot assess: too little of the paranasal sinuses is on this CT."
-    air_ml = float(np.count_nonzero(sinuses & (volume.voxels < AIR_HU))) * volume.voxel_ml
+        return nothing
+    if sinus_ml < 2 * _MINIMUM_SINUS_ML:
+        maxillary = (labels == Structure.RIGHT_MAXILLARY) | (labels == Structure.LEFT_MAXILLARY)
+        if not maxillary.any():
+            return "Cannot assess: too little of the paranasal sinuses is on this CT."
+    air_ml = float(np.count_nonzero(sinuses & (volume.voxels[where] < AIR_HU))) * voxel_ml
     if air_ml < _MINIMUM_SINUS_AIR_ML:
         return (
             "Cannot assess: no air in any sinus; total opacification of all cannot be told from a phantom "
             "or another region."
         )
-    return implausible(volume, labels)
+    return implausible(volume, segmentation.labels, token)
 
 
 def warnings_of(volume: Volume, air: SinusAir | None) -> tuple[ImageWarning, ...]:
@@ -114,14 +119,21 @@ def incomplete(volume: Volume, segmentation: Segmentation) -> str:
     The frontal sinuses do not count: their tips are cut off often, and patients without them are many.
     """
     labels = segmentation.labels
-    boxes: Sequence[tuple[slice, ...] | None] = ndimage.find_objects(labels, max_label=int(Structure.NASAL_CAVITY))
+    box = extent(labels) or (slice(0, 0),) * 3
+    boxes: Sequence[tuple[slice, ...] | None] = ndimage.find_objects(labels[box], max_label=int(Structure.NASAL_CAVITY))
     missing: list[str] = []
     for (sinus, side), code in SINUS_CODES.items():
-        where = boxes[code - 1]
+        within = boxes[code - 1]
+        where = None if within is None else _moved(within, box)
         cut = where is not None and sinus is not Sinus.FRONTAL and touches_edge(volume, labels, where, int(code))
         if cut or (where is None and sinus is Sinus.MAXILLARY):
             missing.append(f"{side_name(side, oriented=volume.oriented).value} {sinus.value.replace('_', ' ')}")
     return ", ".join(missing)
+
+
+def _moved(part: tuple[slice, ...], box: tuple[slice, ...]) -> tuple[slice, ...]:
+    """Slices within ``box`` as slices of the whole."""
+    return tuple(slice(p.start + b.start, p.stop + b.start) for p, b in zip(part, box, strict=True))
 
 
 def _withhold_one(m: SinusMeasurement, volume: Volume, *, thick: bool, metal: frozenset[int]) -> SinusMeasurement:
@@ -141,11 +153,9 @@ def _withhold_one(m: SinusMeasurement, volume: Volume, *, thick: bool, metal: fr
 
 def _beside_metal(volume: Volume, labels: npt.NDArray[np.uint8]) -> frozenset[int]:
     """Codes of sinuses of which a good part lies within a few millimetres of metal."""
-    found = ndimage.find_objects((labels > 0).astype(np.uint8))
-    if not found:
+    z, y, x = (int(np.ceil(_METAL_NEAR_MM / s)) for s in volume.spacing)
+    if (part := extent(labels, (z, y, x))) is None:
         return frozenset()
-    margin = [int(np.ceil(_METAL_NEAR_MM / s)) for s in volume.spacing]
-    part = tuple(slice(max(0, w.start - m), w.stop + m) for w, m in zip(found[0], margin, strict=True))
     dense = volume.voxels[part] > _METAL_HU
     if float(np.count_nonzero(dense)) * volume.voxel_ml <= _METAL_ML:
         return frozenset()

@@ -140,7 +140,7 @@ def axial_stack(volume: Volume, settings: AxialPreprocessing, token: CancelToken
     z_mm, y_mm, x_mm = turned.spacing
     step = (settings.spacing_mm / y_mm, settings.spacing_mm / x_mm)
     start = (front - settings.front_mm / y_mm, middle - settings.size / 2 * step[1])
-    hu = _unpadded(turned)
+    hu = turned.voxels
     plane = np.empty((hu.shape[0], settings.size, settings.size), dtype=np.int16)
     rows = axis_weights(hu.shape[1], start[0], step[0], settings.size)
     columns = axis_weights(hu.shape[2], start[1], step[1], settings.size)
@@ -150,7 +150,7 @@ def axial_stack(volume: Volume, settings: AxialPreprocessing, token: CancelToken
     for index in range(hu.shape[0]):
         if token is not None:
             token.raise_if_cancelled()
-        part = hu[index, used_rows, used_columns].astype(np.float32)
+        part = _unpadded(hu[index, used_rows, used_columns], turned.padding_hu).astype(np.float32)
         plane[index] = np.rint(rows @ part @ columns.T + outside * AIR_HU)
     return AxialStack(plane, start, step, z_mm, _grid_affine(turned.affine, (0.0, *start), (1.0, *step)))
 
@@ -258,13 +258,15 @@ def box_center(labels: npt.NDArray[np.uint8]) -> tuple[float, float, float]:
     GeometryError
         Where there is no label.
     """
-    occupied = labels > 0
+    by_slice = np.array([np.count_nonzero(plane) for plane in labels])
+    held = np.flatnonzero(by_slice)
+    if held.size == 0:
+        raise GeometryError("No sinus was found on this CT.", "Is it a CT of the sinuses?")
+    occupied = labels[held[0] : held[-1] + 1] > 0
     center: list[float] = []
-    for axes in ((1, 2), (0, 2), (0, 1)):
+    for counts in (by_slice, np.count_nonzero(occupied, axis=(0, 2)), np.count_nonzero(occupied, axis=(0, 1))):
         # the outermost 0.2 % are left out: a stray voxel must not move the box
-        share = np.cumsum(occupied.sum(axis=axes)) / max(1, int(occupied.sum()))
-        if share[-1] == 0:
-            raise GeometryError("No sinus was found on this CT.", "Is it a CT of the sinuses?")
+        share = np.cumsum(counts) / counts.sum()
         low, high = int(np.searchsorted(share, 0.002)), int(np.searchsorted(share, 0.998))
         center.append((low + high + 1) / 2)
     return center[0], center[1], center[2]
@@ -275,13 +277,13 @@ def sinus_box(
 ) -> SinusBox:
     """Sample a box about ``center`` of the canonical volume, ``margin`` voxels larger on each side (for training)."""
     turned = canonical(volume)
-    array: npt.NDArray[Any] = _unpadded(turned)
+    array = turned.voxels
     count = [n + 2 * margin for n in settings.shape]
     step = [settings.spacing_mm / mm for mm in turned.spacing]
     start = [c - n / 2 * s for c, n, s in zip(center, count, step, strict=True)]
     weights = [axis_weights(array.shape[i], start[i], step[i], count[i]) for i in range(3)]
     used = [_used(w) for w in weights]
-    result = array[tuple(used)].astype(np.float32) - AIR_HU  # outside is air, now 0
+    result = _unpadded(array[tuple(used)], turned.padding_hu).astype(np.float32) - AIR_HU  # outside is air, now 0
     for axis in range(3):
         result = np.moveaxis(np.tensordot(weights[axis][:, used[axis]], result, axes=(1, axis)), 0, axis)
     hu = np.rint(result + AIR_HU).astype(np.int16)
@@ -370,10 +372,9 @@ def _nearest(
     return np.clip(position, 0, count_in - 1), np.asarray(inside)
 
 
-def _unpadded(volume: Volume) -> npt.NDArray[np.int16]:
+def _unpadded(voxels: npt.NDArray[np.int16], padding_hu: int | None) -> npt.NDArray[np.int16]:
     """Voxels with padding, and whatever lies below air, as air."""
-    if volume.padding_hu is None:
-        return np.maximum(volume.voxels, np.int16(AIR_HU))
-    return np.where(volume.voxels == volume.padding_hu, np.int16(AIR_HU), np.maximum(volume.voxels, AIR_HU)).astype(
-        np.int16
-    )
+    held = np.maximum(voxels, np.int16(AIR_HU))
+    if padding_hu is not None:
+        held[voxels == padding_hu] = AIR_HU
+    return held

@@ -92,7 +92,7 @@ def segment_with_opacity(
     coarse = network.survey(_SURVEY_MM)
     low, high = _range_of(coarse, codes, count, stack.slice_mm)
     if on_coarse is not None and high > low:
-        on_coarse(_coarse_labels(coarse, codes, into, turned, volume.affine))
+        on_coarse(_coarse_labels(coarse, codes, into, turned, volume.affine, token))
     step = max(1, round(_NETWORK_EVERY_MM / stack.slice_mm))
     reach = _reach(card, stack.slice_mm)
     margin = max(1, round(_MARGIN_MM / stack.slice_mm))
@@ -138,12 +138,15 @@ def _coarse_labels(
     into: "_Upsampling",
     turned: Volume,
     affine: npt.NDArray[np.float64],
+    token: CancelToken | None,
 ) -> npt.NDArray[np.uint8]:
     """Masks of the survey, each on the slices nearest to it."""
     result = np.zeros(turned.voxels.shape, dtype=np.uint8)
     places = sorted(coarse)
     borders = [0, *((a + b + 1) // 2 for a, b in itertools.pairwise(places)), len(result)]
     for place, first, last in zip(places, borders, borders[1:], strict=False):
+        if token is not None:
+            token.raise_if_cancelled()
         into.write(coarse[place][: len(codes)].astype(np.float32), codes, result[first])
         result[first + 1 : last] = result[first]
     return np.ascontiguousarray(restore_array(result, affine))
