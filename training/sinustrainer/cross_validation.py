@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from sinustrainer.calibrate import fit_calibration, youden_threshold
-from sinustrainer.train import RUN_FILE, load_run, save_run, train
+from sinustrainer.run_folder import RUN_FILE, load_run, save_run
+from sinustrainer.train import train
 from sinustrainer.train_recipe import TrainRecipe, load_recipe
 from sinusviewer.errors import InputError
 from sinusviewer.inference.model_card import ModelTask

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sinustrainer.train import RunSummary, load_run, write_json
+from sinustrainer.run_folder import RunSummary, load_run, write_json
 from sinustrainer.train_recipe import TrainRecipe
 from sinusviewer.errors import InputError, ModelFileError
 from sinusviewer.inference.model_card import MODEL_FILE, InputSpec, ModelCard, OutputSpec, save_card, sha256_of

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sinustrainer.train import write_json
+from sinustrainer.run_folder import write_json
 from sinustrainer.train_recipe import TrainRecipe, load_recipe, parse_recipe
 from sinusviewer.errors import InputError, SinusViewerError
 from sinusviewer.inference.model_card import ModelTask

@@ -16,8 +16,8 @@ from sinustrainer.data.box_batches import BURDENS
 from sinustrainer.evaluate.recurrence_network import evaluate
 from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D, concepts_of
 from sinustrainer.recurrence_table import write_fresh_table, write_tables
+from sinustrainer.run_folder import load_run
 from sinustrainer.tasks.task import ExportSpec
-from sinustrainer.train import load_run
 from sinustrainer.train_recipe import TrainRecipe, parse_recipe
 from sinusviewer.errors import InputError
 from sinusviewer.jobs.runner import CancelToken, silent_progress

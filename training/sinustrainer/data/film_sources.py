@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -133,30 +132,3 @@ def _box(values: Any) -> Box:
 def _scaled(box: Box, factor: float) -> Box:
     x0, y0, x1, y1 = box
     return x0 * factor, y0 * factor, x1 * factor, y1 * factor
-
-
-@dataclass(frozen=True)
-class JoinedFilms:
-    """Several rows of films, one after the other."""
-
-    parts: tuple[Films, ...]
-
-    def __len__(self) -> int:
-        return sum(len(part) for part in self.parts)
-
-    def film(self, index: int, rng: np.random.Generator) -> LabelledFilm:
-        """The film of that place."""
-        for part in self.parts:
-            if index < len(part):
-                return part.film(index, rng)
-            index -= len(part)
-        raise IndexError(index)
-
-
-def films_of(cases: tuple[Case, ...], strengths: dict[str, float] | None = None) -> Films:
-    """Projections where every case has them and ``strengths`` is given, stored films otherwise."""
-    if strengths is not None and all("projections" in case.files for case in cases):
-        from sinustrainer.data.projected_films import ProjectedFilms
-
-        return ProjectedFilms(tuple(Path(case.files["projections"]) for case in cases), strengths)
-    return StoredFilms(cases)

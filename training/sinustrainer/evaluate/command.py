@@ -5,9 +5,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from sinusviewer import paths
+from sinustrainer.evaluate.model_folders import model_folder
 from sinusviewer.errors import InputError, ModelFileError
-from sinusviewer.inference.model_card import CARD_FILE, ModelTask, load_card, verify_weights
+from sinusviewer.inference.model_card import ModelTask, load_card
 from sinusviewer.jobs.runner import CancelToken, Progress
 
 
@@ -69,21 +69,6 @@ def run_from_arguments(args: argparse.Namespace, progress: Progress, token: Canc
 
                 places_box = model_folder(args.segmentation) if args.segmentation else None
                 return evaluate_recurrence(args.run or folder, args.data, args.out, progress, token, places_box)
-
-
-def model_folder(name: str) -> Path:
-    """Folder of a model by name (bundled first, then installed) or by path, its weights verified.
-
-    Raises
-    ------
-    InputError
-        Where there is none.
-    """
-    for folder in (Path(name), paths.bundled_models_dir() / name, paths.user_models_dir() / name):
-        if (folder / CARD_FILE).is_file():
-            verify_weights(load_card(folder), folder)
-            return folder
-    raise InputError(f"There is no model “{name}”.", "Give a name of models/, or the path of a model folder.")
 
 
 def _folder_of(args: argparse.Namespace, temporary: Path) -> Path:

@@ -12,10 +12,11 @@ import onnxruntime
 
 from sinustrainer.data.ct_cases import CtCases
 from sinustrainer.data.manifest import TRAIN, load_manifest
+from sinustrainer.evaluate.model_folders import model_folder
 from sinustrainer.evaluate.nomogram_figures import new_figure, save_figure
 from sinustrainer.evaluate.tables import Picture, Table, number, percent, write_page
+from sinustrainer.run_folder import write_json
 from sinustrainer.tasks.segment_model import segment_with
-from sinustrainer.train import write_json
 from sinusviewer.errors import InputError
 from sinusviewer.imaging.preprocess_ct import AxialPreprocessing, AxialStack, axial_input, settings_from_card
 from sinusviewer.inference.activation_map import enlarge, grad_cam, share_inside, to_unit_range
@@ -65,8 +66,6 @@ def evaluate(
         raise InputError("The data folder holds no patients with an endotype in these splits.")
     segment, name = None, ""
     if any("labels" not in c.files for c in cases):
-        from sinustrainer.evaluate.command import model_folder
-
         segment, name = segment_with(model_folder(segmentation))
     results: list[NetworkScores] = []
     for place, folder in enumerate(models):

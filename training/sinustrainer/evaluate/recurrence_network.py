@@ -5,7 +5,7 @@ the radiomics baseline and, on simulated cohorts, the ceiling: the AUC of what t
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ from sinustrainer.cross_validation import ALL, OOF_FILE, FoldScore, read_scores,
 from sinustrainer.data.ct_cases import CtCases
 from sinustrainer.data.manifest import TRAIN, Case, Manifest, load_manifest
 from sinustrainer.evaluate.recurrence_page import write_page
-from sinustrainer.evaluate.recurrence_scores import CaseScore, RecurrenceGraph, score_cases
+from sinustrainer.evaluate.recurrence_scores import CaseScore, RecurrenceGraph, SplitScores, score_cases
 from sinustrainer.radiomics import cohort_features, fit_and_predict
 from sinustrainer.recurrence_table import usable
-from sinustrainer.train import write_json
+from sinustrainer.run_folder import write_json
 from sinusviewer.errors import InputError
 from sinusviewer.inference.model_card import CARD_FILE
 from sinusviewer.jobs.runner import CancelToken, Progress
@@ -33,16 +33,6 @@ SINGLE = {
 }
 MULTI, RADIOMICS, CEILING = "multi_task", "radiomics", "ceiling"
 TRUE_SCORE = "true_image_score"
-
-
-@dataclass(frozen=True, slots=True)
-class SplitScores:
-    """One score of one split: ``y`` and ``scores`` in the order of ``ids``."""
-
-    ids: tuple[str, ...]
-    y: tuple[int, ...]
-    scores: tuple[float, ...]
-    folds: tuple[int, ...] = ()
 
 
 def evaluate(

@@ -3,20 +3,17 @@
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from sinustrainer.cross_validation import FoldScore
 from sinustrainer.evaluate.nomogram_figures import Axes, Rows, new_figure, save_figure
-from sinustrainer.evaluate.recurrence_scores import CaseScore
+from sinustrainer.evaluate.recurrence_scores import CaseScore, SplitScores
 from sinustrainer.evaluate.tables import Picture, Table, number, p_value
 from sinustrainer.evaluate.tables import write_page as write_common_page
 from sinusviewer.statistics.delong import auc
 from sinusviewer.statistics.roc import roc_curve
-
-if TYPE_CHECKING:
-    from sinustrainer.evaluate.recurrence_network import SplitScores
 
 NAMES = {
     "multi_task": "Multi-task network (DLR-score)",
@@ -42,8 +39,8 @@ _NOTE = (
 def write_page(
     out: Path,
     content: dict[str, Any],
-    train: "dict[str, SplitScores]",
-    test: "dict[str, SplitScores]",
+    train: dict[str, SplitScores],
+    test: dict[str, SplitScores],
     rows: Sequence[CaseScore],
     oof: Sequence[FoldScore],
 ) -> None:
@@ -81,7 +78,7 @@ def model_table(content: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(row) for row in table)
 
 
-def draw_figure_3(train: "dict[str, SplitScores]", test: "dict[str, SplitScores]") -> tuple[Any, Rows]:
+def draw_figure_3(train: dict[str, SplitScores], test: dict[str, SplitScores]) -> tuple[Any, Rows]:
     """Draw A, the folds' ROC curves and that of all out-of-fold scores; B, the models in the test cohort."""
     folds = train.get("multi_task")
     panels = 2 if folds is not None and folds.ids else 1
@@ -127,7 +124,7 @@ def _area(roc: dict[str, Any] | None) -> str:
     return f"{roc['auc']:.3f}" + (f" ({interval[0]:.3f}-{interval[1]:.3f})" if interval else "")
 
 
-def _write_scores(path: Path, split: "dict[str, SplitScores]", dice: dict[str, float | None]) -> None:
+def _write_scores(path: Path, split: dict[str, SplitScores], dice: dict[str, float | None]) -> None:
     """Write one row per case: outcome, fold, the score of every model, Dice."""
     known = {name: dict(zip(s.ids, s.scores, strict=True)) for name, s in split.items() if s.ids}
     outcome = {i: y for s in split.values() for i, y in zip(s.ids, s.y, strict=True)}

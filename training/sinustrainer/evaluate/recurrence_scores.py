@@ -12,8 +12,8 @@ import onnxruntime
 from sinustrainer.data.ct_cases import CtCases
 from sinustrainer.data.manifest import Case
 from sinustrainer.export import GRAPH_FILE, GRAPH_SPEC
+from sinustrainer.run_folder import load_run
 from sinustrainer.tasks.segment_model import segment_with
-from sinustrainer.train import load_run
 from sinusviewer.errors import InputError
 from sinusviewer.imaging.preprocess_ct import BoxPreprocessing, box_input, settings_from_card
 from sinusviewer.inference.model_card import CARD_FILE, load_card, verify_weights
@@ -43,6 +43,16 @@ class CaseScore:
     dlr: float | None
     dlr_shift_sd: float | None
     dice: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SplitScores:
+    """One score of one split: ``y`` and ``scores`` in the order of ``ids``."""
+
+    ids: tuple[str, ...]
+    y: tuple[int, ...]
+    scores: tuple[float, ...]
+    folds: tuple[int, ...] = ()
 
 
 class RecurrenceGraph:

@@ -13,7 +13,7 @@ from sinustrainer.data.ct_cases import load_case_labels, load_case_volume
 from sinustrainer.data.manifest import TRAIN, Case, load_manifest
 from sinustrainer.evaluate.nomogram_figures import new_figure, save_figure
 from sinustrainer.evaluate.tables import Picture, Table, number, write_page
-from sinustrainer.train import write_json
+from sinustrainer.run_folder import write_json
 from sinusviewer.analysis.sinus_measurement import measure_sinuses
 from sinusviewer.domain.anatomy import Side, Sinus, Structure
 from sinusviewer.domain.finding import Segmentation

@@ -22,7 +22,7 @@ from sinustrainer.evaluate.waters_tables import (
     table_4,
     table_overlap,
 )
-from sinustrainer.train import write_json
+from sinustrainer.run_folder import write_json
 from sinusviewer.analysis import waters
 from sinusviewer.analysis.protocol import Context
 from sinusviewer.domain.reading import WatersReading

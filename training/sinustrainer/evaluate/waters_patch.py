@@ -10,7 +10,7 @@ from sinustrainer.data.film_sources import read_film
 from sinustrainer.data.manifest import TRAIN, Manifest
 from sinustrainer.evaluate.tables import Table, percent, write_page
 from sinustrainer.evaluate.waters_tables import mean_sd, split_name
-from sinustrainer.train import write_json
+from sinustrainer.run_folder import write_json
 from sinusviewer.imaging.preprocess import FilmPreprocessing, film_input, place_whole
 from sinusviewer.inference.detector import best_face, decode
 from sinusviewer.inference.model_card import load_card, verify_weights

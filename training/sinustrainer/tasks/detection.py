@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from sinustrainer.data.film_augmentation import FilmAugmentation
 from sinustrainer.data.film_batches import FilmBatches, PatchJitter
-from sinustrainer.data.film_sources import Films, JoinedFilms, antra_of, films_of
+from sinustrainer.data.film_sources import Films, antra_of
+from sinustrainer.data.films import JoinedFilms, films_of
 from sinustrainer.data.manifest import TRAIN, Case, Manifest, hold_out
 from sinustrainer.networks.backbones import Backbone
 from sinustrainer.networks.yolo_v2 import YoloV2, kmeans_anchors
