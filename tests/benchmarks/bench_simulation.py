@@ -1,7 +1,6 @@
-"""How fast virtual patients are made, and how far their scans are from real ones.
+"""How fast virtual patients are made: cases of a recipe, from the head to finished files.
 
-Speed is with templates and heads in memory, two worker processes, one thread each. With the shared data absent, heads are
-parametric and realism is left out.
+Templates in memory, two worker processes, one thread each. With the shared data absent, heads are parametric.
 """
 
 import os
@@ -10,7 +9,6 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import torch
-from scipy import ndimage
 from shared_data import shared_dir
 
 from sinustrainer.simulate.cohort.anatomist import SimulatedAnatomy, load_anatomist
@@ -32,7 +29,6 @@ from sinustrainer.simulate.dicom.header import Subject, uid_of
 from sinustrainer.simulate.dicom.radiograph import Orientation, StoredFilm, write_radiograph
 from sinustrainer.simulate.disease import patterns
 from sinustrainer.simulate.disease.paint import paint
-from sinustrainer.simulate.head import Head
 from sinustrainer.simulate.radiograph.acquire import acquire, film_geometry
 from sinustrainer.simulate.radiograph.film import draw_film
 from sinustrainer.simulate.radiograph.geometry import Positioning
@@ -144,7 +140,6 @@ def run() -> list[dict[str, Any]]:
         }
     )
     rows.append(_training_film())
-    rows += _realism()
     return rows
 
 
@@ -166,114 +161,3 @@ def _training_film() -> dict[str, Any]:
         "compared_with": "6 ms of the pilot",
         "ratio": value / 6,
     }
-
-
-# --- realism -------------------------------------------------------------------------------------------------------------
-
-
-def _patches(hu: np.ndarray, spacing: tuple[float, float, float], rng: np.random.Generator, n: int = 150) -> np.ndarray:
-    """Features of random 32 mm axial patches at 1 mm inside the head: shares of tissue, spread, and spectrum of its edges."""
-    zoom = (1.0, spacing[1], spacing[2])
-    features = []
-    sections = rng.permutation(np.arange(int(0.15 * len(hu)), int(0.85 * len(hu))))[:25]
-    for k in sections:
-        plane = ndimage.zoom(hu[k].astype(np.float32), zoom[1:], order=1, mode="nearest", grid_mode=True)
-        inside = ndimage.uniform_filter((plane > -300).astype(np.float32), 32)
-        rows, columns = np.nonzero(inside[16:-16, 16:-16] > 0.7)
-        if rows.size == 0:
-            continue
-        for i in rng.integers(rows.size, size=n // 25):
-            features.append(_features(plane[rows[i] : rows[i] + 32, columns[i] : columns[i] + 32]))
-    return np.array(features)
-
-
-def _features(patch: np.ndarray) -> np.ndarray:
-    shares = np.histogram(patch, [-2000, -800, -300, -50, 0, 30, 60, 120, 300, 700, 1300, 4000])[0] / patch.size
-    spectrum = np.abs(np.fft.rfft2((patch - patch.mean()) * np.outer(np.hanning(32), np.hanning(32)))) ** 2
-    fy, fx = np.meshgrid(np.fft.fftfreq(32), np.fft.rfftfreq(32), indexing="ij")
-    ring = np.digitize(np.hypot(fy, fx), [0.05, 0.1, 0.15, 0.2, 0.3, 0.4])
-    energy = [np.log1p(spectrum[ring == r].mean()) for r in range(7)]
-    soft = patch[(patch > -50) & (patch < 120)]
-    return np.array([*shares, *energy, soft.std() if soft.size > 20 else 0.0])
-
-
-def _realism() -> list[dict[str, Any]]:
-    """How well scans of simulated patients are told from the real scans they are not made from."""
-    shared = shared_dir()
-    if shared is None:
-        return []
-    real = _real_scans(shared / "data")
-    rng = np.random.default_rng(1)
-    anatomy = _anatomy()
-    simulated = {
-        "warped templates": [anatomy.draw_head(rng, 45.0, s, "train") for s in "FM"],
-        "parametric heads": [replace(anatomy, templates={}).draw_head(rng, 45.0, s, "train") for s in "FM"],
-    }
-    rows = []
-    real_features = {name: _patches(*volume, rng) for name, volume in real.items()}
-    for kind, heads in simulated.items():
-        scans = [
-            _scanned(head, scanner, rng)
-            for head, scanner in zip(heads, ("SOMATOM Force", "Revolution CT"), strict=True)
-        ]
-        features = [_patches(*volume, rng) for volume in scans]
-        rows.append(_told_apart(kind, real_features, features))
-        rows += _distances(kind, real_features, features)
-    return rows
-
-
-def _real_scans(folder: Path) -> dict[str, tuple[np.ndarray, tuple[float, float, float]]]:
-    import pydicom
-    import SimpleITK as sitk
-
-    scans = {}
-    for name in ("head_ct_cranium", "head_ct_visible_human"):
-        image = sitk.ReadImage(str(folder / name / "head.nii.gz"))
-        x, y, z = image.GetSpacing()
-        scans[name] = (sitk.GetArrayFromImage(image), (z, y, x))
-    slices = [pydicom.dcmread(p) for p in sorted((folder / "head_ct_ge_tilt").glob("*.dcm"))]
-    hu = np.stack([s.pixel_array * float(s.RescaleSlope) + float(s.RescaleIntercept) for s in slices])
-    row, column = (float(v) for v in slices[0].PixelSpacing)
-    scans["head_ct_ge_tilt"] = (hu, (4.0, row, column))
-    return scans
-
-
-def _scanned(head: Head, scanner: str, rng: np.random.Generator) -> tuple[np.ndarray, tuple[float, float, float]]:
-    protocol = CtProtocol(scanner, slice_mm=1.5, interval_mm=1.5, matrix=256, field_mm=230, upper_mm=85)
-    done = scan(head, head.hu, np.zeros(head.hu.shape, bool), protocol, rng)
-    pixel = protocol.field_mm / protocol.matrix
-    return done.voxels, (1.5, pixel, pixel)
-
-
-def _told_apart(kind: str, real: dict[str, np.ndarray], simulated: list[np.ndarray]) -> dict[str, Any]:
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.metrics import roc_auc_score
-
-    areas = []
-    for held_out, test_real in real.items():
-        train_real = np.concatenate([f for name, f in real.items() if name != held_out])
-        x = np.concatenate([train_real, simulated[0]])
-        y = np.repeat([0, 1], [len(train_real), len(simulated[0])])
-        forest = RandomForestClassifier(200, class_weight="balanced", random_state=0).fit(x, y)
-        test = np.concatenate([test_real, simulated[1]])
-        truth = np.repeat([0, 1], [len(test_real), len(simulated[1])])
-        areas.append(roc_auc_score(truth, forest.predict_proba(test)[:, 1]))
-    return {
-        "name": f"real or simulated CT patch ({kind})", "value": float(np.mean(areas)), "unit": "AUC (0.5 is perfect)",
-        "n": len(real), "compared_with": None, "ratio": None,
-    }  # fmt: skip
-
-
-def _distances(kind: str, real: dict[str, np.ndarray], simulated: list[np.ndarray]) -> list[dict[str, Any]]:
-    """Simulated against real, beside the distance of the real scans from each other."""
-    means = [f.mean(axis=0) for f in real.values()]
-    ours = np.mean([f.mean(axis=0) for f in simulated], axis=0)
-    rows = []
-    for name, part in (("shares of tissue (HU histogram)", slice(0, 11)), ("log edge spectrum", slice(11, 18))):
-        between = np.mean([np.abs(a[part] - b[part]).mean() for i, a in enumerate(means) for b in means[:i]])
-        distance = float(np.mean([np.abs(ours[part] - m[part]).mean() for m in means]))
-        rows.append(
-            {"name": f"{name}, {kind}", "value": distance, "unit": "mean difference from real scans", "n": len(real),
-             "compared_with": "real scans among themselves", "ratio": float(distance / between)}
-        )  # fmt: skip
-    return rows

@@ -121,9 +121,8 @@ def _occupied_blocks(head: Head) -> npt.NDArray[np.bool_]:
     """Where the head's tissue is, in blocks of four voxels and one block around."""
     body = head.hu > _BODY_HU
     padded = np.pad(body, [(0, -n % 4) for n in body.shape])
-    blocks = padded.reshape(
-        padded.shape[0] // 4, 4, padded.shape[1] // 4, 4, padded.shape[2] // 4, 4
-    ).any(axis=(1, 3, 5))  # fmt: skip
+    nz, ny, nx = (n // 4 for n in padded.shape)
+    blocks = np.asarray(padded.reshape(nz, 4, ny, 4, nx, 4).any(axis=(1, 3, 5)), dtype=np.bool_)
     return np.asarray(ndimage.binary_dilation(blocks, np.ones((3, 3, 3), dtype=bool)))
 
 

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from sinustrainer.simulate.anatomy.parametric.canvas import (
     Axes,
@@ -24,6 +25,10 @@ from sinustrainer.simulate.anatomy.parametric.soft import orbit_cavity
 from sinusviewer.domain.anatomy import Structure
 
 _SIDES = ((-1.0, "RIGHT"), (1.0, "LEFT"))
+_UPPER_NECK_MM, _LOWER_NECK_MM = 15.0, 33.0
+"""From the palate down to where the crowns of the upper and the lower teeth meet their roots."""
+_ROOT_HU, _ENAMEL_HU, _DENTIN_HU = 950.0, 1750.0, 1000.0
+"""As a millimetre voxel shows them: enamel and roots share theirs with softer neighbours."""
 
 
 def paint_facial_bones(canvas: Canvas, person: Person) -> None:
@@ -44,18 +49,24 @@ def paint_facial_bones(canvas: Canvas, person: Person) -> None:
             (d - 15, -86.0, -14.0),
         ]
         radii = (3.0, 4.5, 4.5, 4.0, 4.5, 3.5, 3.0, 3.0)
-        points = [(side * x, y, z) for x, y, z in rim]
+        smooth = _smooth_path(rim, radii[: len(rim)])
         parts = [
-            capsule(a, b, r, r2) for a, b, r, r2 in zip(points[:-1], points[1:], radii[:-1], radii[1:], strict=False)
+            capsule((side * a[0], a[1], a[2]), (side * b[0], b[1], b[2]), a[3], b[3])
+            for a, b in itertools.pairwise(smooth)
         ]
         zygoma = [
+            ellipsoid((side * 46, -64, -23), (12.5, 9.0, 14.0)),
             capsule((side * 42, -70, -24), (side * 54, -60, -20), 6.5, 6, (1, 1, 0.8)),
             capsule((side * 54, -60, -20), (side * 65, -38, -14), 4.5, 2.8, (1.5, 1, 0.6)),
             capsule((side * 65, -38, -14), (side * 65, -6, -5), 2.6, 3.5, (1.4, 1, 0.6)),
             capsule((side * 42, -68, -26), (side * 34, -64, -42), 4.5, 3.5),
         ]
         _solid(canvas, union(*parts, softness=3), (-74, -96, -40), (74, -4, 34), bone, 0.7)
-        _solid(canvas, union(*zygoma, softness=4), (-74, -92, -54), (74, 4, -2), bone, 0.55)
+        _solid(canvas, union(*zygoma, softness=4), (-74, -92, -54), (74, 4, -2), bone, 0.62)
+        for a, b in (((25, -38, -2), (47, -56, 0)), ((24, -40, -16), (41, -52, -18))):
+            # Orbit's outer wall, and the side of the maxilla below it.
+            wall = capsule((side * a[0], a[1], a[2]), (side * b[0], b[1], b[2]), 2.0, 2.4, (1, 1, 0.2))
+            canvas.fill(wall, (-62, -72, -32), (62, -24, 18), bone * 0.7, bumps_mm=0.6)
         # Front and side of the maxilla; the antrum is hollowed out of it later and brings its own thin wall.
         frontal_process = capsule((side * 9, -90, -2), (side * 15, -84, -28), 2.6, 3.5, (1, 0.7, 1))
         canvas.fill(frontal_process, (-24, -98, -40), (24, -74, 8), bone * 0.85)
@@ -64,7 +75,7 @@ def paint_facial_bones(canvas: Canvas, person: Person) -> None:
         nasal = capsule((side * 2.6, -95, 5), (side * 4.0, -105, -15), 2.4, 1.6, (0.75, 1, 1))
         canvas.fill(nasal, (-12, -112, -24), (12, -86, 12), bone * 0.8)
     arch = _alveolar_arch(p)
-    _solid(canvas, arch, (-42, -96, p - 16), (42, -28, p + 8), bone, 0.42)
+    _solid(canvas, arch, (-42, -96, p - 20), (42, -28, p + 6), bone * 0.75, 0.28)
     palate = intersection(ellipsoid((0, -54, p), (24, 31, 30)), block((0, -62, p), (30, 24, 1.8), 1.2))
     canvas.fill(palate, (-26, -92, p - 5), (26, -32, p + 5), bone * 0.8)
     canvas.fill(capsule((0, -84, p), (0, -89, p - 1), 2.5, 1.2), (-6, -94, p - 6), (6, -78, p + 6), bone)
@@ -72,12 +83,21 @@ def paint_facial_bones(canvas: Canvas, person: Person) -> None:
     _solid(canvas, nasion, (-14, -102, -6), (14, -80, 18), bone, 0.45)
 
 
+def _smooth_path(
+    points: list[tuple[float, float, float]], radii: tuple[float, ...]
+) -> list[tuple[float, float, float, float]]:
+    """(x, y, z, radius) along a curve through the points: a rim has no corners."""
+    known = np.column_stack([np.asarray(points), np.asarray(radii)])
+    curve = CubicSpline(np.arange(len(known)), known)(np.linspace(0, len(known) - 1, 3 * len(known) - 2))
+    return [(float(x), float(y), float(z), float(r)) for x, y, z, r in curve]
+
+
 def _alveolar_arch(p: float) -> Shape:
     points = [(0.0, -82.0), (12.0, -79.0), (21.0, -68.0), (26.0, -52.0), (27.0, -38.0)]
     parts: list[Shape] = []
     for side, _name in _SIDES:
         for (x0, y0), (x1, y1) in itertools.pairwise(points):
-            parts.append(capsule((side * x0, y0, p - 5), (side * x1, y1, p - 5), 8, 8, (1.4, 1.4, 0.8)))
+            parts.append(capsule((side * x0, y0, p - 8), (side * x1, y1, p - 8), 7, 7, (1.5, 1.5, 0.75)))
     return union(*parts, softness=3)
 
 
@@ -98,7 +118,9 @@ def paint_teeth(canvas: Canvas, person: Person) -> None:
     """32 teeth (24 in a child, with buds of the permanent ones above and below), some missing."""
     count = 6 if person.is_child else 8
     scale = 0.85 if person.is_child else 1.0
-    for jaw, (z, step) in enumerate(((person.palate_z - 11, 1.0), (-71.0, -1.0))):
+    for jaw, (z, step) in enumerate(
+        ((person.palate_z - _UPPER_NECK_MM, 1.0), (person.palate_z - _LOWER_NECK_MM, -1.0))
+    ):
         for side_index, (side, _name) in enumerate(_SIDES):
             for k in range(count):
                 number = jaw * 16 + side_index * 8 + k
@@ -124,12 +146,14 @@ def _paint_tooth(
     low, high = (x - 9, y - 9, z - 22), (x + 9, y + 9, z + 22)
     tops = ((-2.2, 0.0), (2.2, 1.0), (1.0, -2.2)) if molar else ((0.0, 0.0),)
     roots = [
-        capsule((x + dx * 0.6, y + dy * 0.6, z), (x + dx, y + dy, z + step * 14 * scale), 2.2, 1.0) for dx, dy in tops
+        capsule((x + dx * 0.6, y + dy * 0.6, z), (x + dx, y + dy, z + step * 12 * scale), 2.1, 0.9) for dx, dy in tops
     ]
-    canvas.fill(union(*roots, softness=1), low, high, 1450, label=Structure.TEETH)
+    canvas.fill(union(*roots, softness=1), low, high, _ROOT_HU, label=Structure.TEETH)
     crown = block((x, y, z - step * 3.5 * scale), (half, half * 0.95, 3.6 * scale), 1.8)
-    canvas.fill(crown, low, high, 2350, label=Structure.TEETH)
-    canvas.fill(block((x, y, z - step * 2.2 * scale), (half - 1.3, half * 0.95 - 1.3, 2.6 * scale), 1), low, high, 1500)
+    canvas.fill(crown, low, high, _ENAMEL_HU, label=Structure.TEETH)
+    canvas.fill(
+        block((x, y, z - step * 2.2 * scale), (half - 1.1, half * 0.95 - 1.1, 2.9 * scale), 1), low, high, _DENTIN_HU
+    )
     canvas.fill(capsule((x, y, z - step), (x, y, z + step * 8 * scale), 0.8, 0.5), low, high, 250)
 
 
@@ -161,7 +185,7 @@ def nose_cavity(person: Person) -> Shape:
 
 def paint_nose(canvas: Canvas, person: Person) -> None:
     """Air, lateral walls, septum (bone behind, cartilage in front) and turbinates; labels 11, 25, 26, 27."""
-    bone, w, p, t = person.bone_hu, person.nose_half_width, person.palate_z, person.turbinate_size
+    bone, w, p = person.bone_hu, person.nose_half_width, person.palate_z
     low, high = (-24.0, -96.0, p - 4), (24.0, -24.0, 16.0)
     cavity = nose_cavity(person)
     canvas.fill(shell(cavity, 1.6), (low[0], -86.0, low[2]), (high[0], -36.0, high[2]), bone * 0.6)
@@ -170,14 +194,16 @@ def paint_nose(canvas: Canvas, person: Person) -> None:
         vestibule = capsule((side * 5, -90, -36), (side * 5.5, -106, -37), 4.5, 3.5, (1.2, 1, 0.6))
         canvas.fill(vestibule, (-14, -118, -48), (14, -84, -24), -990, label=Structure.NASAL_CAVITY)
         label = Structure[f"{name}_TURBINATES"]
+        # The turbinates of the side that the septum leaves grow into the room it makes.
+        t = person.turbinate_size * (1 - 0.16 * side * float(np.clip(person.septum_bend_mm / 3, -1, 1)))
         inferior = capsule(
-            (side * (w - 5.2), -82, p + 11), (side * (w - 5), -40, p + 10), 4.4 * t, 4.6 * t, (1.15, 1, 0.62)
+            (side * (w - 5.6), -83, p + 11), (side * (w - 5.4), -38, p + 10), 5.4 * t, 5.6 * t, (1.15, 1, 0.6)
         )
-        middle = capsule((side * 6.2, -74, -10), (side * 6.8, -42, -14), 2.7 * t, 3.3 * t, (1.1, 1, 0.5))
+        middle = capsule((side * 6.4, -75, -11), (side * 7.0, -41, -15), 3.3 * t, 3.9 * t, (1.05, 1, 0.5))
         lamella = capsule((side * 4.4, -70, -8), (side * 4.6, -50, 9), 1.2, 0.9, (1, 0.4, 0.4))
         superior = capsule((side * 4.8, -55, 0), (side * 5, -42, -3), 1.4, 1.6, (1, 1, 0.6))
         for turbinate in (inferior, middle, superior):
-            canvas.fill(turbinate, low, high, 52, texture=8, bumps_mm=0.5, label=label)
+            canvas.fill(turbinate, low, high, 52, texture=8, bumps_mm=1.1, label=label)
         stem = capsule((side * (w - 5), -80, p + 14), (side * (w + 1), -44, p + 16), 1.6, 1.6, (0.6, 0.3, 1))
         canvas.fill(stem, low, high, 55, label=label)
         canvas.fill(
@@ -187,11 +213,18 @@ def paint_nose(canvas: Canvas, person: Person) -> None:
             380,
         )
         canvas.fill(capsule((side * 5.6, -72, -7), (side * 6, -44, -12), 0.7, 0.7, (1, 1, 0.25)), low, high, 350)
-        canvas.fill(lamella, low, high, 260, label=label)
+        canvas.fill(lamella, low, high, 220, label=label, bumps_mm=0.8)
     inside = (-14.0, -93.0, p + 1), (14.0, -32.0, 14.0)
-    canvas.fill(intersection(_septum(person, 1.5), grown(cavity, 1.0)), *inside, 50, label=Structure.SEPTUM)
     canvas.fill(
-        intersection(_septum(person, 0.5), grown(cavity, 1.0)), (-14, -78, p + 1), (14, -32, 14), 260, texture=60
+        intersection(_septum(person, 1.6), grown(cavity, 1.0)), *inside, 50, label=Structure.SEPTUM, bumps_mm=0.5
+    )
+    canvas.fill(
+        intersection(_septum(person, 0.5), grown(cavity, 1.0)),
+        (-14, -78, p + 1),
+        (14, -32, 14),
+        190,
+        texture=70,
+        bumps_mm=0.3,
     )
     cartilage = block((0, -98, -28), (1.6, 10, 8), 1.5)
     canvas.fill(cartilage, (-4, -112, -44), (4, -86, -14), 70, label=Structure.SEPTUM)
@@ -201,6 +234,8 @@ def _septum(person: Person, half_mm: float) -> Shape:
     def distance(axes: Axes) -> Field:
         x, y, z = axes
         bend = person.septum_bend_mm * np.exp(-(((y + 62) / 18) ** 2) - ((z - person.septum_bend_z) / 10) ** 2)
+        # No septum is a plane: edge-on to the beam it would be a white line from top to bottom.
+        bend = bend + (0.6 + 0.25 * person.septum_bend_mm) * np.sin((y + 0.8 * z) / 9.0) * np.clip((12 - z) / 20, 0, 1)
         return np.asarray(np.abs(x - bend) - np.float32(half_mm), dtype=np.float32)
 
     return distance
@@ -209,7 +244,7 @@ def _septum(person: Person, half_mm: float) -> Shape:
 def antrum_space(person: Person, side: float) -> Shape:
     """Room for the maxillary sinus: a pyramid with its base at the nose and its apex in the zygoma."""
     w = person.nose_half_width + 1.5
-    floor = person.palate_z - 3.0
+    floor = person.palate_z - 4.0
     planes = [
         ((-side, 0.0, 0.06), -w),  # nose
         ((side * 0.2, -0.05, 1.0), float(np.dot((side * 0.2, -0.05, 1.0), (side * 20, -55, -11)))),  # below the ethmoid

@@ -61,7 +61,7 @@ def draw_person(rng: np.random.Generator, age: float, sex: str) -> Person:
         eye_distance=float(rng.uniform(30.5, 33.5)),
         orbit_radius=float(rng.uniform(18.5, 20.5)),
         palate_z=float(rng.uniform(-44, -40)),
-        nose_half_width=float(rng.uniform(12.5, 15.0)),
+        nose_half_width=float(rng.uniform(11.5, 14.0)),
         septum_bend_mm=float(rng.normal(0, 2.5)),
         septum_bend_z=float(rng.uniform(-32, -14)),
         turbinate_size=float(rng.uniform(0.85, 1.2)),

@@ -115,7 +115,7 @@ def paint_mandible(canvas: Canvas, person: Person) -> None:
     """Body, rami, condyles and coronoids: cortex around marrow."""
     w = person.jaw_width
     parts: list[Shape] = []
-    path = [(0.0, -83.0, -88.0), (16.0, -79.0, -88.0), (30.0, -62.0, -86.0), (41.0, -38.0, -80.0), (46.0, -20.0, -70.0)]
+    path = [(0.0, -83.0, -93.0), (16.0, -79.0, -93.0), (30.0, -62.0, -90.0), (41.0, -38.0, -82.0), (46.0, -20.0, -71.0)]
     for side, _name in _SIDES:
         points = [(side * x * w, y, z) for x, y, z in path]
         parts += [capsule(a, b, 10, 10, (1.7, 1.7, 0.75)) for a, b in itertools.pairwise(points)]
@@ -125,8 +125,8 @@ def paint_mandible(canvas: Canvas, person: Person) -> None:
         parts.append(capsule(notch, (side * 47 * w, -36, -14), 5, 2.5, (1.9, 1, 1)))
     jaw = union(*parts, softness=4)
     low, high = (-64.0, -100.0, -116.0), (64.0, 2.0, 0.0)
-    canvas.fill(jaw, low, high, person.bone_hu * 0.32, texture=80)
-    _cortex(canvas, jaw, low, high, person.bone_hu * 1.15, thickness_mm=2.0)
+    canvas.fill(jaw, low, high, person.bone_hu * 0.22, texture=80)
+    _cortex(canvas, jaw, low, high, person.bone_hu * 1.05, thickness_mm=1.7)
 
 
 def _cortex(

@@ -59,9 +59,9 @@ def _face(person: Person) -> Shape:
     n = person.nose_length
     parts: list[Shape] = [
         ellipsoid((0, -36, -42), (64, 58, 64)),
-        ellipsoid((0, -74, -91), (25 * person.jaw_width, 20, 18)),
+        ellipsoid((0, -74, -94), (25 * person.jaw_width, 20, 19)),
         ellipsoid((0, -89, -62), (25, 11, 17)),
-        ellipsoid((0, -50, -82), (50 * person.jaw_width, 44, 22)),
+        ellipsoid((0, -50, -85), (50 * person.jaw_width, 44, 23)),
         capsule((0, -96, 2), (0, -96 - 17 * n, -28), 5.5, 9.0),
         ellipsoid((0, -92, -24), (15, 12, 18)),
     ]
@@ -94,7 +94,7 @@ def _paint_muscles(canvas: Canvas, person: Person) -> None:
         for muscle in (masseter, temporalis, medial, lateral):
             canvas.fill(muscle, (-80, -80, -95), (80, 20, 75), 56, texture=7)
         canvas.fill(
-            ellipsoid((side * 46, -52, -42), (8, 13, 17)), (-70, -75, -70), (70, -30, -15), -100, texture=8
+            ellipsoid((side * 46, -54, -44), (6, 10, 14)), (-70, -75, -70), (70, -30, -15), -100, texture=8
         )  # buccal fat
         canvas.fill(
             ellipsoid((side * 60, 2, -38), (10, 14, 22)), (-80, -20, -70), (80, 25, -10), -8, texture=18
@@ -148,7 +148,7 @@ def paint_throat(canvas: Canvas, person: Person) -> None:
     """Nasopharynx, soft palate, tongue, oropharynx and the thin air of the closed mouth."""
     p = person.palate_z
     low, high = (-40.0, -95.0, -140.0), (40.0, 12.0, -8.0)
-    canvas.fill(ellipsoid((0, -56, p - 22), (25, 30, 19)), low, high, 58, texture=8)  # tongue
+    canvas.fill(ellipsoid((0, -56, p - 25), (25, 30, 20)), low, high, 58, texture=8)  # tongue
     canvas.fill(ellipsoid((0, -40, -92), (22, 34, 12)), low, high, 50, texture=9)  # floor of the mouth
     gap = intersection(ellipsoid((0, -58, p - 18), (23, 25, 16.5)), block((0, -58, p - 3.2), (24, 26, 0.9), 0.5))
     canvas.fill(gap, low, high, -800)

@@ -17,12 +17,19 @@ from sinustrainer.simulate.anatomy.parametric.canvas import (
 )
 from sinustrainer.simulate.anatomy.parametric.person import Person
 
+_HALF_WIDTH = 66.0
+
 
 def brain_case(person: Person) -> Shape:
     """The inside of the skull: vault, middle and posterior fossae, the anterior floor raised over nose and orbits."""
-    vault = ellipsoid((0, -14, 55), (67, 83, 63))
+    oval = ellipsoid((0, -14, 55), (_HALF_WIDTH, 83, 63))
     middle = union(*(ellipsoid((s * 38, -17, 9), (25, 26, 21)) for s in (-1, 1)))
     posterior = ellipsoid((0, 37, 3), (51, 37, 25))
+
+    def vault(axes: Axes) -> Field:
+        # Skulls are flatter at the sides than an ellipsoid: without it the temples are too thin on a film.
+        x = _HALF_WIDTH * (np.abs(axes[0]) / _HALF_WIDTH) ** np.float32(1.2)
+        return oval((np.asarray(x, dtype=np.float32), axes[1], axes[2]))
 
     def distance(axes: Axes) -> Field:
         x, y, z = axes
