@@ -1,4 +1,4 @@
-"""Lund-Mackay totals after a reader has scored an ostiomeatal complex."""
+"""Scores: how a network's is written, and Lund-Mackay totals after a reader has scored an ostiomeatal complex."""
 
 from dataclasses import replace
 
@@ -6,6 +6,13 @@ from sinusviewer.domain.anatomy import Side
 from sinusviewer.domain.reading import SeriesReading
 
 SINUSES_A_SIDE = 5
+
+
+def score_text(value: float) -> str:
+    """A score or probability 0-1 in two digits that never claim certainty: ">0.99" and "<0.01"; 0 itself is no score at all."""
+    if value >= 0.995:
+        return ">0.99"
+    return "<0.01" if 0 < value < 0.005 else f"{value:.2f}"
 
 
 def with_ostiomeatal(reading: SeriesReading, side: Side, score: int) -> SeriesReading:

@@ -11,6 +11,7 @@ from scipy import ndimage
 from sinusviewer.domain.anatomy import ImageSide, Side, Structure
 from sinusviewer.domain.image import BONE, SOFT_TISSUE, Radiograph, Volume
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
+from sinusviewer.domain.scoring import score_text
 from sinusviewer.imaging import resample, windowing
 from sinusviewer.report.content import Picture
 from sinusviewer.report.wording import HEATMAP_LINE, RESEARCH_LINE
@@ -81,7 +82,7 @@ def film_picture(film: Radiograph, reading: SeriesReading, name: str) -> Picture
             place = shown(box.xyxy)
             colour = SIDE_COLOURS[box.side]
             draw.rectangle(place, outline=colour, width=4)
-            _label(draw, (place[0], place[1] - 20), f"{_letter(box.side)} {box.score:.2f}", colour)
+            _label(draw, (place[0], place[1] - 20), f"{_letter(box.side)} {score_text(box.score)}", colour)
     if film.patient_right_is_image_left is None:
         _label(draw, (8, size[1] // 2), "side unverified", UNVERIFIED_YELLOW)
     else:

@@ -13,6 +13,7 @@ from sinusviewer.domain.reading import (
     WatersLabel,
     WatersReading,
 )
+from sinusviewer.domain.scoring import score_text
 
 RESEARCH_LINE = "Research use only. Not for diagnostic use."
 HEATMAP_LINE = "Heatmap: where the network looked, not why, and not the lesion's extent."
@@ -79,11 +80,13 @@ def waters_sentences(waters: WatersReading) -> tuple[str, ...]:
 def side_sentence(side: SideScore, threshold: str) -> str:
     """One antrum: its score with its place, and the hint at the form of disease."""
     state = "at or above" if side.positive else "below"
-    text = f"{side.side.value.capitalize()} maxillary sinus: score {side.score:.2f}, {state} threshold {threshold}"
+    text = (
+        f"{side.side.value.capitalize()} maxillary sinus: score {score_text(side.score)}, {state} threshold {threshold}"
+    )
     if side.positive and side.subclass:
         text += f"; form suggested: {SUBCLASS_WORDS.get(side.subclass, side.subclass)}"
     if side.normal_evidence is not None:
-        text += f"; evidence for a clear antrum {side.normal_evidence:.2f}"
+        text += f"; evidence for a clear antrum {score_text(side.normal_evidence)}"
     return text + "."
 
 
@@ -131,12 +134,12 @@ def lund_mackay_sentence(totals: LundMackay) -> str:
 def endotype_sentences(endotype: EndotypeReading) -> tuple[str, ...]:
     above = "at or above" if endotype.probability_ecrs >= endotype.threshold else "below"
     first = (
-        f"Probability of eosinophilic CRS {endotype.probability_ecrs:.2f}, {above} threshold {endotype.threshold:.2f} "
+        f"Probability of eosinophilic CRS {score_text(endotype.probability_ecrs)}, {above} threshold {endotype.threshold:.2f} "
         f"(mean of {len(endotype.slices)} slices)."
     )
     more = [first]
     if endotype.attention_probability is not None:
-        more.append(f"Attention-pooled probability {endotype.attention_probability:.2f}.")
+        more.append(f"Attention-pooled probability {score_text(endotype.attention_probability)}.")
     if endotype.spread is not None:
         more.append(f"Spread between networks {endotype.spread:.2f}.")
     if endotype.heat_inside_mask is not None:
@@ -149,11 +152,11 @@ def endotype_sentences(endotype: EndotypeReading) -> tuple[str, ...]:
 
 def recurrence_sentences(recurrence: RecurrenceReading) -> tuple[str, ...]:
     """Score, then risk, or the interval where an input is missing."""
-    first = f"Deep-learning radiomic score {recurrence.dlr_score:.2f}."
+    first = f"Deep-learning radiomic score {score_text(recurrence.dlr_score)}."
     if recurrence.overruled_dlr_score is not None:
         first = (
             f"Deep-learning radiomic score {recurrence.overruled_dlr_score:.2f}, set by the reader; "
-            f"the CT gave {recurrence.dlr_score:.2f}."
+            f"the CT gave {score_text(recurrence.dlr_score)}."
         )
     low, high = recurrence.risk_interval
     if recurrence.missing == ("nomogram",):

@@ -46,6 +46,7 @@ class MainWindow(WindowFrame):
         self._play = QTimer(self)
         self._play.timeout.connect(self._next_frame)
         self._build_menus(self.verbs)
+        self.dress_toolbar(settings.scale_percent)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(80)
@@ -289,6 +290,7 @@ class MainWindow(WindowFrame):
         if isinstance(application, QApplication):
             apply_theme(application, self.settings.theme, self.settings.scale_percent)
         verbs.refresh_icons(self.verbs)
+        self.dress_toolbar(self.settings.scale_percent)
         self.refresh()
 
     def set_shortcuts(self, changed: dict[str, str]) -> None:

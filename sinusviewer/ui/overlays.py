@@ -9,6 +9,7 @@ from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen, 
 
 from sinusviewer.domain.anatomy import AnySide, ImageSide, Side, Structure
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
+from sinusviewer.domain.scoring import score_text
 from sinusviewer.ui.panels.heat_controls import COLOR_MAPS
 from sinusviewer.ui.panels.tones import DARK, structure_color
 from sinusviewer.ui.view_geometry import Matrix, to_screen
@@ -153,7 +154,7 @@ def detection_text(detection: Detection) -> str:
     if detection.author is Author.READER:
         words.append("reader")
     else:
-        words.append(f"AI {detection.score:.2f}")
+        words.append(f"AI {score_text(detection.score)}")
         if detection.status is not FindingStatus.PROPOSED:
             words.append(str(detection.status.value))
     return " · ".join(words)

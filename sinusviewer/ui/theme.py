@@ -62,6 +62,7 @@ def style_sheet(tones: Tones, dark: bool, scale: float) -> str:
     QToolBar QToolButton:hover {{ background: {hover}; }}
     QToolBar QToolButton:checked {{ background: {hover}; border-color: {tones.accent}; }}
     QToolBar QToolButton:focus {{ border-color: {tones.line}; }}
+    QToolBar QToolButton#qt_toolbar_ext_button {{ padding: 0; border: none; background: {hover}; }}
     QPushButton {{ background: {tones.faint}; color: {tones.text}; border: 1px solid {tones.line}; border-radius: 4px;
                    padding: {pad}px {pad * 4}px; }}
     QPushButton:hover {{ background: {hover}; border-color: {tones.muted}; }}

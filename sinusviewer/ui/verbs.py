@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QIcon, QKeySequence
 from PySide6.QtWidgets import QWidget
 
@@ -19,7 +19,6 @@ from sinusviewer.ui.view_geometry import flipped_on_screen
 if TYPE_CHECKING:
     from sinusviewer.ui.main_window import MainWindow
 
-ICON_SIZE = QSize(20, 20)
 _KEYS_OF_WIDGETS = frozenset(
     (
         "return",

@@ -333,10 +333,21 @@ def _paint_scale_bar(
     _text(painter, QRectF(0, y - line - 8, right, line + 2), Qt.AlignmentFlag.AlignRight, words, _INK)
 
 
+def heat_caption(content: ViewContent) -> tuple[str, ...]:
+    """What the heat is, in lines short enough for the smallest view; the layer's name stands in the panel."""
+    if content.heatmap is None:
+        return ()
+    return f"{content.heatmap.method}: where the", "network looked, not why,", "not the lesion's extent"
+
+
 def _paint_color_bar(painter: QPainter, content: ViewContent, size: tuple[float, float]) -> None:
-    height = min(size[1] * 0.3, 160.0)
-    bar = QRectF(size[0] - 40, size[1] * 0.5 - height - 24, 12, height)
-    bar.moveTop(max(bar.top(), 96.0))
+    """The bar with its ends named, and its caption: under the corner's text, above the letter at the right edge."""
+    top = 8 + QFontMetricsF(painter.font()).lineSpacing() * (4.6 if content.is_key_image else 3.2)
+    painter.setFont(small(painter.font()))
+    line = QFontMetricsF(painter.font()).lineSpacing()
+    caption = heat_caption(content)
+    room = size[1] * 0.5 - top - line * (len(caption) + 2)
+    bar = QRectF(size[0] - 24, top, 12, max(min(room, size[1] * 0.2, 140.0), line * 2))
     gradient = QLinearGradient(bar.bottomLeft(), bar.topLeft())
     colors = color_table(content.display.heat_color_map, 9)
     for number, (r, g, b) in enumerate(colors):
@@ -344,18 +355,11 @@ def _paint_color_bar(painter: QPainter, content: ViewContent, size: tuple[float,
     painter.fillRect(bar, gradient)
     painter.setPen(QPen(QColor(TONES.muted), 1))
     painter.drawRect(bar)
-    painter.setFont(small(painter.font()))
-    _text(painter, QRectF(bar.left() - 30, bar.top() - 4, 26, 14), Qt.AlignmentFlag.AlignRight, "1", _INK)
-    _text(painter, QRectF(bar.left() - 30, bar.bottom() - 10, 26, 14), Qt.AlignmentFlag.AlignRight, "0", _INK)
-    if content.heatmap is not None:
-        words = f"{content.heatmap.method}, {content.heatmap.layer}\nwhere the network looked,\nnot why, not the lesion's extent"
-        _text(
-            painter,
-            QRectF(bar.right() - 260, bar.bottom() + 6, 260, 60),
-            Qt.AlignmentFlag.AlignRight,
-            words,
-            QColor(TONES.muted),
-        )
+    right = Qt.AlignmentFlag.AlignRight
+    _text(painter, QRectF(bar.left() - 34, bar.top() - line * 0.3, 28, line), right, "1", _INK)
+    _text(painter, QRectF(bar.left() - 34, bar.bottom() - line * 0.8, 28, line), right, "0", _INK)
+    below = QRectF(8, bar.bottom() + 5, bar.right() - 8, line * (len(caption) + 0.5))
+    _text(painter, below, right, "\n".join(caption), QColor(TONES.muted))
 
 
 def view_aspect(content: ViewContent) -> float:

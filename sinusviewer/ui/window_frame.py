@@ -1,11 +1,21 @@
 """The window's parts and where they stand; it knows neither session nor actions."""
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QTabWidget, QToolBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QMainWindow,
+    QSplitter,
+    QStackedWidget,
+    QTabWidget,
+    QToolBar,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from sinusviewer.actions.table import MENUS
 from sinusviewer.ui import verbs
+from sinusviewer.ui.icons import icon
 from sinusviewer.ui.job_bar import JobBar
 from sinusviewer.ui.navigator import Navigator
 from sinusviewer.ui.notice_bar import NoticeBar
@@ -13,6 +23,7 @@ from sinusviewer.ui.start_page import StartPage
 from sinusviewer.ui.studies_panel import StudiesPanel
 from sinusviewer.ui.view_area import ViewArea
 
+ICON_SIDE = 20
 _TOOLBAR = (
     "open_files", "open_folder", "read", "", "tool_pointer", "tool_window", "tool_zoom", "tool_pan", "tool_magnifier", "",
     "tool_length", "tool_angle", "tool_ellipse", "tool_rectangle", "tool_probe", "tool_box", "tool_brush", "",
@@ -89,7 +100,6 @@ class WindowFrame(QMainWindow):
         self.toolbar = QToolBar("Tools")
         self.toolbar.setObjectName("toolbar")
         self.toolbar.setMovable(False)
-        self.toolbar.setIconSize(verbs.ICON_SIZE)
         for entry in _TOOLBAR:
             if entry:
                 self.toolbar.addAction(actions[entry])
@@ -99,9 +109,24 @@ class WindowFrame(QMainWindow):
         if read is not None:
             read.setProperty("toolButtonStyle", Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.addToolBar(self.toolbar)
+        self._more = self.toolbar.findChild(QToolButton, "qt_toolbar_ext_button")
+        self.dress_toolbar(100)
         # The menus make the keys work in the whole window; those that belong to the pictures need them as their widget.
         for action in actions.values():
             self.view_area.addAction(action)
+
+    def dress_toolbar(self, scale_percent: int) -> None:
+        """Icons in the theme's ink, growing with the type; where not all fit, » at the end shows the rest.
+
+        Qt's own arrow for that is black whatever the theme, and takes part in no change of it.
+        """
+        side = round(ICON_SIDE * (1 + (scale_percent / 100 - 1) * 0.4))
+        self.toolbar.setIconSize(QSize(side, side))
+        if self._more is not None:
+            self._more.setIcon(icon("mdi6.chevron-double-right"))
+            self._more.setIconSize(QSize(12, side))
+            self._more.setToolTip("More tools")
+            self._more.setAccessibleName("More tools")
 
     def add_panel(self, panel: QWidget, title: str, tooltip: str = "") -> None:
         """Put a panel into a tab on the right."""

@@ -11,6 +11,7 @@ from sinusviewer.actions.reading import outdated
 from sinusviewer.domain.anatomy import ImageSide
 from sinusviewer.domain.finding import Author, FindingStatus
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus, WatersReading
+from sinusviewer.domain.scoring import score_text
 from sinusviewer.domain.study import SeriesKind, Study
 from sinusviewer.session import ImageMarks
 from sinusviewer.ui.panels.worklist_model import Badge, WorklistItem
@@ -130,7 +131,7 @@ def _result(reading: SeriesReading) -> str:
         return waters_words(reading.waters)
     parts = []
     if reading.endotype is not None:
-        parts.append(f"ECRS {reading.endotype.probability_ecrs:.2f}")
+        parts.append(f"ECRS {score_text(reading.endotype.probability_ecrs)}")
     if reading.lund_mackay is not None and reading.lund_mackay.total is not None:
         parts.append(f"Lund-Mackay {reading.lund_mackay.total}")
     return ", ".join(parts)

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, Q
 
 from sinusviewer.domain.display import is_drawn
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
+from sinusviewer.domain.scoring import score_text
 from sinusviewer.ui.panels.parts import ToneLabel, button, describe, row
 from sinusviewer.ui.panels.tones import current_tones
 from sinusviewer.ui.panels.wording import antrum_name, detection_line, side_letter
@@ -146,7 +147,7 @@ class DetectionList(QWidget):
             ox0, oy0, ox1, oy1 = detection.original_xyxy
             tip += f" The AI's own box is kept: x {ox0:.0f}-{ox1:.0f}, y {oy0:.0f}-{oy1:.0f}."
         if detection.author is Author.AI:
-            tip += f" Score {detection.score:.2f} of the network for this box."
+            tip += f" Score {score_text(detection.score)} of the network for this box."
         return tip
 
     def _icon(self, detection: Detection) -> QIcon:

@@ -4,6 +4,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sinusviewer.domain.reading import EndotypeReading, SeriesReading, SeriesStatus
+from sinusviewer.domain.scoring import score_text
 from sinusviewer.ui.panels.heat_controls import HeatControls, HeatStyle
 from sinusviewer.ui.panels.parts import Facts, Fold, ToneLabel, button, heading, research_line
 from sinusviewer.ui.panels.probability_strip import ProbabilityStrip
@@ -95,12 +96,14 @@ class EndotypePanel(ScrollPanel):
         self.heat.set_heat_style(style)
 
     def _draw(self, series: SeriesReading, endotype: EndotypeReading, slice_count: int) -> None:
-        self._result.setText(f"Probability of eosinophilic CRS {endotype.probability_ecrs:.2f}")
+        self._result.setText(f"Probability of eosinophilic CRS {score_text(endotype.probability_ecrs)}")
         above = "At or above" if endotype.probability_ecrs >= endotype.threshold else "Below"
         self._place.setText(f"{above} threshold {endotype.threshold:.2f}. Mean of {len(endotype.slices)} slices.")
-        rows = [("Mean of slices", f"{endotype.probability_ecrs:.2f} (as published: patient as unit)")]
+        rows = [("Mean of slices", f"{score_text(endotype.probability_ecrs)} (as published: patient as unit)")]
         if endotype.attention_probability is not None:
-            rows.append(("Attention", f"{endotype.attention_probability:.2f} (slices weighted by a learned attention)"))
+            rows.append(
+                ("Attention", f"{score_text(endotype.attention_probability)} (slices weighted by a learned attention)")
+            )
         if endotype.spread is not None:
             rows.append(("Spread", f"± {endotype.spread:.2f} between networks or mirrored readings"))
         self._pooling.set_rows(rows)

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QLabel, QSlider, QVBoxLayout, QWidget
 from sinusviewer.domain.anatomy import ImageSide
 from sinusviewer.domain.finding import Detection
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus, WatersReading
+from sinusviewer.domain.scoring import score_text
 from sinusviewer.ui.panels.detection_list import DetectionList
 from sinusviewer.ui.panels.parts import Facts, Fold, Notice, ToneLabel, button, describe, line, research_line, row
 from sinusviewer.ui.panels.score_bar import ScoreBar
@@ -148,7 +149,7 @@ class FindingsPanel(ScrollPanel):
         for bar, side in zip(self._bars, waters.sides, strict=True):
             bar.set_score(side, self._threshold)
         lines = [
-            f"{antrum_name(s.side)}: evidence for a clear antrum {s.normal_evidence:.2f}"
+            f"{antrum_name(s.side)}: evidence for a clear antrum {score_text(s.normal_evidence)}"
             for s in waters.sides
             if s.normal_evidence is not None
         ]

@@ -5,6 +5,7 @@ from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, 
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from sinusviewer.domain.reading import SliceProbability
+from sinusviewer.domain.scoring import score_text
 from sinusviewer.ui.panels.parts import describe
 from sinusviewer.ui.panels.tones import current_tones
 
@@ -127,7 +128,7 @@ class ProbabilityStrip(QWidget):
 
     def _words(self, index: int) -> str:
         found = next((s for s in self._slices if s.slice_index == index), None)
-        return f"slice {index + 1}: {found.probability:.2f}" if found else f"slice {index + 1}: not read"
+        return f"slice {index + 1}: {score_text(found.probability)}" if found else f"slice {index + 1}: not read"
 
     def _area(self) -> QRectF:
         return QRectF(self.rect()).adjusted(4, 5, -4, -self.fontMetrics().height() * 1.2)

@@ -5,6 +5,7 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from sinusviewer.domain.reading import SideScore
+from sinusviewer.domain.scoring import score_text
 from sinusviewer.ui.panels.tones import current_tones
 from sinusviewer.ui.panels.wording import SUBCLASS_WORDS, antrum_name, side_letter
 
@@ -23,7 +24,7 @@ class ScoreBar(QWidget):
         self._score, self._threshold = score, threshold
         if score is not None:
             above = "at or above" if score.score >= threshold else "below"
-            says = f"{antrum_name(score.side)}: score {score.score:.2f}, {above} threshold {threshold:.2f}"
+            says = f"{antrum_name(score.side)}: score {score_text(score.score)}, {above} threshold {threshold:.2f}"
             self.setAccessibleName(says)
             self.setToolTip(
                 f"{says}. The network's score for sinusitis in this antrum, 0 to 1, read from this film; "
@@ -63,8 +64,8 @@ class ScoreBar(QWidget):
             painter.setPen(color)
             painter.drawText(QRectF(0, 0, height * 1.2, height * 1.2), Qt.AlignmentFlag.AlignVCenter, letter)
             left = height * 1.1
-        number = f"{self._score.score:.2f}"
-        number_width = painter.fontMetrics().horizontalAdvance("0.00") + 2.0
+        number = score_text(self._score.score)
+        number_width = painter.fontMetrics().horizontalAdvance(">0.99") + 2.0
         painter.setPen(QColor(tones.text))
         painter.drawText(
             QRectF(self.width() - number_width, 0, number_width, height * 1.2),

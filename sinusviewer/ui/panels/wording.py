@@ -4,6 +4,7 @@ from sinusviewer.domain.anatomy import AnySide, ImageSide, Side, Sinus, Structur
 from sinusviewer.domain.display import is_drawn
 from sinusviewer.domain.finding import Author, Detection, FindingStatus, ModelReference
 from sinusviewer.domain.reading import Provenance, SideScore, SinusMeasurement, WatersLabel
+from sinusviewer.domain.scoring import score_text
 from sinusviewer.report import wording as report_wording
 
 RESEARCH_ONLY = report_wording.RESEARCH_LINE
@@ -82,7 +83,7 @@ def four_way_sentence(sides: tuple[SideScore, ...], threshold: float) -> str:
 def detection_line(detection: Detection, threshold: float = 0.0) -> str:
     """One row of the list of boxes; one below the threshold is there to be found, not proposed."""
     who = "AI" if detection.author is Author.AI else "Reader"
-    score = f" {detection.score:.2f}" if detection.author is Author.AI else ""
+    score = f" {score_text(detection.score)}" if detection.author is Author.AI else ""
     side = detection.side.value.capitalize()
     state = STATUS_WORDS[detection.status] if is_drawn(detection, threshold) else f"below {threshold:.2f}, not shown"
     return f"{side} · {who}{score} · {state}"

@@ -6,6 +6,7 @@ from enum import StrEnum
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtGui import QColor
 
+from sinusviewer.domain.scoring import score_text
 from sinusviewer.ui.panels.tones import current_tones
 
 
@@ -86,7 +87,7 @@ class WorklistModel(QAbstractTableModel):
     def data(self, index: Index, role: int = int(Qt.ItemDataRole.DisplayRole)) -> object:
         item = self.items[index.row()]
         column = index.column()
-        score = "–" if item.score is None else f"{item.score:.2f}"
+        score = "–" if item.score is None else score_text(item.score)
         texts = (score, item.patient, item.result, item.badge.value, item.date)
         if role == Qt.ItemDataRole.DisplayRole:
             return texts[column]

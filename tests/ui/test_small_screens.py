@@ -1,0 +1,54 @@
+"""What must stay readable and within reach where the type is large and the screen is small."""
+
+import numpy as np
+import pytest
+from PySide6.QtGui import QFontMetricsF
+from PySide6.QtWidgets import QApplication, QToolButton
+from window_parts import volume
+
+from sinusviewer.domain.finding import Heatmap
+from sinusviewer.domain.reading import SeriesReading, SeriesStatus
+from sinusviewer.ui.view_painter import heat_caption, small
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def large_type(program_with):
+    program = program_with(volume())
+    program.window.set_scale(200)
+    program.window.resize(1366, 768)
+    QApplication.processEvents()
+    yield program
+    program.window.set_scale(100)
+
+
+def test_tools_that_do_not_fit_stand_behind_a_visible_button(large_type):
+    toolbar = large_type.window.toolbar
+    hidden = [a for a in toolbar.actions() if (w := toolbar.widgetForAction(a)) and not w.isVisible()]
+    more = toolbar.findChild(QToolButton, "qt_toolbar_ext_button")
+    assert hidden
+    assert more.isVisible()
+    assert not more.icon().isNull()
+    assert more.contentsRect().width() >= 10  # the theme's padding would leave its sign no room
+    assert toolbar.geometry().right() <= 1366
+
+
+def test_a_wide_window_has_no_such_button(program_with):
+    program = program_with(volume())
+    program.window.resize(1600, 900)
+    QApplication.processEvents()
+    assert not program.window.toolbar.findChild(QToolButton, "qt_toolbar_ext_button").isVisible()
+
+
+def test_the_caption_of_the_heat_is_never_cut_off(program_with):
+    program = program_with(volume())
+    heat = Heatmap(np.zeros((20, 40, 30), np.float32), "Grad-CAM", "a layer with a very long name of its own")
+    program.session.set_reading(SeriesReading("series-1", "CT", SeriesStatus.READ, heatmaps=(heat,)), "series-1")
+    program.session.set_display(show_heatmap=True)
+    port = program.window.view_area.viewports[program.session.active_view]
+    QApplication.processEvents()
+    metrics = QFontMetricsF(small(port.font()))
+    caption = heat_caption(port.content)
+    assert " ".join(caption) == "Grad-CAM: where the network looked, not why, not the lesion's extent"
+    assert max(metrics.horizontalAdvance(line) for line in caption) < 240  # the narrowest view of the smallest window
