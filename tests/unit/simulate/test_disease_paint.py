@@ -68,6 +68,23 @@ def test_fluid_is_posterior_in_a_supine_patient_and_low_in_an_upright_one(head: 
     assert upright[0] < lumen[0] - 3
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_small_antrum_shows_its_fluid_and_not_only_a_lining(seed: int) -> None:
+    shape = (24, 24, 40)
+    labels = np.where(ball((12, 12, 28), 6, shape), ANTRUM, 0).astype(np.uint8)
+    hu = np.where(labels > 0, -990, 40).astype(np.int16)
+    child = Head(hu, labels, np.eye(4), {}, "ball")
+    _hu, opacified = paint(
+        child, [SinusDisease(ANTRUM, DiseaseForm.AIR_FLUID, 0.4)], UPRIGHT, np.random.default_rng(seed)
+    )
+    below, above = (
+        (labels > 0) & (np.arange(24)[:, None, None] < 10),
+        (labels > 0) & (np.arange(24)[:, None, None] > 14),
+    )
+    assert opacified[below].mean() > 0.85
+    assert opacified[above].mean() < 0.4
+
+
 def test_full_opacification_leaves_no_air_and_no_dark_rim(head: Head) -> None:
     disease = SinusDisease(ANTRUM, DiseaseForm.FULL_OPACIFICATION, 1.0, hu=30)
     hu, opacified = paint(head, [disease], SUPINE, np.random.default_rng(0))

@@ -213,7 +213,8 @@ def _polypoid(lumen: _Lumen, severity: float, rng: np.random.Generator) -> Field
 def _fluid(lumen: _Lumen, severity: float, rng: np.random.Generator) -> Field:
     # The level is plane; at the wall it creeps up by about a millimetre.
     height = lumen.coordinate(lumen.gravity) + 1.2 * np.exp(-np.maximum(lumen.depth_mm, 0) / 1.2)
-    lining = float(rng.uniform(0.0, 2.0))  # the mucosa above it is often swollen a little
+    # The mucosa above it is often swollen a little; in a small antrum less, or the lining would be all there is to see.
+    lining = min(float(rng.uniform(0.0, 2.0)), float(np.quantile(lumen.depth_mm[lumen.mask], 0.3 * severity)))
     field = np.where(lumen.depth_mm < lining, np.maximum(height, height[lumen.mask].max()), height)
     return _filled(field.astype(np.float32), lumen, severity, 0.8 * max(lumen.spacing))
 
