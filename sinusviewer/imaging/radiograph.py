@@ -1,6 +1,7 @@
 """CR, DX and other single images as ``Radiograph``s in stored orientation."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from sinusviewer.domain.study import Instance, SeriesKind
 from sinusviewer.errors import DicomReadError, InputError
 from sinusviewer.imaging.color import read_color
 from sinusviewer.imaging.decode import LOSSY, FrameReader
+from sinusviewer.imaging.elements import looks_like_dicom
 from sinusviewer.imaging.grey import (
     modality_lut_of,
     padding_range,
@@ -62,7 +64,7 @@ def load_frames(instance: Instance, identity: Identity | None = None) -> Iterato
     DicomReadError, InputError
         If the image cannot be read or decoded.
     """
-    if not instance.sop_class_uid and not instance.transfer_syntax_uid:
+    if not instance.sop_class_uid and not instance.transfer_syntax_uid and not _is_dicom(instance.path):
         yield _load_picture(instance, identity)
         return
     header = read_header(instance.path)
@@ -202,6 +204,15 @@ def quality_warnings(header: Header) -> tuple[ImageWarning, ...]:
     if header.sop_class_uid == DX_FOR_PROCESSING or header.code(Tag.PRESENTATION_INTENT_TYPE) == "FOR PROCESSING":
         found.append(ImageWarning("for_processing", "Raw detector image (For Processing): not meant for reading."))
     return tuple(found)
+
+
+def _is_dicom(path: Path) -> bool:
+    """Whether a file that no scan has looked at is DICOM; what cannot be opened is for the reader of pictures to name."""
+    try:
+        with path.open("rb") as file:
+            return looks_like_dicom(file.read(400))
+    except OSError:
+        return False
 
 
 def _load_picture(instance: Instance, identity: Identity | None) -> Radiograph:

@@ -36,6 +36,7 @@ def scan(
     token: CancelToken | None = None,
     session: ScanSession | None = None,
     character_set_fallback: str = "",
+    why_not: Callable[[Path], str] | None = None,
 ) -> ScanResult:
     """Find all studies in files, folders, ZIP archives and DICOMDIRs.
 
@@ -47,6 +48,8 @@ def scan(
         Owns what archives are unpacked to. Without one, a session of the process does, until it ends or ``release`` is called.
     character_set_fallback
         Python codec for text without a usable SpecificCharacterSet; guessed where empty.
+    why_not
+        Asked of every file in a folder: a reason to leave it out unopened, or "".
 
     Returns
     -------
@@ -67,7 +70,7 @@ def scan(
     folders: dict[Path, str] = {}  # resolving each file's own path would cost more than reading its header
     if progress is not None:
         progress("Looking for files")
-    for item in _candidates(paths, chosen, token):
+    for item in _candidates(paths, chosen, token, why_not):
         if isinstance(item, FileOutcome):
             outcomes.setdefault(item.path, item)
             continue
@@ -99,13 +102,16 @@ def release() -> None:
 
 
 def _candidates(
-    paths: Iterable[str | os.PathLike[str]], session: ScanSession, token: CancelToken | None
+    paths: Iterable[str | os.PathLike[str]],
+    session: ScanSession,
+    token: CancelToken | None,
+    why_not: Callable[[Path], str] | None = None,
 ) -> Iterator[Candidate | FileOutcome]:
     for given in paths:
         path = Path(given)
         try:
             if path.is_dir():
-                yield from _walk(path, session, token)
+                yield from _walk(path, session, token, why_not)
             elif path.is_file():
                 yield from _one(path, str(path), session, token, expand_index=True)
             else:
@@ -114,7 +120,9 @@ def _candidates(
             yield FileOutcome(str(path), FileStatus.FAILED, f"It cannot be opened ({type(error).__name__}).")
 
 
-def _walk(folder: Path, session: ScanSession, token: CancelToken | None) -> Iterator[Candidate | FileOutcome]:
+def _walk(
+    folder: Path, session: ScanSession, token: CancelToken | None, why_not: Callable[[Path], str] | None
+) -> Iterator[Candidate | FileOutcome]:
     failures: list[OSError] = []
     for parent, folders, names in os.walk(folder, onerror=failures.append):
         if token is not None:
@@ -122,7 +130,11 @@ def _walk(folder: Path, session: ScanSession, token: CancelToken | None) -> Iter
         folders.sort()
         for name in sorted(names):
             path = Path(parent, name)
-            yield from _one(path, str(path), session, token, expand_index=False)
+            reason = why_not(path) if why_not is not None else ""
+            if reason:
+                yield FileOutcome(str(path), FileStatus.IGNORED, reason)
+            else:
+                yield from _one(path, str(path), session, token, expand_index=False)
     for failure in failures:
         name = os.fsdecode(failure.filename) if isinstance(failure.filename, (str, bytes)) else str(folder)
         yield FileOutcome(name, FileStatus.FAILED, f"The folder cannot be opened ({failure.strerror}).")

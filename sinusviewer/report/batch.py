@@ -19,7 +19,7 @@ from sinusviewer.inference.registry import ModelRegistry
 from sinusviewer.jobs.events import Event, JobMessage
 from sinusviewer.jobs.runner import CancelToken, Progress
 from sinusviewer.report.reading_json import index_as_json, printable, write_validated
-from sinusviewer.report.study_folder import StudyFolder
+from sinusviewer.report.study_folder import StudyFolder, is_own_output
 
 Say = Callable[[str], None]
 __all__ = ["BatchResult", "printable", "read_paths"]
@@ -68,7 +68,7 @@ def read_paths(
     say = say or (lambda _text: None)
     progress = Progress("read", lambda event: _relay(event, say))
     with archive.ScanSession() as session:
-        found: ScanResult = scan.scan(paths, progress, token, session)
+        found: ScanResult = scan.scan(paths, progress, token, session, why_not=_own_outputs(out))
         say(f"{len(found.studies)} studies in {len(found.files)} files.")
         failures: dict[str, str] = {}
         done: list[tuple[int, str, str]] = []
@@ -156,6 +156,20 @@ def _read_in_worker(
 def _with_failure(outcome: FileOutcome, failures: dict[str, str]) -> FileOutcome:
     reason = failures.get(outcome.path)
     return outcome if reason is None else FileOutcome(outcome.path, FileStatus.FAILED, reason)
+
+
+def _own_outputs(out: Path) -> Callable[[Path], str]:
+    """Says which files an earlier reading wrote: nobody wants last week's pictures of a film read as films."""
+    real_out = out.resolve()
+    folders: dict[Path, Path] = {}  # links may lead into the output folder by another name; each folder is asked once
+
+    def why_not(path: Path) -> str:
+        if path.parent not in folders:
+            folders[path.parent] = path.parent.resolve()
+        own = is_own_output(folders[path.parent] / path.name, real_out)
+        return "Written by an earlier reading into this folder." if own else ""
+
+    return why_not
 
 
 def _make_writable(out: Path) -> None:

@@ -10,6 +10,23 @@ from sinusviewer.errors import StorageError
 from sinusviewer.report import content, html, masks, pdf, pictures, reading_json
 from sinusviewer.report.atomic import folder_name, write_bytes, write_text
 
+_OWN = (
+    re.compile(r"index\.json"),
+    re.compile(r"[^/]+/(reading\.json|report\.html|report\.pdf)"),
+    re.compile(r"[^/]+/images/\d{3}_[^/]+\.png"),
+    re.compile(r"[^/]+/masks/(labels\.json|\d{3}_[^/]+\.nii\.gz)"),
+)
+
+
+def is_own_output(path: Path, out: Path) -> bool:
+    """Whether a file below ``out`` is one that reading writes there; both as they really lie on the disk.
+
+    By its place and name alone, so that what a killed run has left is known too. No DICOM file is ever taken for one.
+    """
+    if not path.is_relative_to(out):
+        return False
+    return any(pattern.fullmatch(path.relative_to(out).as_posix()) for pattern in _OWN)
+
 
 @dataclass(slots=True)
 class StudyFolder:

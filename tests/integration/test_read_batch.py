@@ -9,6 +9,7 @@ import pytest
 import tiny_models
 from made_dicom import ROOT, write_ct, write_film
 from phantom_head import phantom_head
+from PIL import Image
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless
 
@@ -144,3 +145,27 @@ def test_cancelling_a_batch_stops_it(ct_folder: Path, registry: ModelRegistry, t
     with pytest.raises(CancelledError):
         read_paths([str(ct_folder)], tmp_path, registry=registry, token=token)
     assert not (tmp_path / "index.json").exists()
+
+
+@pytest.mark.parametrize("place", ["out", "."])
+def test_a_second_reading_into_a_folder_of_the_input_reads_no_outputs_of_the_first(tmp_path: Path, place: str) -> None:
+    write_film(tmp_path / "film.dcm", np.arange(64 * 48, dtype=np.uint16).reshape(64, 48))
+    out = tmp_path / place
+    first = read_paths([str(tmp_path)], out, tasks=("waters",))
+    (out / "half" / "images").mkdir(parents=True)  # what a killed run leaves: pictures, and no reading
+    Image.new("L", (40, 40), 128).save(out / "half" / "images" / "001_DX_film.png")
+    again = read_paths([str(tmp_path)], out, tasks=("waters",))
+    assert again.studies == first.studies
+    assert again.images == 1
+    index = json.loads((out / "index.json").read_text(encoding="utf-8"))
+    own = [f for f in index["files"] if not f["path"].endswith("film.dcm")]
+    assert {f["status"] for f in own} == {"ignored"}
+    assert all("earlier reading" in f["reason"] for f in own)
+    assert sum(f["path"].endswith("index.json") for f in own) == 1
+
+
+def test_images_that_lie_in_the_output_folder_are_read_all_the_same(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (out / "1.2.3" / "images").mkdir(parents=True)
+    write_film(out / "1.2.3" / "images" / "film.dcm", np.arange(64 * 48, dtype=np.uint16).reshape(64, 48))
+    assert read_paths([str(tmp_path)], out, tasks=("waters",)).images == 1

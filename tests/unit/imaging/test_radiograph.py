@@ -17,7 +17,7 @@ from pydicom.uid import (
 )
 
 from sinusviewer.domain.image import OrientationEvidence, Radiograph, SpacingKind, VoiFunction
-from sinusviewer.domain.study import SeriesKind
+from sinusviewer.domain.study import Instance, SeriesKind
 from sinusviewer.imaging.load import load_radiograph, load_series
 from sinusviewer.imaging.orientation import read_patient_orientation
 from sinusviewer.imaging.windowing import initial_window, to_display_uint8
@@ -239,3 +239,10 @@ def test_a_grey_jpeg_is_marked_lossy_and_a_coloured_picture_view_only(tmp_path: 
     assert series.kind is SeriesKind.VIEW_ONLY
     assert not picture[0].for_models
     np.testing.assert_array_equal(picture[0].pixels, colors)
+
+
+def test_a_dicom_file_that_no_scan_has_looked_at_is_loaded_as_what_it_is(tmp_path: Path) -> None:
+    write_film(tmp_path / "film", np.arange(64 * 48, dtype=np.uint16).reshape(64, 48))
+    loaded = load_radiograph(Instance(tmp_path / "film", ""))
+    assert loaded.sop_instance_uid
+    assert loaded.identity.modality in ("CR", "DX")
