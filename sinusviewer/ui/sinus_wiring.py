@@ -8,6 +8,7 @@ import numpy as np
 from PySide6.QtWidgets import QFileDialog
 
 from sinusviewer.actions import Continuation
+from sinusviewer.actions.dicom_export import export_dicom
 from sinusviewer.actions.mask_export import export_training_case
 from sinusviewer.actions.reporting import Reporting
 from sinusviewer.domain.anatomy import Structure
@@ -48,6 +49,8 @@ class SinusWiring:
         panel.export_csv_requested.connect(self._export_csv)
         panel.export_masks_requested.connect(self._export_masks)
         panel.export_training_requested.connect(self._export_training)
+        panel.export_dicom_requested.connect(self._export_dicom)
+        window.results_export_requested.connect(self._export_dicom)
         panel.export_pictures_requested.connect(window.export_picture)
 
     def show(self, reading: SeriesReading | None) -> None:
@@ -153,6 +156,18 @@ class SinusWiring:
         folder = QFileDialog.getExistingDirectory(self._window, "Save as training data to")
         if reading is not None and volume is not None and folder:
             export_training_case(session, self._actions.desk, volume, reading, Path(folder))
+
+    def _export_dicom(self) -> None:
+        """All that was found in the study of the active view, as DICOM objects."""
+        session = self._session
+        study = session.study_of(session.views[session.active_view].series_key)
+        report = self._reporting.report(study)
+        if study is None or report is None:
+            session.say("Nothing of this study is read yet.", "warning", "Read it first (Ctrl+R).")
+            return
+        folder = QFileDialog.getExistingDirectory(self._window, "Save the results as DICOM to")
+        if folder:
+            export_dicom(session, self._actions.desk, study, report, Path(folder))
 
     def _export_masks(self) -> None:
         reading = self._session.reading(self._session.active_view)

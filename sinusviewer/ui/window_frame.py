@@ -36,6 +36,7 @@ class WindowFrame(QMainWindow):
     """Studies on the left, the picture in the middle, results in tabs on the right, jobs below."""
 
     scale_requested = Signal(int)
+    results_export_requested = Signal()
 
     def __init__(self, view_area: ViewArea) -> None:
         super().__init__()

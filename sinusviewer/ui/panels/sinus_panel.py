@@ -53,7 +53,8 @@ class SinusPanel(ScrollPanel):
     Signals
     -------
     go_to_sinus_requested(Structure), ostiomeatal_requested(Side, int 0|2), mask_style_requested(MaskStyle),
-    export_csv_requested(), export_masks_requested(), export_training_requested(), export_pictures_requested(), read_requested(),
+    export_csv_requested(), export_masks_requested(), export_training_requested(), export_dicom_requested(),
+    export_pictures_requested(), read_requested(),
     surface_requested(),
     view_only_requested(), read_anyway_requested(str: the reason), accept_geometry_requested()
     """
@@ -65,6 +66,7 @@ class SinusPanel(ScrollPanel):
     export_masks_requested = Signal()
     export_pictures_requested = Signal()
     export_training_requested = Signal()
+    export_dicom_requested = Signal()
     read_requested = Signal()
     surface_requested = Signal()
     view_only_requested = Signal()
@@ -137,6 +139,12 @@ class SinusPanel(ScrollPanel):
                     "export_training",
                     "Save this CT, without identity, and its masks as data for the trainer.",
                     self.export_training_requested.emit,
+                ),
+                button(
+                    "DICOM",
+                    "export_dicom",
+                    "Save masks, measurements, key pictures and the report as DICOM objects.",
+                    self.export_dicom_requested.emit,
                 ),
                 button("Pictures", "export_pictures", "Save pictures with masks.", self.export_pictures_requested.emit),
             )
