@@ -1,21 +1,35 @@
 """Recurrence after surgery (He 2023): a radiomic score from the CT, then the nomogram with clinical data."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from sinusviewer import paths
-from sinusviewer.analysis.networks import first_output
+from sinusviewer.analysis.networks import runner
 from sinusviewer.analysis.protocol import Context
 from sinusviewer.domain.clinical import ClinicalData
-from sinusviewer.domain.finding import ModelReference, Segmentation
+from sinusviewer.domain.finding import Heatmap, ModelReference, Segmentation
 from sinusviewer.domain.image import Volume
 from sinusviewer.domain.reading import RecurrenceReading
 from sinusviewer.errors import InferenceError
 from sinusviewer.imaging import resample
-from sinusviewer.imaging.preprocess_ct import BoxPreprocessing, box_center, box_input, settings_from_card, sinus_box
+from sinusviewer.imaging.preprocess_ct import (
+    BoxPreprocessing,
+    SinusBox,
+    box_center,
+    box_input,
+    labels_in_box,
+    settings_from_card,
+    sinus_box,
+)
+from sinusviewer.inference import activation_map
 from sinusviewer.inference.registry import LoadedModel
 from sinusviewer.nomogram import Nomogram, read_nomogram
 
 NOMOGRAM_FILE = "nomogram.json"
+ACTIVATION = "activation"
 DLR_NAMES = ("dlr", "dlr_score", "dlr-score")
 _ALIASES = {
     "ar": "allergic_rhinitis",
@@ -26,7 +40,15 @@ _ALIASES = {
 """Column names that cohort tables use for clinical fields."""
 
 
-def score(volume: Volume, segmentation: Segmentation, model: LoadedModel, context: Context) -> float:
+@dataclass(frozen=True, slots=True, eq=False)
+class RadiomicScore:
+    """The DLR-score and where the network looked for it (None for a graph that does not say)."""
+
+    value: float
+    heat: Heatmap | None = None
+
+
+def score(volume: Volume, segmentation: Segmentation, model: LoadedModel, context: Context) -> RadiomicScore:
     """The radiomic score (DLR), 0-1: the multi-task network on the box of the sinuses.
 
     Raises
@@ -39,10 +61,33 @@ def score(volume: Volume, segmentation: Segmentation, model: LoadedModel, contex
     settings = settings_from_card(BoxPreprocessing, model.card.input.preprocessing)
     labels = resample.reorient_array(segmentation.labels, segmentation.affine)
     box = sinus_box(volume, box_center(labels), settings)
-    value = float(first_output(model, context)(box_input(box.hu, settings)[None]).ravel()[0])
+    context.token.raise_if_cancelled()
+    outputs = runner(model, context)(box_input(box.hu, settings)[None])
+    value = float(outputs[model.card.outputs[0].name].ravel()[0])
     if not 0.0 <= value <= 1.0:
         raise InferenceError(f"The network “{model.card.name}” gave no probability on this CT.")
-    return value
+    context.token.raise_if_cancelled()
+    activation = outputs.get(ACTIVATION)
+    heat = None if activation is None else _heat(volume, labels, box, activation[0], model)
+    return RadiomicScore(value, heat)
+
+
+def _heat(
+    volume: Volume,
+    labels: npt.NDArray[np.uint8],
+    box: SinusBox,
+    activation: npt.NDArray[np.floating],
+    model: LoadedModel,
+) -> Heatmap | None:
+    """The bottleneck's activation map over the volume, 0-1; None where nothing spoke for recurrence."""
+    unit = activation_map.to_unit_range(activation.astype(np.float32))
+    if not unit.any():
+        return None
+    inside = activation_map.share_inside(activation_map.enlarge_box(unit, box.hu.shape), labels_in_box(labels, box) > 0)
+    values = activation_map.box_heat_on_volume(unit, box, resample.canonical(volume))
+    stored = np.ascontiguousarray(resample.restore_array(values, volume.affine))
+    layer = f"{model.card.name} {model.card.version}, bottleneck"
+    return Heatmap(stored, activation_map.BOX_METHOD, layer, inside_mask=inside)
 
 
 def predictor_values(nomogram: Nomogram, clinical: ClinicalData, dlr_score: float | None) -> dict[str, float | None]:

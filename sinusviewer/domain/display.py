@@ -113,3 +113,5 @@ class DisplayState:
     brush: Brush = field(default_factory=Brush)
     show_original_masks: bool = True
     """Whether the network's own outline shows where a reader has changed a mask."""
+    heat_of: str = ""
+    """Which result's heat is drawn: "recurrence", or else the endotype's (on films, the only one there is)."""

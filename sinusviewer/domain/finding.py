@@ -69,9 +69,14 @@ class Segmentation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heatmap:
-    """Where a network looked: values 0-1 in ``[z, y, x]`` (or ``[y, x]``) of the image, with the method and layer named."""
+    """Where a network looked: values 0-1 in ``[z, y, x]`` (or ``[y, x]``) of the image, with the method and layer named.
+
+    The grid covers the image's own extent, with as many voxels or fewer along each axis.
+    """
 
     values: npt.NDArray[np.float32]
     method: str
     layer: str
     window: str = ""
+    inside_mask: float | None = None
+    """Share of the heat within nose and sinuses, where it was measured."""

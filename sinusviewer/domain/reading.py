@@ -171,6 +171,8 @@ class SeriesReading:
     segmentation_model: ModelReference | None = None
     provenance: Provenance = field(default_factory=Provenance)
     air: AirMeasurement | None = None
+    recurrence_heat: Heatmap | None = None
+    """Where the network looked that gave the radiomic score; on a coarser grid than the volume's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,11 +7,14 @@ There, the gradient of the class score by feature k is the class weight of k ove
 import numpy as np
 import numpy.typing as npt
 
+from sinusviewer.domain.image import Volume
 from sinusviewer.errors import InferenceError
-from sinusviewer.imaging.preprocess_ct import AxialStack, axis_weights
+from sinusviewer.imaging.preprocess_ct import AxialStack, SinusBox, axis_weights
 
 FloatArray = npt.NDArray[np.float32]
 METHOD = "Grad-CAM"
+BOX_METHOD = "HiResCAM"
+_COARSEST_MM = 1.5
 
 
 def grad_cam(features: npt.NDArray[np.floating], class_weights: npt.ArrayLike) -> FloatArray:
@@ -64,6 +67,31 @@ def heat_on_volume(
             result[z] = (1 - share) * first + share * second
     result[int(slices[-1])] = planes[-1]
     return result
+
+
+def enlarge_box(heat: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Linear enlargement of ``[d, h, w]``, edges aligned, the border held."""
+    result = heat
+    for axis in range(3):
+        weights = _held(axis_weights(heat.shape[axis], 0.0, heat.shape[axis] / shape[axis], shape[axis]))
+        result = np.moveaxis(np.tensordot(weights, result, axes=(1, axis)), 0, axis)
+    return np.asarray(result, dtype=np.float32)
+
+
+def box_heat_on_volume(heat: FloatArray, box: SinusBox, canonical: Volume) -> FloatArray:
+    """Heat of a box's cells ``[d, h, w]`` over a canonical volume, in voxels of about 1.5 mm; 0 beyond the box."""
+    result = heat
+    for axis in range(3):
+        whole = canonical.voxels.shape[axis]
+        count = min(whole, max(1, round(whole * canonical.spacing[axis] / _COARSEST_MM)))
+        cell = box.step[axis] * box.hu.shape[axis] / heat.shape[axis]
+        first, step = -box.start[axis] / cell, whole / count / cell
+        weights = axis_weights(heat.shape[axis], first, step, count)
+        centres = first + (np.arange(count) + 0.5) * step
+        within = (centres > 0) & (centres < heat.shape[axis])
+        weights = np.where(within[:, None], weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-6), 0)
+        result = np.moveaxis(np.tensordot(weights.astype(np.float32), result, axes=(1, axis)), 0, axis)
+    return np.asarray(result, dtype=np.float32)
 
 
 def share_inside(heat: FloatArray, mask: npt.NDArray[np.bool_]) -> float | None:

@@ -72,7 +72,7 @@ class KeptReading(BaseModel):
         return SeriesReading(**{name: getattr(self, name) for name in PLAIN_FIELDS})
 
 
-ARRAYS = frozenset({"segmentation", "heatmaps"})
+ARRAYS = frozenset({"segmentation", "heatmaps", "recurrence_heat"})
 PLAIN_FIELDS = tuple(f.name for f in fields(SeriesReading) if f.name not in ARRAYS)
 
 

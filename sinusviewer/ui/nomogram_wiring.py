@@ -53,6 +53,11 @@ class NomogramWiring:
         panel.export_requested.connect(self._export)
         panel.print_requested.connect(self._print)
         panel.letter_copy_requested.connect(self._copy_letter)
+        panel.heat_style_requested.connect(
+            lambda s: self._session.set_display(
+                show_heatmap=s.visible, heatmap_opacity=s.opacity, heat_color_map=s.color_map, heat_of="recurrence"
+            )
+        )
         self.load()
 
     # -- the nomogram ------------------------------------------------------------------------------------------------
@@ -152,6 +157,7 @@ class NomogramWiring:
             name = f"{model.name} {model.version}".strip() if model else "a network without a card"
             source = DlrSource(recurrence.dlr_score, name, model.trained_on if model else "")
         values = predictor_values(self._nomogram, clinical, _score(clinical, recurrence))
+        self.panel.set_heat(self._reading.recurrence_heat if self._reading is not None else None)
         self.panel.set_values(values, source, self._study.identity if self._study else None)
 
     def _refile(self) -> None:

@@ -1,5 +1,6 @@
 """Wires the result panels to session and actions: what changed goes in by ``set_``, what is asked for comes out by signals."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,7 +102,9 @@ class PanelWiring:
             panel.view_only_requested.connect(lambda: actions.reading.view_only(session.active_view))
         self.endotype.slice_requested.connect(self._go_to_axial)
         self.endotype.heat_style_requested.connect(
-            lambda s: session.set_display(show_heatmap=s.visible, heatmap_opacity=s.opacity, heat_color_map=s.color_map)
+            lambda s: session.set_display(
+                show_heatmap=s.visible, heatmap_opacity=s.opacity, heat_color_map=s.color_map, heat_of="endotype"
+            )
         )
 
     def _edit(self, identifier: str) -> None:
@@ -163,7 +166,10 @@ class PanelWiring:
     def _show_display(self) -> None:
         display = self._session.display
         self._sinuses.show_display()
-        self.endotype.set_heat_style(HeatStyle(display.show_heatmap, display.heatmap_opacity, display.heat_color_map))
+        style = HeatStyle(display.show_heatmap, display.heatmap_opacity, display.heat_color_map)
+        of_score = display.heat_of == "recurrence"
+        self.endotype.set_heat_style(replace(style, visible=style.visible and not of_score))
+        self.patient.nomogram.set_heat_style(replace(style, visible=style.visible and of_score))
         threshold = display.thresholds.get("waters")
         reading = self._session.reading(self._session.active_view)
         if threshold is not None and reading is not None and reading.waters is not None:

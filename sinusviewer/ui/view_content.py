@@ -128,7 +128,7 @@ class ContentResolver:
                 own = reading.segmentation.original
                 if own is not None and display.show_original_masks and marks.mask_patches:
                     original = self._in_plane(own, own.labels, volume, stack.plane)
-            heatmap = self._heatmap(reading, state) if display.show_heatmap else None
+            heatmap = self._heatmap(reading, state, display.heat_of) if display.show_heatmap else None
             if heatmap is not None and heatmap.values.ndim == 3:
                 heat = self._in_plane(heatmap, heatmap.values, volume, stack.plane)
         if film is not None and reading is not None and display.show_heatmap and reading.heatmaps:
@@ -162,8 +162,10 @@ class ContentResolver:
         return GreyScale(voi, film.presentation_lut, state.inverted != film.inverted)
 
     @staticmethod
-    def _heatmap(reading: SeriesReading, state: ViewState) -> Heatmap | None:
-        """The map made on the window that the view shows, else the first."""
+    def _heatmap(reading: SeriesReading, state: ViewState, heat_of: str = "") -> Heatmap | None:
+        """The radiomic score's map if asked for; else the endotype's made on the window that the view shows, or the first."""
+        if heat_of == "recurrence" or (not reading.heatmaps and heat_of != "endotype"):
+            return reading.recurrence_heat
         if not reading.heatmaps:
             return None
         name = state.window.name.casefold() if state.window else ""

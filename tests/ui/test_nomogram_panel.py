@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from panel_factories import PATIENT, SIMULATED, nomogram
 from PySide6.QtCore import QPoint, Qt
@@ -11,6 +12,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from sinusviewer.domain.finding import Heatmap
 from sinusviewer.domain.image import Identity
 from sinusviewer.nomogram import Predictor
 from sinusviewer.ui.panels.nomogram_geometry import AxisKind
@@ -334,3 +336,22 @@ def test_reference_axes_of_rms_are_drawn_at_their_points(panel: NomogramPanel) -
     geometry = panel.view.geometry_of_axes()
     assert geometry is not None
     assert geometry.axis(AxisKind.TOTAL).marks[0].text == "0"
+
+
+def test_the_scores_own_heat_is_named_and_never_explained_away(panel: NomogramPanel, qtbot: QtBot) -> None:
+    heat = Heatmap(np.ones((4, 5, 6), np.float32), "HiResCAM", "recurrence 1.0.0, bottleneck", inside_mask=0.31)
+    panel.set_heat(heat)
+    words = text(panel, "dlr_heat_method") + text(panel, "dlr_heat_caution") + text(panel, "dlr_heat_inside")
+    assert "HiResCAM, layer recurrence 1.0.0, bottleneck" in words
+    assert "not why" in words
+    assert "31 % of the heat lies inside the sinus mask: low, so distrust this score." in words
+    box = panel.findChild(QCheckBox, "dlr_heat_visible")
+    with qtbot.waitSignal(panel.heat_style_requested) as asked:
+        box.click()
+    assert asked.args[0].visible
+
+
+def test_without_heat_of_the_score_it_says_why_and_offers_nothing(panel: NomogramPanel) -> None:
+    panel.set_heat(None)
+    assert "spoke for recurrence" in text(panel, "dlr_heat_method")
+    assert not panel.findChild(QCheckBox, "dlr_heat_visible").isEnabled()

@@ -11,6 +11,7 @@ from sinusviewer.ui.panels.parts import ToneLabel, choice, describe, line, row
 from sinusviewer.ui.panels.tones import current_tones
 from sinusviewer.ui.panels.wording import HEAT_CAUTION
 
+NO_HEAT = "No heatmap was made for this series."
 LOW_HEAT_INSIDE = 0.5
 """Below this share of heat inside the sinus mask a reader is told to distrust the result."""
 
@@ -74,27 +75,36 @@ class HeatControls(QWidget):
 
     style_requested = Signal(object)  # HeatStyle
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "", result: str = "probability", without: str = NO_HEAT) -> None:
+        """``prefix`` tells the widgets of two panels apart; ``result`` is what low heat in the sinuses casts doubt on.
+
+        ``without`` is said where there is no heat.
+        """
         super().__init__()
-        self.setObjectName("heat_controls")
+        self._result, self._without = result, without
+        self.setObjectName(f"{prefix}heat_controls")
         self._visible = QCheckBox("Heatmap")
-        describe(self._visible, "heat_visible", f"Show the heatmap over the CT. {HEAT_CAUTION}", "G", "Heatmap")
+        describe(
+            self._visible, f"{prefix}heat_visible", f"Show the heatmap over the CT. {HEAT_CAUTION}", "G", "Heatmap"
+        )
         self._map = choice(*COLOR_MAPS)
         describe(
             self._map,
-            "heat_color_map",
+            f"{prefix}heat_color_map",
             "Colours of the heat; all three are perceptually even.",
             "arrow keys",
             "Colour map",
         )
         self._opacity = QSlider(Qt.Orientation.Horizontal)
         self._opacity.setRange(5, 100)
-        describe(self._opacity, "heat_opacity", "Density of the heat, in percent.", "arrow keys", "Heat opacity")
+        describe(
+            self._opacity, f"{prefix}heat_opacity", "Density of the heat, in percent.", "arrow keys", "Heat opacity"
+        )
         self._percent = QLabel()
         self._bar = ColorBar()
-        self._what = ToneLabel("", "muted", "heat_method")
-        self._caution = ToneLabel(HEAT_CAUTION, "text", "heat_caution")
-        self._inside = ToneLabel("", "text", "heat_inside")
+        self._what = ToneLabel("", "muted", f"{prefix}heat_method")
+        self._caution = ToneLabel(HEAT_CAUTION, "text", f"{prefix}heat_caution")
+        self._inside = ToneLabel("", "text", f"{prefix}heat_inside")
         self._visible.clicked.connect(self._ask)
         self._map.activated.connect(self._ask)
         self._opacity.valueChanged.connect(self._ask)
@@ -121,14 +131,14 @@ class HeatControls(QWidget):
         lines = dict.fromkeys(
             f"{h.method}, layer {h.layer}{f', {h.window} window' if h.window else ''}" for h in heatmaps
         )
-        self._what.setText("\n".join(lines) if lines else "No heatmap was made for this series.")
+        self._what.setText("\n".join(lines) if lines else self._without)
         for control in (self._visible, self._map, self._opacity):
             control.setEnabled(bool(heatmaps))
         self._inside.setVisible(inside_mask is not None)
         if inside_mask is not None:
             low = inside_mask < LOW_HEAT_INSIDE
             text = f"{inside_mask * 100:.0f} % of the heat lies inside the sinus mask"
-            self._inside.setText(f"{text}: low, so distrust this probability." if low else f"{text}.")
+            self._inside.setText(f"{text}: low, so distrust this {self._result}." if low else f"{text}.")
             self._inside.set_tone("amber" if low else "text")
 
     def _ask(self) -> None:

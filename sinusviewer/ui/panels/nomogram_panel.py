@@ -7,8 +7,10 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
+from sinusviewer.domain.finding import Heatmap
 from sinusviewer.domain.image import Identity
 from sinusviewer.nomogram import Nomogram
+from sinusviewer.ui.panels.heat_controls import HeatControls, HeatStyle
 from sinusviewer.ui.panels.nomogram_inputs import NomogramInputs
 from sinusviewer.ui.panels.nomogram_page import NomogramPage
 from sinusviewer.ui.panels.nomogram_paint import Setting
@@ -27,6 +29,7 @@ from sinusviewer.ui.panels.nomogram_words import (
 from sinusviewer.ui.panels.parts import Facts, Fold, StillLabels, ToneLabel, button, describe, research_line, row
 from sinusviewer.ui.panels.scroll_panel import ScrollPanel
 
+_NO_HEAT = "No heat: no CT was scored, or nothing in the network's bottleneck spoke for recurrence on it."
 _LONGEST_RISK = "Risk of recurrence 00 to >99 %"
 _LONGEST_POINTS = "000 to 000 points; on both sides of the cut-off 0.000."
 
@@ -39,6 +42,7 @@ class NomogramPanel(ScrollPanel):
     value_requested(str, object): a predictor's value for the patient (None: unknown).
     replace_requested(): use a site's own nomogram file. bundled_requested(): back to the bundled one.
     export_requested(str): "pdf", "svg" or "png". print_requested(). letter_copy_requested(str): the paragraph.
+    heat_style_requested(HeatStyle): how the score's own heat is drawn over the CT.
     """
 
     value_requested = Signal(str, object)
@@ -47,6 +51,7 @@ class NomogramPanel(ScrollPanel):
     export_requested = Signal(str)
     print_requested = Signal()
     letter_copy_requested = Signal(str)
+    heat_style_requested = Signal(object)
 
     def __init__(self) -> None:
         super().__init__("nomogram_panel", "Nomogram")
@@ -77,6 +82,8 @@ class NomogramPanel(ScrollPanel):
         self._facts = Facts("nomogram_cohort")
         self._hint = ToneLabel("", "muted", "decision_hint")
         self._trained_on = ToneLabel("", "amber", "nomogram_trained_on")
+        self.heat = HeatControls("dlr_", "score", _NO_HEAT)
+        self.heat.style_requested.connect(self.heat_style_requested)
         self._build()
         self.set_nomogram(None)
 
@@ -108,6 +115,7 @@ class NomogramPanel(ScrollPanel):
         shown.addLayout(
             row(button("Copy paragraph", "copy_letter", "Copy the paragraph for the letter.", self._ask_letter))
         )
+        shown.addWidget(Fold("Where the network looked for the radiomic score", self.heat, "dlr_heat_fold"))
         facts = QWidget()
         inside = QVBoxLayout(facts)
         inside.setContentsMargins(0, 0, 0, 0)
@@ -161,6 +169,13 @@ class NomogramPanel(ScrollPanel):
             self._what_if_box.setChecked(False)  # another patient: a comparison never outlives the one it was made for
         self._values, self._dlr, self._identity = dict(values), dlr, identity
         self._redraw()
+
+    def set_heat(self, heat: Heatmap | None) -> None:
+        """Where the network looked that gave the radiomic score; None where there is no such map."""
+        self.heat.set_heat(() if heat is None else (heat,), None if heat is None else heat.inside_mask)
+
+    def set_heat_style(self, style: HeatStyle) -> None:
+        self.heat.set_heat_style(style)
 
     def page(self, created: str = "") -> NomogramPage | None:
         """The page to print or save, of what is shown now."""

@@ -3,9 +3,18 @@
 import numpy as np
 import pytest
 
+from sinusviewer.domain.image import Identity, Volume
 from sinusviewer.errors import InferenceError
-from sinusviewer.imaging.preprocess_ct import AxialStack
-from sinusviewer.inference.activation_map import enlarge, grad_cam, heat_on_volume, share_inside, to_unit_range
+from sinusviewer.imaging.preprocess_ct import AxialStack, BoxPreprocessing, sinus_box
+from sinusviewer.inference.activation_map import (
+    box_heat_on_volume,
+    enlarge,
+    enlarge_box,
+    grad_cam,
+    heat_on_volume,
+    share_inside,
+    to_unit_range,
+)
 from sinusviewer.inference.classifier import choose_slices
 from sinusviewer.inference.sliding_window import run_sliding, window_starts
 
@@ -66,3 +75,34 @@ def test_windows_start_inside_and_end_at_the_edge() -> None:
     starts = list(window_starts((20, 16, 16), (8, 16, 16)))
     assert starts[0] == (0, 0, 0)
     assert starts[-1] == (12, 0, 0)
+
+
+def box_volume(spacing_mm: tuple[float, float, float] = (2.0, 1.0, 1.0)) -> Volume:
+    z, y, x = spacing_mm
+    return Volume(np.zeros((40, 96, 100), np.int16), np.diag([x, y, z, 1.0]), Identity())
+
+
+def test_heat_of_a_box_lies_over_the_voxels_that_its_cell_covered() -> None:
+    volume = box_volume()
+    settings = BoxPreprocessing(spacing_mm=1.0, shape=(32, 32, 32))
+    box = sinus_box(volume, (20.0, 40.0, 60.0), settings)
+    heat = np.zeros((4, 4, 4), np.float32)
+    heat[1, 2, 1] = 1.0  # z 8-16 mm of the box's 32, y 16-24, x 8-16
+    on_volume = box_heat_on_volume(heat, box, volume)
+    per_mm = np.array(on_volume.shape) / (np.array(volume.voxels.shape) * (2.0, 1.0, 1.0))
+    low_mm = np.array([20.0 * 2 - 16, 40.0 - 16, 60.0 - 16])
+    expected = (low_mm + np.array([12.0, 20.0, 12.0])) * per_mm
+    np.testing.assert_allclose(
+        np.array(np.unravel_index(on_volume.argmax(), on_volume.shape)) + 0.5, expected, atol=1.2
+    )
+    assert on_volume[:, :, : int((44 - 1) * per_mm[2])].max() == 0  # beyond the box there is none
+    assert min(2.0 * 40 / on_volume.shape[0], 96 / on_volume.shape[1]) > 1.3  # coarse, so that it costs no memory
+
+
+def test_an_enlarged_box_keeps_its_maximum_in_its_cell() -> None:
+    heat = np.zeros((2, 2, 2), np.float32)
+    heat[1, 0, 1] = 2.0
+    large = enlarge_box(heat, (16, 16, 16))
+    assert large.shape == (16, 16, 16)
+    assert large.max() == pytest.approx(2.0)
+    assert np.unravel_index(large.argmax(), large.shape)[0] >= 8
