@@ -123,8 +123,8 @@ def refuse_patch(source: FilmSource, face_box: Box, fit: PatchFit | None, templa
         return "Not assessed: the grey values seem inverted (bone dark); the file may name the wrong MONOCHROME type."
     if fit.lean_deg is not None and abs(fit.lean_deg) > _FAR_LEAN_DEG:
         return f"Not assessed: the head leans about {abs(fit.lean_deg):.0f} degrees. Turn the film upright and read it again."
-    if fit.distance > template.limit:
-        return f"Not assessed: this does not look like a Waters' view (distance {fit.distance:.2f}, at most {template.limit:.2f})."
+    if fit.straightened > template.limit:
+        return f"Not assessed: this does not look like a Waters' view (distance {fit.straightened:.2f}, at most {template.limit:.2f})."
     if fit.pose is not None:
         if fit.pose.tilt > _FAR_UNDER_DEG:
             return (

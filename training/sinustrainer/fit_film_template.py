@@ -24,6 +24,9 @@ from sinusviewer.imaging.preprocess import Box
 from sinusviewer.inference import film_template
 
 COMPONENTS = 12
+FOLDS = 5
+LIMIT_QUANTILE, LIMIT_MARGIN = 0.99, 1.02
+"""The limit lies a little above 99 % of films that the template was not fitted on: 1 % of good films may be refused."""
 _DRAWS = 4
 _SHIFT, _SCALE = 0.03, 0.05
 _LONGEST = 400
@@ -36,9 +39,6 @@ class Patches:
 
     vectors: npt.NDArray[np.float64]
     poses: npt.NDArray[np.float64]
-
-    def joined(self, other: "Patches") -> "Patches":
-        return Patches(np.concatenate([self.vectors, other.vectors]), np.concatenate([self.poses, other.poses]))
 
     @property
     def posed(self) -> "Patches":
@@ -58,29 +58,72 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     manifest = load_manifest(given.data)
     rng = np.random.default_rng(given.seed)
-    kept_cases, away_cases = hold_out(manifest.of_split(TRAIN), 0.2, given.seed)
-    kept, away = patches_of(kept_cases, rng), patches_of(away_cases, rng)
-    fitted_on = manifest.statement or f"{len(kept_cases)} films of “{given.data.name}”"
-    template = film_template.fit(kept.vectors, away.vectors, COMPONENTS, fitted_on)
-    if given.poses is not None:
-        odd_kept, odd_away = hold_out(load_manifest(given.poses).cases, 0.2, given.seed)
-        kept, away = kept.joined(patches_of(odd_kept, rng)), away.joined(patches_of(odd_away, rng))
-    kept, away = kept.posed, away.posed
-    if len(kept.vectors) > COMPONENTS and len(away.vectors):
-        readout = film_template.fit_readout(kept.vectors, kept.poses, away.vectors, away.poses)
-        template = replace(template, readout=readout)
+    films = [(case, patches_of([case], rng)) for case in manifest.of_split(TRAIN)]
+    if len(films) < FOLDS:
+        raise InputError("There are not enough films to fit the template on.", f"It takes {FOLDS}, better a hundred.")
+    fitted_on = manifest.statement or f"{len(films)} films of “{given.data.name}”"
+    distances = np.array([unseen for _, unseen in _unseen_distances(films, given.seed)])
+    everything = joined([patches for _, patches in films])
+    limit = round(min(0.99, LIMIT_MARGIN * float(np.quantile(distances, LIMIT_QUANTILE))), 4)
+    template = replace(film_template.fit(everything.vectors, everything.vectors, COMPONENTS, fitted_on), limit=limit)
+    readout = _readout(films, given.poses, given.seed, rng)
+    template = replace(template, readout=readout)
     film_template.save(template, given.out)
-    distances = [template.distance(v) for v in patches_of(away_cases, rng).vectors]
     sys.stdout.write(
-        f"{len(kept_cases)} films fitted, {len(away_cases)} held out: distance median {np.median(distances):.3f}, "
-        f"largest {max(distances):.3f}; limit {template.limit:.3f}\n"
+        f"{len(films)} films; distance of films not fitted on: median {np.median(distances):.3f}, largest {distances.max():.3f}; "
+        f"limit {limit:.3f}, {np.mean(distances > limit):.1%} beyond it\n"
     )
-    if template.readout is not None:
-        tilt, turn, lean = template.readout.error_deg
+    if readout is not None:
+        tilt, turn, lean = readout.error_deg
         sys.stdout.write(
             f"pose, SD of the error on held-out films: tilt {tilt:.1f}, turn {turn:.1f}, lean {lean:.1f} degrees\n"
         )
     return 0
+
+
+def _unseen_distances(films: Sequence[tuple[Case, Patches]], seed: int) -> list[tuple[Case, float]]:
+    """Each film's (median) distance from a template fitted without its patient."""
+    fold_of = {
+        patient: number % FOLDS
+        for number, patient in enumerate(
+            np.random.default_rng(seed).permutation(sorted({c.patient_id for c, _ in films}))
+        )
+    }
+    result: list[tuple[Case, float]] = []
+    for fold in range(FOLDS):
+        kept = [patches for case, patches in films if fold_of[case.patient_id] != fold]
+        away = [(case, patches) for case, patches in films if fold_of[case.patient_id] == fold]
+        if not kept or not away:
+            continue
+        vectors = joined(kept).vectors
+        template = film_template.fit(vectors, vectors[:1], COMPONENTS, "")
+        result += [
+            (case, float(np.median([template.distance(vector) for vector in patches.vectors])))
+            for case, patches in away
+        ]
+    return result
+
+
+def _readout(
+    films: Sequence[tuple[Case, Patches]], poses: Path | None, seed: int, rng: np.random.Generator
+) -> film_template.PoseReadout | None:
+    """Fitted on the films and on those of ``poses``; its error is that on patients left out of both."""
+    known = list(films)
+    if poses is not None:
+        known += [(case, patches_of([case], rng)) for case in load_manifest(poses).cases]
+    _, away = hold_out(tuple(case for case, _ in known), 0.2, seed)
+    left_out = {case.patient_id for case in away}
+    fitted = [patches.posed for case, patches in known if case.patient_id not in left_out]
+    tested = [patches.posed for case, patches in known if case.patient_id in left_out]
+    if not any(len(patches.vectors) for patches in fitted) or not any(len(patches.vectors) for patches in tested):
+        return None
+    a, b = joined(fitted), joined(tested)
+    return film_template.fit_readout(a.vectors, a.poses, b.vectors, b.poses)
+
+
+def joined(parts: Sequence[Patches]) -> Patches:
+    """All of them, one after the other."""
+    return Patches(np.concatenate([p.vectors for p in parts]), np.concatenate([p.poses for p in parts]))
 
 
 def patches_of(cases: Sequence[Case], rng: np.random.Generator) -> Patches:

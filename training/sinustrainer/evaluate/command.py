@@ -5,6 +5,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from sinustrainer.data.manifest import load_manifest
+from sinustrainer.data.selection import parse_condition, select
 from sinustrainer.evaluate.model_folders import model_folder
 from sinusviewer.errors import InputError, ModelFileError
 from sinusviewer.inference.model_card import ModelTask, load_card
@@ -29,6 +31,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--beside", default="", help="ECRS: further models for the same tables, comma-separated")
     parser.add_argument("--splits", default="", help="only these splits, comma-separated (default: all but train)")
     parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="films: only those that meet it, e.g. anatomy.source~visible_human or age>=18; may be given again",
+    )
+    parser.add_argument(
+        "--templates-held-out",
+        default="",
+        metavar="NAMES",
+        help="films: those of each anatomy named (comma-separated) form a set of their own",
+    )
+    parser.add_argument(
         "--limit", type=int, default=None, help="at most so many cases of each split (for a quick look)"
     )
 
@@ -40,13 +55,18 @@ def run_from_arguments(args: argparse.Namespace, progress: Progress, token: Canc
         folder = _folder_of(args, Path(temporary))
         task = load_card(folder).task
         splits = tuple(s for s in args.splits.split(",") if s)
+        anatomies = tuple(name.strip() for name in args.templates_held_out.split(",") if name.strip())
+        if task not in (ModelTask.WATERS_PATCH, ModelTask.WATERS_SINUSITIS) and (args.where or anatomies):
+            raise InputError("--where and --templates-held-out are for films.")
         match task:
             case ModelTask.WATERS_PATCH | ModelTask.WATERS_SINUSITIS:
                 from sinustrainer.evaluate.waters import evaluate as evaluate_waters
 
                 patch = folder if task is ModelTask.WATERS_PATCH else model_folder(args.patch)
                 antra = folder if task is ModelTask.WATERS_SINUSITIS else None
-                return evaluate_waters(patch, antra, args.data, args.out, progress, token, splits, args.limit)
+                conditions = tuple(parse_condition(text) for text in args.where)
+                manifest = select(load_manifest(args.data), conditions, anatomies, _templates(patch, antra))
+                return evaluate_waters(patch, antra, manifest, args.out, progress, token, splits, args.limit)
             case ModelTask.SINUS_SEGMENTATION:
                 from sinustrainer.evaluate.segmentation import evaluate as evaluate_segmentation
 
@@ -69,6 +89,19 @@ def run_from_arguments(args: argparse.Namespace, progress: Progress, token: Canc
 
                 places_box = model_folder(args.segmentation) if args.segmentation else None
                 return evaluate_recurrence(args.run or folder, args.data, args.out, progress, token, places_box)
+
+
+def _templates(*folders: Path | None) -> tuple[str, ...] | None:
+    """Anatomies that any of these models was trained on; None where a card does not say."""
+    found: list[str] = []
+    for folder in folders:
+        if folder is None:
+            continue
+        named = load_card(folder).training.get("templates")
+        if named is None:
+            return None
+        found += [str(name) for name in named]
+    return tuple(found)
 
 
 def _folder_of(args: argparse.Namespace, temporary: Path) -> Path:

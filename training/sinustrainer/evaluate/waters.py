@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sinustrainer.data.film_sources import load_case_radiograph
-from sinustrainer.data.manifest import Case, Manifest, load_manifest
+from sinustrainer.data.manifest import Case, Manifest
 from sinustrainer.evaluate.tables import Picture, Table, write_page
 from sinustrainer.evaluate.waters_figures import draw_outcomes, draw_reliability, draw_roc, draw_subclasses
 from sinustrainer.evaluate.waters_films import EVALUATED, FilmResult, read_films, registry_of, write_films
@@ -35,15 +35,17 @@ POOLED = "pooled"
 def evaluate(
     patch: Path,
     antra: Path | None,
-    data: Path,
+    manifest: Manifest,
     out: Path,
     progress: Progress,
     token: CancelToken,
     splits: tuple[str, ...] = (),
     limit: int | None = None,
 ) -> dict[str, Any]:
-    """Evaluate both models (or the facial patch alone) on every film and write the page; the result is ``evaluation.json``."""
-    manifest = load_manifest(data)
+    """Evaluate both models (or the facial patch alone) on every film and write the page; the result is ``evaluation.json``.
+
+    ``manifest`` holds the films meant; each of its splits is a set of its own.
+    """
     if antra is None:
         return evaluate_patch(patch, manifest, out, progress, token, splits, limit)
     films = read_films(patch, antra, manifest, progress, token, splits, limit)
@@ -51,7 +53,7 @@ def evaluate(
     write_films(films, out / "films.csv")
     content = summary(films, shown)
     content["models"] = {"patch": _about(patch), "sinusitis": _about(antra)}
-    content["data"] = {"folder": data.name, "simulated": manifest.simulated, "statement": manifest.statement}
+    content["data"] = {"folder": manifest.folder.name, "simulated": manifest.simulated, "statement": manifest.statement}
     write_json(out / "evaluation.json", content)
     parts = _parts(films, shown, manifest, patch, antra, out, token)
     write_page(

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from sinustrainer.data.selection import ANATOMY
 from sinustrainer.evaluate.tables import Table, number, p_value, percent
 from sinustrainer.evaluate.waters_films import FilmResult, SideResult
 from sinusviewer.statistics.delong import auc, estimate_auc
 from sinusviewer.statistics.roc import count_calls
-from sinusviewer.statistics.univariate import chi_square, mann_whitney
+from sinusviewer.statistics.univariate import mann_whitney
 
 SPLIT_NAMES = {
     "internal": "Internal validation set",
@@ -46,6 +47,8 @@ class Discrimination:
 
 def split_name(split: str) -> str:
     """The paper's name of a split."""
+    if split.startswith(ANATOMY):
+        return f"Anatomy held out: {split.removeprefix(ANATOMY)}"
     return SPLIT_NAMES.get(split, split)
 
 
@@ -184,32 +187,54 @@ def table_3(films: Sequence[FilmResult], splits: Sequence[str]) -> Table:
 
 
 def table_4(films: Sequence[FilmResult], splits: Sequence[str]) -> Table:
-    """Films whose report is wrong: by sex, decade of age and exposure, with tests of wrong against right."""
+    """Films whose report is wrong: by sex, decade of age and exposure; tests of wrong against right, and between the sets."""
     read = [f for f in films if f.patch_ok]
     groups = [(s, sick) for s in splits for sick in (False, True)]
-    head = ("", *(f"{split_name(s)}: {'sinusitis' if sick else 'normal'}" for s, sick in groups), "p (all sets)")
+    head = (
+        "", *(f"{split_name(s)}: {'sinusitis' if sick else 'normal'}" for s, sick in groups),
+        "p, wrong against right", "p, wrong between sets",
+    )  # fmt: skip
     own = [[f for f in read if f.split == s and (f.truth != "normal") == sick] for s, sick in groups]
     wrong = [not f.correct for f in read]
+    missed = [[f for f in read if f.split == s and not f.correct] for s in splits]
     rows: list[tuple[str, ...]] = [head]
-    rows.append(("Number of films", *(f"{sum(not f.correct for f in g)}/{len(g)}" for g in own), ""))
-    rows.append(("Sex of the wrong (F/M)", *(_sexes(g) for g in own), p_value(_p_of_sex(read, wrong))))
+    rows.append(("Number of films", *(f"{sum(not f.correct for f in g)}/{len(g)}" for g in own), "", ""))
+    of_sex = _p_of_counts([[f.sex.upper()[:1] == "F" for f in g if f.sex] for g in (_right(read), _wrong(read))])
+    sexes = [[f.sex.upper()[:1] == "F" for f in g if f.sex] for g in missed]
+    rows.append(("Sex of the wrong (F/M)", *(_sexes(g) for g in own), p_value(of_sex), p_value(_p_of_counts(sexes))))
     decades = sorted({int(f.age // 10) for f in read if f.age is not None})
-    p_age = p_value(_p_of_decades(read, decades))
+    p_age = p_value(_p_of_counts([[_decade(f) for f in g if f.age is not None] for g in (_right(read), _wrong(read))]))
+    p_sets = p_value(_p_of_counts([[_decade(f) for f in g if f.age is not None] for g in missed]))
     for place, decade in enumerate(decades):
-        cells = [_share([f for f in g if f.age is not None and int(f.age // 10) == decade]) for g in own]
-        rows.append((f"{10 * decade}–{10 * decade + 10} years", *cells, p_age if place == 0 else ""))
+        cells = [_share([f for f in g if f.age is not None and _decade(f) == decade]) for g in own]
+        tests = (p_age, p_sets) if place == 0 else ("", "")
+        rows.append((f"{10 * decade}–{10 * decade + 10} years", *cells, *tests))
     for name, title in PARAMETERS.items():
         cells = [_mean([getattr(f, name) for f in g if not f.correct]) for g in own]
         known = [(w, getattr(f, name)) for f, w in zip(read, wrong, strict=True) if getattr(f, name) is not None]
         p = None
         if len({w for w, _ in known}) == 2:
             p = mann_whitney([w for w, _ in known], [v for _, v in known]).p
-        rows.append((title, *cells, p_value(p)))
+        between = _p_of_ranks([[float(v) for f in g if (v := getattr(f, name)) is not None] for g in missed])
+        rows.append((title, *cells, p_value(p), p_value(between)))
     note = (
-        "Wrong/all (%) by decade; means of the wrong films for exposure. p: wrong against right films of all sets together "
-        "(sex: chi-square; age: chi-square over decades; exposure: Mann-Whitney)."
+        "Wrong/all (%) by decade; means of the wrong films for exposure. p, wrong against right: all sets together (sex, age: "
+        "chi-square without correction; exposure: Mann-Whitney). p, wrong between sets: the wrong films of the sets against each "
+        "other, as in the paper (sex, age: chi-square; exposure: Kruskal-Wallis)."
     )
     return Table("table4", "Table 4. Films that were reported wrongly", tuple(rows), note)
+
+
+def _right(films: Sequence[FilmResult]) -> list[FilmResult]:
+    return [f for f in films if f.correct]
+
+
+def _wrong(films: Sequence[FilmResult]) -> list[FilmResult]:
+    return [f for f in films if not f.correct]
+
+
+def _decade(film: FilmResult) -> int:
+    return int((film.age or 0.0) // 10)
 
 
 def _sexes(films: Sequence[FilmResult]) -> str:
@@ -217,23 +242,22 @@ def _sexes(films: Sequence[FilmResult]) -> str:
     return f"{wrong.count('F')}/{wrong.count('M')}"
 
 
-def _p_of_sex(films: Sequence[FilmResult], wrong: Sequence[bool]) -> float | None:
-    known = [(w, f.sex.upper()[:1] == "F") for f, w in zip(films, wrong, strict=True) if f.sex]
-    if len({w for w, _ in known}) < 2 or len({s for _, s in known}) < 2:
+def _p_of_counts(groups: Sequence[Sequence[int]]) -> float | None:
+    """Chi-square, uncorrected, of groups against the values in them; None where a margin is missing."""
+    groups = [g for g in groups if g]
+    values = sorted({v for g in groups for v in g})
+    if len(groups) < _MINIMUM_GROUP or len(values) < _MINIMUM_GROUP:
         return None
-    return chi_square([w for w, _ in known], [s for _, s in known]).p
-
-
-def _p_of_decades(films: Sequence[FilmResult], decades: Sequence[int]) -> float | None:
-    counts = np.array(
-        [
-            [sum(not f.correct for f in group), sum(f.correct for f in group)]
-            for group in ([f for f in films if f.age is not None and int(f.age // 10) == d] for d in decades)
-        ]
-    )
-    if len(counts) < 2 or (counts.sum(axis=0) == 0).any():
-        return None
+    counts = np.array([[sum(x == v for x in g) for v in values] for g in groups])
     return float(stats.chi2_contingency(counts, correction=False).pvalue)
+
+
+def _p_of_ranks(groups: Sequence[Sequence[float]]) -> float | None:
+    """Kruskal-Wallis; None where there is nothing to compare."""
+    groups = [g for g in groups if g]
+    if len(groups) < _MINIMUM_GROUP or len({v for g in groups for v in g}) < _MINIMUM_GROUP:
+        return None
+    return float(stats.kruskal(*groups).pvalue)
 
 
 def _share(films: Sequence[FilmResult]) -> str:
