@@ -9,19 +9,22 @@ import numpy as np
 import pytest
 from panel_factories import SIMULATED, ct_series, nomogram, refused, waters_series
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QSlider, QToolButton, QWidget
+from PySide6.QtWidgets import QCheckBox, QLabel, QLineEdit, QPushButton, QSlider, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from sinusviewer.actions import Engines
 from sinusviewer.app import Program
 from sinusviewer.domain.anatomy import ImageSide, Side, Structure
 from sinusviewer.domain.clinical import ClinicalData
-from sinusviewer.domain.finding import Detection, FindingStatus, ModelReference, Segmentation
+from sinusviewer.domain.display import Plane
+from sinusviewer.domain.finding import Detection, FindingStatus, Heatmap, ModelReference, Segmentation
 from sinusviewer.domain.image import Identity, OrientationEvidence, Radiograph, Volume
 from sinusviewer.domain.reading import RecurrenceReading, SeriesReading, SeriesStatus
 from sinusviewer.domain.study import Instance, ScanResult, Series, SeriesKind, Study
 from sinusviewer.nomogram import write_nomogram
+from sinusviewer.ui.panels.heat_controls import HeatStyle
 from sinusviewer.ui.panels.nomogram_geometry import AxisKind
+from sinusviewer.ui.view_content import ContentResolver
 
 pytestmark = pytest.mark.gui
 
@@ -32,6 +35,7 @@ CT_ID = replace(
 )
 FILM_KEY = "1.1.1/1.1.1.1"
 AFFINE = np.diag([2.0, 2.0, 3.0, 1.0])
+DLR_HEAT = Heatmap(np.full((10, 10, 10), 0.5, np.float32), "HiResCAM", "recurrence 0.3.0, bottleneck", inside_mask=0.4)
 RECURRENCE = RecurrenceReading(
     0.52, None, (0.1, 0.9), ("asthma",), {}, None, ModelReference("recurrence", "0.3.0", "ab" * 8, SIMULATED)
 )
@@ -58,7 +62,11 @@ def read(image: Any, _clinical: Any, reason: str, *_: Any) -> tuple[SeriesReadin
         labels = np.zeros(image.voxels.shape, np.uint8)
         labels[4:9, 8:18, 4:14] = Structure.RIGHT_MAXILLARY
         segmentation = Segmentation(labels, AFFINE)
-        return (ct_series(series_instance_uid="1.2.1", segmentation=segmentation, recurrence=RECURRENCE),)
+        return (
+            ct_series(
+                series_instance_uid="1.2.1", segmentation=segmentation, recurrence=RECURRENCE, recurrence_heat=DLR_HEAT
+            ),
+        )
     film = image[0]
     right = film.patient_right_is_image_left
     made = waters_series(
@@ -365,3 +373,21 @@ def test_no_panel_is_wider_than_its_tab_at_twice_the_size(start: Any, qtbot: QtB
                 assert desk.window.tabs.widget(number).width() <= desk.window.tabs.width()
     finally:
         desk.window.set_scale(100)
+
+
+def test_the_scores_own_heat_shows_on_every_plane_and_leaves_when_the_endotypes_is_asked_for(start: Any) -> None:
+    desk = start()
+    desk.open("1.2")
+    desk.read()
+    desk.window.findChild(QCheckBox, "dlr_heat_visible").click()
+    session = desk.session
+    assert (session.display.show_heatmap, session.display.heat_of) == (True, "recurrence")
+    source = ContentResolver()
+    for plane in Plane:
+        session.set_view(session.active_view, plane=plane)
+        content = source.content(session, session.active_view)
+        assert content.heatmap is DLR_HEAT
+        assert content.heat is not None
+    desk.wiring.endotype.heat_style_requested.emit(HeatStyle(True, 0.5, "viridis"))
+    assert session.display.heat_of == "endotype"
+    assert not desk.window.findChild(QCheckBox, "dlr_heat_visible").isChecked()

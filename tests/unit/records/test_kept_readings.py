@@ -66,7 +66,7 @@ def test_every_number_of_a_reading_comes_back_exactly(database):
 
 def test_all_of_a_reading_but_its_arrays_is_kept():
     said = set(KeptReading.model_fields) - {"form", "mark", "masks"}
-    assert said | {"segmentation", "heatmaps"} == {f.name for f in fields(SeriesReading)}
+    assert said | {"segmentation", "heatmaps", "recurrence_heat"} == {f.name for f in fields(SeriesReading)}
 
 
 def test_arrays_never_reach_the_database(database):
