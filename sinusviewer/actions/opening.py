@@ -203,6 +203,25 @@ class Opening:
         other = self.session.views[view].series_key
         return bool(other) and self.session.study_of(other) is not self.session.study_of(key)
 
+    def others_of_patient(self) -> tuple[Study, ...]:
+        """Other open studies of the current patient: the newest prior first, then later ones; last the one that is beside.
+
+        None for a patient without a number: nothing would prove that two studies are of one patient.
+        """
+        session = self.session
+        current = session.study
+        if current is None or not current.identity.patient_id:
+            return ()
+        date = current.identity.study_date
+        others = [
+            s for s in session.studies.values()
+            if s is not current and s.identity.patient_id == current.identity.patient_id
+        ]  # fmt: skip
+        earlier = sorted((s for s in others if s.identity.study_date < date), key=lambda s: s.identity.study_date)
+        later = sorted((s for s in others if s.identity.study_date >= date), key=lambda s: s.identity.study_date)
+        beside = {session.study_of(session.views[v].series_key) for v in session.shown_views}
+        return tuple(sorted((*reversed(earlier), *later), key=lambda s: s in beside))
+
     def compare_study(self, study_uid: str) -> None:
         """Show another study of the same patient beside the current one."""
         study = self.session.studies.get(study_uid)

@@ -209,9 +209,7 @@ class MainWindow(WindowFrame):
             self.actions_.opening.open_paths([sample])
 
     def compare_study(self) -> None:
-        current = self.session.study
-        others = [s for s in self.session.studies.values() if current and s is not current
-                  and s.identity.patient_id == current.identity.patient_id]  # fmt: skip
+        others = self.actions_.opening.others_of_patient()
         if others:
             self.actions_.opening.compare_study(others[0].study_instance_uid)
         else:
