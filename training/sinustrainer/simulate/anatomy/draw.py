@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from sinustrainer.simulate.anatomy.growth import draw_volumes_ml, head_size
+from sinustrainer.simulate.anatomy.growth import antral_proportions, draw_volumes_ml, head_size
 from sinustrainer.simulate.anatomy.mirror import mirror
 from sinustrainer.simulate.anatomy.pneumatisation import shrink_lumen
 from sinustrainer.simulate.anatomy.shape import HeadShape, SinusWarp, draw_shape
@@ -24,6 +24,7 @@ _RADIAL_RANGE: dict[Sinus, tuple[float, float]] = {
     Sinus.FRONTAL: (0.85, 1.45),
     Sinus.SPHENOID: (0.85, 1.35),
 }
+_GROWN_AT = 13.0
 _SMALLEST_KEPT = 0.04
 """Of a lumen; below it the sinus is taken as absent (never an antrum: one without air is a sick one to a reader)."""
 
@@ -52,7 +53,7 @@ def draw_head(rng: np.random.Generator, sources: Sequence[Head], age: float, sex
         bone_density=shape.bone_density * float(np.interp(age, (3, 15, 50, 90), (0.75, 1.0, 1.0, 0.82))),
     )
     volumes = draw_volumes_ml(rng, age, sex)
-    warps, keep = plan_sinuses(source, shape, volumes, rng)
+    warps, keep = plan_sinuses(source, shape, volumes, rng, age)
     head = warp_head(source, replace(shape, sinus_warps=warps), rng, spacing_mm)
     for structure, share in keep.items():
         shrink_lumen(head.hu, head.labels, head.spacing, structure, share, rng)
@@ -71,7 +72,11 @@ def _counts(head: Head) -> npt.NDArray[np.int64]:
 
 
 def plan_sinuses(
-    source: Head, shape: HeadShape, volumes_ml: dict[tuple[Sinus, Side], float], rng: np.random.Generator
+    source: Head,
+    shape: HeadShape,
+    volumes_ml: dict[tuple[Sinus, Side], float],
+    rng: np.random.Generator,
+    age: float = 40.0,
 ) -> tuple[tuple[SinusWarp, ...], dict[Structure, float]]:
     """How each sinus of ``source`` reaches its volume in the new shape: first by warping, the rest by filling with bone.
 
@@ -97,8 +102,11 @@ def plan_sinuses(
             continue
         radial = 1.0
         if sinus in _RADIAL_RANGE:
-            radial = float(np.clip((wanted / before) ** (1 / 3), *_RADIAL_RANGE[sinus]))
+            low, high = _RADIAL_RANGE[sinus]
+            radial = float(np.clip((wanted / before) ** (1 / 3), low * (0.88 if age < _GROWN_AT else 1.0), high))
             bent = np.exp(0.06 * rng.standard_normal(3))
+            if sinus is Sinus.MAXILLARY:
+                bent = bent * np.asarray(antral_proportions(age))
             factors = radial * bent / np.prod(bent) ** (1 / 3)
             warps.append(SinusWarp(structure, (float(factors[0]), float(factors[1]), float(factors[2]))))
         share = wanted / (before * radial**3)

@@ -28,6 +28,7 @@ def add_variants(head: Head, age: float, rng: np.random.Generator) -> None:
             (0.35, add_antral_septum),
             (0.30 if age > 12 else 0.0, add_dental_roots),
             (1.0 if 2 < age < 11 else 0.0, add_tooth_buds),
+            (float(np.interp(age, (3, 6, 16, 20, 30), (0.0, 0.9, 0.8, 0.4, 0.1))), add_unerupted_molar),
         ):
             if rng.random() < chance:
                 add(head, side, rng)
@@ -126,6 +127,25 @@ def add_tooth_buds(head: Head, side: Side, rng: np.random.Generator) -> None:
         _ball(head, seat, half + 1.3, wall=False, keep=_tissue, label=None, hu=60.0)
         _ball(head, seat, half, wall=False, keep=_tissue, label=Structure.TEETH, hu=ENAMEL_HU)
         _ball(head, seat + np.array([0.8, 0, 0]), half - 1.3, wall=False, keep=_tissue, label=Structure.TEETH, hu=350.0)
+
+
+def add_unerupted_molar(head: Head, side: Side, rng: np.random.Generator) -> None:
+    """A molar still in the tuberosity, behind and below the antrum: on a film it lies over the antrum's outer corner."""
+    antrum = SINUS_CODES[Sinus.MAXILLARY, side]
+    found = box_of(head.labels, antrum)
+    if found is None:
+        return
+    z, y, x = (np.asarray(axis).ravel() for axis in _millimetres(head, found))
+    outwards = -1.0 if side is Side.RIGHT else 1.0
+    place = np.array(
+        [z.min() - rng.uniform(1, 6), y.max() + rng.uniform(-4, 3), x.mean() + outwards * rng.uniform(-2, 4)]
+    )
+    seat = (place - head.affine[[2, 1, 0], 3]) / np.diag(head.affine)[[2, 1, 0]]
+    half = np.array([rng.uniform(3.2, 4.5), rng.uniform(4, 5), rng.uniform(4, 5)])
+    _ball(head, seat, half + 2.4, wall=False, keep=_tissue, label=None, hu=480.0)  # the tuberosity's bone
+    _ball(head, seat, half + 1.2, wall=False, keep=_tissue, label=None, hu=60.0)  # the follicle
+    _ball(head, seat, half, wall=False, keep=_tissue, label=Structure.TEETH, hu=ENAMEL_HU)
+    _ball(head, seat + np.array([1.0, 0, 0]), half - 1.3, wall=False, keep=_tissue, label=Structure.TEETH, hu=900.0)
 
 
 def lose_teeth(head: Head, share: float, rng: np.random.Generator) -> None:

@@ -21,6 +21,7 @@ from sinusviewer.errors import GeometryError
 sitk: Any = SimpleITK  # its own annotations are partial
 _METAL_HU = 2800
 _AIR = -1000.0
+_WATER_SD_HU = 3.5
 _WITHIN_NOSE = (Structure.SEPTUM, Structure.RIGHT_TURBINATES, Structure.LEFT_TURBINATES)
 
 
@@ -77,13 +78,16 @@ def scan(
     kernel = _kernel(protocol)
     spacing = protocol.field_mm / protocol.matrix
     hu = _with_energy(hu, protocol.kvp)
+    # No scanner's water is exactly 0 HU, and tissue differs between people.
+    hu += np.clip(hu / 1000 + 1, 0, 1) * np.float32(rng.normal(0, _WATER_SD_HU))
     if protocol.headrest:
-        _add_headrest(hu, spacing)
+        _add_headrest(hu, spacing, rng)
     metal = hu > _METAL_HU
     hu = _with_kernel(hu, kernel, spacing)
     if protocol.streaks > 0 and metal.any():
         add_streaks(hu, metal, protocol.streaks, rng)
-    hu += correlated_noise(hu, noise_hu(protocol, kernel), kernel.grain_mm / spacing, kernel.edge, rng)
+    grain_px = kernel.grain_mm / spacing * float(rng.uniform(0.7, 1.1))
+    hu += correlated_noise(hu, noise_hu(protocol, kernel), grain_px, kernel.edge, rng)
     voxels = np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
     padding = SCANNERS[protocol.scanner].padding_hu
     if padding is not None:
@@ -195,14 +199,15 @@ def _outside_circle(matrix: int) -> npt.NDArray[np.bool_]:
     return outside
 
 
-def _add_headrest(hu: npt.NDArray[np.float32], spacing: float) -> None:
-    """A thin carbon shell behind the head, in place."""
+def _add_headrest(hu: npt.NDArray[np.float32], spacing: float, rng: np.random.Generator) -> None:
+    """A carbon shell with foam in it behind the head, in place; how bright and how thick differs between tables."""
     rows, columns = hu.shape[1:]
     y, x = np.mgrid[:rows, :columns].astype(np.float32)
-    across = (x - columns / 2) * spacing / 105
+    half, thick = float(rng.uniform(92, 118)), float(rng.uniform(0.012, 0.03))
+    across = (x - columns / 2) * spacing / half
     down = (y - rows / 2) * spacing
-    radius = np.sqrt(across**2 + ((down + 5) / 112) ** 2)
-    shell = ((radius > 0.98) & (radius < 1.0) & (down > 20)).astype(np.float32)
-    foam = ((radius > 0.9) & (radius <= 0.98) & (down > 20)).astype(np.float32)
-    empty = hu < -900
-    hu += np.where(empty, 700 * shell + 60 * foam, 0).astype(np.float32)
+    radius = np.sqrt(across**2 + ((down + 5) / (half * 1.07)) ** 2)
+    shell = ((radius > 1 - thick) & (radius < 1.0) & (down > 20)).astype(np.float32)
+    foam = ((radius > 0.9) & (radius <= 1 - thick) & (down > 20)).astype(np.float32)
+    rest = np.float32(rng.uniform(600, 1400)) * shell + np.float32(rng.uniform(20, 80)) * foam
+    hu += np.where(hu < -900, rest, np.float32(0))

@@ -41,17 +41,17 @@ SCANNERS: dict[str, Scanner] = {
     s.model: s
     for s in (
         Scanner("GE MEDICAL SYSTEMS", "Discovery CT750 HD",
-                Kernel("STANDARD", 0.20, 0.15, 13, 0.70), Kernel("BONEPLUS", 0.0, 1.1, 55, 0.35), -2000),
+                Kernel("STANDARD", 0.16, 0.2, 13, 0.58), Kernel("BONEPLUS", 0.0, 1.1, 55, 0.35), -2000),
         Scanner("GE MEDICAL SYSTEMS", "Revolution CT",
-                Kernel("STANDARD", 0.18, 0.15, 10, 0.72), Kernel("BONE", 0.0, 0.9, 42, 0.40), -2000),
+                Kernel("STANDARD", 0.15, 0.2, 10, 0.60), Kernel("BONE", 0.0, 0.9, 42, 0.40), -2000),
         Scanner("GE MEDICAL SYSTEMS", "Revolution Frontier",
-                Kernel("STANDARD", 0.20, 0.15, 12, 0.70), Kernel("BONEPLUS", 0.0, 1.1, 52, 0.35), -2000),
+                Kernel("STANDARD", 0.16, 0.2, 12, 0.58), Kernel("BONEPLUS", 0.0, 1.1, 52, 0.35), -2000),
         Scanner("Philips", "Brilliance iCT",
-                Kernel("B", 0.25, 0.1, 11, 0.78), Kernel("YD", 0.0, 1.2, 60, 0.35)),
+                Kernel("B", 0.18, 0.15, 11, 0.64), Kernel("YD", 0.0, 1.2, 60, 0.35)),
         Scanner("SIEMENS", "SOMATOM Force",
-                Kernel("Br40", 0.18, 0.2, 10, 0.65), Kernel("Hr64", 0.0, 1.0, 48, 0.35)),
+                Kernel("Br40", 0.15, 0.2, 10, 0.55), Kernel("Hr64", 0.0, 1.0, 48, 0.35)),
         Scanner("SIEMENS", "SOMATOM Definition AS",
-                Kernel("H30s", 0.28, 0.1, 13, 0.78), Kernel("H70h", 0.0, 1.3, 65, 0.33)),
+                Kernel("H30s", 0.2, 0.15, 13, 0.64), Kernel("H70h", 0.0, 1.3, 65, 0.33)),
     )
 }  # fmt: skip
 

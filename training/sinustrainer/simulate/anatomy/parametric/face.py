@@ -37,7 +37,7 @@ def paint_facial_bones(canvas: Canvas, person: Person) -> None:
     for side, _name in _SIDES:
         cavity = orbit_cavity(person, side)
         low, high = (min(side * 2, side * 66), -86.0, -30.0), (max(side * 2, side * 66), -28.0, 30.0)
-        canvas.fill(shell(cavity, 1.0), low, (high[0], -40.0, high[2]), bone * 0.75, bumps_mm=0.15)
+        canvas.fill(shell(cavity, 1.0), low, (high[0], -40.0, high[2]), bone * 0.62, bumps_mm=0.15)
         d = person.eye_distance
         rim = [
             (d - 16, -84.0, 8.0),
@@ -62,11 +62,11 @@ def paint_facial_bones(canvas: Canvas, person: Person) -> None:
             capsule((side * 42, -68, -26), (side * 34, -64, -42), 4.5, 3.5),
         ]
         _solid(canvas, union(*parts, softness=3), (-74, -96, -40), (74, -4, 34), bone, 0.7)
-        _solid(canvas, union(*zygoma, softness=4), (-74, -92, -54), (74, 4, -2), bone, 0.62)
+        _solid(canvas, union(*zygoma, softness=4), (-74, -92, -54), (74, 4, -2), bone, 0.46)
         for a, b in (((25, -38, -2), (47, -56, 0)), ((24, -40, -16), (41, -52, -18))):
             # Orbit's outer wall, and the side of the maxilla below it.
             wall = capsule((side * a[0], a[1], a[2]), (side * b[0], b[1], b[2]), 2.0, 2.4, (1, 1, 0.2))
-            canvas.fill(wall, (-62, -72, -32), (62, -24, 18), bone * 0.7, bumps_mm=0.6)
+            canvas.fill(wall, (-62, -72, -32), (62, -24, 18), bone * 0.6, bumps_mm=0.6)
         # Front and side of the maxilla; the antrum is hollowed out of it later and brings its own thin wall.
         frontal_process = capsule((side * 9, -90, -2), (side * 15, -84, -28), 2.6, 3.5, (1, 0.7, 1))
         canvas.fill(frontal_process, (-24, -98, -40), (24, -74, 8), bone * 0.85)
@@ -75,12 +75,12 @@ def paint_facial_bones(canvas: Canvas, person: Person) -> None:
         nasal = capsule((side * 2.6, -95, 5), (side * 4.0, -105, -15), 2.4, 1.6, (0.75, 1, 1))
         canvas.fill(nasal, (-12, -112, -24), (12, -86, 12), bone * 0.8)
     arch = _alveolar_arch(p)
-    _solid(canvas, arch, (-42, -96, p - 20), (42, -28, p + 6), bone * 0.75, 0.28)
+    _solid(canvas, arch, (-42, -96, p - 20), (42, -28, p + 6), bone * 0.62, 0.25)
     palate = intersection(ellipsoid((0, -54, p), (24, 31, 30)), block((0, -62, p), (30, 24, 1.8), 1.2))
     canvas.fill(palate, (-26, -92, p - 5), (26, -32, p + 5), bone * 0.8)
     canvas.fill(capsule((0, -84, p), (0, -89, p - 1), 2.5, 1.2), (-6, -94, p - 6), (6, -78, p + 6), bone)
     nasion = ellipsoid((0, -92, 7), (9, 5, 6))
-    _solid(canvas, nasion, (-14, -102, -6), (14, -80, 18), bone, 0.45)
+    _solid(canvas, nasion, (-14, -102, -6), (14, -80, 18), bone, 0.36)
 
 
 def _smooth_path(

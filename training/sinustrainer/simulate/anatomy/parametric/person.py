@@ -34,6 +34,7 @@ class Person:
     frontal_septum_x: float
     missing_teeth: frozenset[int]
     volumes_ml: dict[tuple[Sinus, Side], float]
+    brain_hu: float = 33.0
 
     @property
     def is_child(self) -> bool:
@@ -52,9 +53,9 @@ def draw_person(rng: np.random.Generator, age: float, sex: str) -> Person:
         sex=sex,
         size=(float(own[0]), float(own[1]), float(own[2])),
         face_height=float(np.clip(height * (1 + 0.04 * rng.standard_normal()), 0.6, 1.12)),
-        skull_mm=float(np.interp(age, (0, 3, 15, 25), (2.0, 3.0, 5.0, 6.5)) * rng.uniform(0.8, 1.25)),
+        skull_mm=float(np.interp(age, (0, 3, 15, 25), (2.0, 2.8, 4.6, 5.8)) * rng.uniform(0.8, 1.25)),
         fat_mm=float(rng.uniform(2.0, 6.0) + (0 if man else 1)),
-        bone_hu=float(np.interp(age, (0, 3, 15, 50, 90), (600, 750, 1000, 1050, 850)) * rng.uniform(0.9, 1.1)),
+        bone_hu=float(np.interp(age, (0, 3, 15, 50, 90), (750, 950, 1380, 1430, 1150)) * rng.uniform(0.87, 1.13)),
         brow_mm=_brow(volumes, man=man and age > 14) + float(rng.uniform(0, 1)),
         jaw_width=float(rng.uniform(0.92, 1.06)),
         nose_length=float(rng.uniform(0.85, 1.1) * (0.75 if age < 12 else 1.0)),
@@ -70,6 +71,7 @@ def draw_person(rng: np.random.Generator, age: float, sex: str) -> Person:
         frontal_septum_x=float(rng.normal(0, 2.0)),
         missing_teeth=frozenset(int(i) for i in range(32) if rng.random() < lost),
         volumes_ml=volumes,
+        brain_hu=float(rng.uniform(22, 42)),
     )
 
 

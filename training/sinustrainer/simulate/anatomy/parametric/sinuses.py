@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from sinustrainer.simulate.anatomy.growth import antral_proportions
 from sinustrainer.simulate.anatomy.parametric.canvas import (
     Axes,
     Canvas,
@@ -51,17 +52,26 @@ def _antrum_of(person: Person, s: float) -> Callable[[float], Shape]:
     def outside_orbit(axes: Axes) -> Field:
         return np.asarray(person.wall_mm + 1.0 - orbit(axes), dtype=np.float32)
 
-    return lambda factor: intersection(scaled(space, (s * 17.0, -60.0, -24.0), factor), outside_orbit, softness=3)
+    proportions = antral_proportions(person.age)
+    # A small antrum lies under the orbit's floor, so that growth lowers its floor.
+    about = (s * 17.0, -60.0, -24.0 if person.age > 12 else -21.0)
+    return lambda factor: intersection(scaled(space, about, factor, proportions), outside_orbit, softness=3)
 
 
-def scaled(shape: Shape, about: tuple[float, float, float], factor: float) -> Shape:
-    """The shape enlarged about a point."""
+def scaled(
+    shape: Shape,
+    about: tuple[float, float, float],
+    factor: float,
+    proportions: tuple[float, float, float] = (1.0, 1.0, 1.0),
+) -> Shape:
+    """The shape enlarged about a point, in proportion along x, y and z."""
 
     def distance(axes: Axes) -> Field:
         moved = [
-            np.float32(c) + (axis - np.float32(c)) / np.float32(factor) for axis, c in zip(axes, about, strict=True)
+            np.float32(c) + (axis - np.float32(c)) / np.float32(factor * share)
+            for axis, c, share in zip(axes, about, proportions, strict=True)
         ]
-        return shape((moved[0], moved[1], moved[2])) * np.float32(factor)
+        return shape((moved[0], moved[1], moved[2])) * np.float32(factor * min(proportions))
 
     return distance
 
@@ -80,7 +90,7 @@ def _paint_one(
     low, high = corners
     factor = _size_for(canvas, of_size, volume_ml, low, high)
     shape = of_size(factor)
-    canvas.fill(shell(shape, person.wall_mm), low, high, person.bone_hu * 0.8, bumps_mm=bumps_mm)
+    canvas.fill(shell(shape, person.wall_mm), low, high, person.bone_hu * 0.66, bumps_mm=bumps_mm)
     canvas.fill(shape, low, high, _AIR_HU, bumps_mm=bumps_mm, label=code)
 
 
@@ -190,7 +200,7 @@ def _paint_ethmoid(canvas: Canvas, person: Person, side: Side, s: float, rng: np
 
     shape = labyrinth(_size_for(canvas, labyrinth, wanted * 1.25, low, high))
     seeds = [
-        (s * rng.uniform(6, 13), -80 + 5.6 * k + rng.uniform(-2, 2), z + rng.uniform(-2.5, 2.5))
+        (s * rng.uniform(5.5, 13.5), -80 + 5.6 * k + rng.uniform(-3, 3), z + rng.uniform(-3.5, 3.5))
         for k in range(8)
         for z in ((-5.0, 5.5) if k % 2 else (0.5,))
     ]
@@ -208,7 +218,7 @@ def _paint_ethmoid(canvas: Canvas, person: Person, side: Side, s: float, rng: np
     air = np.maximum(np.maximum(room, wall - between), wall - np.abs(axes[1] - lamella))
     bone = np.clip(0.5 - (room - person.wall_mm * 0.8) / canvas.edge_mm, 0, 1)
     here = canvas.hu[box]
-    here += bone * (person.bone_hu * 0.75 - here)
+    here += bone * (person.bone_hu * 0.6 - here)
     here += np.clip(0.5 - air / canvas.edge_mm, 0, 1) * (_AIR_HU - here)
     inside = (room < 0) & ((canvas.labels[box] == 0) | (canvas.labels[box] > 10))
     front = np.broadcast_to(axes[1] < lamella, inside.shape)

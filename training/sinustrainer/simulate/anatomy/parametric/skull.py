@@ -26,7 +26,7 @@ def paint_base(canvas: Canvas, person: Person) -> None:
     """Sphenoid body and clivus, petrous pyramids and mastoids with their cells, ear canals, pterygoid plates."""
     bone = person.bone_hu
     body = union(ellipsoid((0, -28, -1), (17, 20, 12)), capsule((0, -12, -2), (0, -1, -15), 10, 6), softness=8)
-    canvas.fill(body, (-26, -52, -28), (26, 10, 16), bone * 0.42, texture=90)
+    canvas.fill(body, (-26, -52, -28), (26, 10, 16), bone * 0.32, texture=90)
     _cortex(canvas, body, (-26, -52, -28), (26, 10, 16), bone)
     canvas.fill(ellipsoid((0, -15, 12), (7, 6, 5)), (-10, -24, 4), (10, -6, 20), 40)  # pituitary
     canvas.fill(block((0, -7, 9), (9, 2, 6), 1.5), (-12, -12, 0), (12, -1, 18), bone * 0.8)  # dorsum sellae
@@ -51,8 +51,8 @@ def _paint_ear(canvas: Canvas, person: Person, side: float, name: str) -> None:
         softness=6,
     )
     petrous = Structure[f"{name}_PETROUS"]
-    canvas.fill(union(pyramid, mastoid, softness=6), low, high, bone * 0.75, texture=70, label=petrous)
-    canvas.fill(ellipsoid((side * 30, 4, -1), (9, 6, 6)), low, high, bone * 1.65, texture=60)
+    canvas.fill(union(pyramid, mastoid, softness=6), low, high, bone * 0.68, texture=90, label=petrous)
+    canvas.fill(ellipsoid((side * 30, 4, -1), (9, 6, 6)), low, high, bone * 1.45, texture=60)
     canvas.fill(capsule((side * 29, 3, 0), (side * 33, 6, 1), 1.2, 1.2), low, high, 20)
     pneumatised = grown(mastoid, -2.5)
 
@@ -105,7 +105,7 @@ def paint_neck(canvas: Canvas, person: Person) -> None:
         shapes += [body, arch]
         canvas.fill(ellipsoid((0, y, z + 9), (11, 9, 3)), low, high, 85)
     for shape in shapes:
-        canvas.fill(shape, low, high, bone * 0.35, texture=60)
+        canvas.fill(shape, low, high, bone * 0.27, texture=60)
         _cortex(canvas, shape, low, high, bone)
     canvas.fill(capsule((0, 20, -16), (0, 20, -130), 7, 6), low, high, 20)
     canvas.fill(capsule((0, 20, -16), (0, 20, -130), 4.5, 4), low, high, 38)
@@ -125,8 +125,8 @@ def paint_mandible(canvas: Canvas, person: Person) -> None:
         parts.append(capsule(notch, (side * 47 * w, -36, -14), 5, 2.5, (1.9, 1, 1)))
     jaw = union(*parts, softness=4)
     low, high = (-64.0, -100.0, -116.0), (64.0, 2.0, 0.0)
-    canvas.fill(jaw, low, high, person.bone_hu * 0.22, texture=80)
-    _cortex(canvas, jaw, low, high, person.bone_hu * 1.05, thickness_mm=1.7)
+    canvas.fill(jaw, low, high, person.bone_hu * 0.17, texture=80)
+    _cortex(canvas, jaw, low, high, person.bone_hu, thickness_mm=1.6)
 
 
 def _cortex(

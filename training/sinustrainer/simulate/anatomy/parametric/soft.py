@@ -47,7 +47,7 @@ def _paint_layers(part: Canvas, soft: Field, padding: Field) -> None:
     depth = -soft
     muscle = np.clip((depth - padding - np.float32(0.8) * part.coarse_noise) / 2, 0, 1)
     planes = np.abs(part.coarse_noise + np.float32(0.35) * part.fine_noise)  # between muscles, ragged
-    streaks = np.clip((np.float32(0.16) - planes) * 6, 0, 1) * np.clip((depth - 6) / 6, 0, 1) * np.float32(0.55)
+    streaks = np.clip((np.float32(0.27) - planes) * 5, 0, 1) * np.clip((depth - 4) / 5, 0, 1) * np.float32(0.85)
     tissue = -100 + 150 * muscle * (1 - streaks) + 7 * part.fine_noise
     skin = np.clip((np.float32(1.8) - depth) / np.float32(0.8), 0, 1)
     tissue += skin * (15 - tissue)

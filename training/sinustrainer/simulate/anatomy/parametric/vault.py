@@ -42,11 +42,12 @@ def brain_case(person: Person) -> Shape:
 
 
 def skull_thickness(person: Person, axes: Axes) -> Field:
-    """Thick in the vault, 2-3 mm in the floor over nose and orbits."""
+    """Thick in the vault, 2-3 mm in the floor over nose and orbits, and thin below the occiput."""
     x, y, z = axes
     low_front = np.clip((30 - z) / 20, 0, 1) * np.clip((-25 - y) / 15, 0, 1)
     brow = np.clip((-74 - y) / 18, 0, 1) * np.exp(-(((z - 20) / 17) ** 2) - (x / 40) ** 4)
-    thick = person.skull_mm * (1 - 0.62 * low_front) + person.brow_mm * brow
+    low_back = np.clip((10 - z) / 20, 0, 1) * np.clip(y / 15, 0, 1)
+    thick = person.skull_mm * (1 - 0.62 * low_front - 0.5 * low_back) + person.brow_mm * brow
     return np.asarray(thick + 0 * x, dtype=np.float32)
 
 
@@ -68,12 +69,19 @@ def _paint_vault(part: Canvas, person: Person, case: Field) -> None:
     outer = np.clip(0.5 - (case - thickness) / np.float32(part.edge_mm), 0, 1)
     table = np.minimum(np.float32(1.6), thickness * np.float32(0.4))
     diploe = np.clip((np.minimum(case, thickness - case) - table) / np.float32(1.2) + np.float32(0.5), 0, 1)
-    bone = np.float32(person.bone_hu) * (1 - np.float32(0.5) * diploe) + diploe * 110 * part.fine_noise
+    # Tables are as dense as cortex gets, and not everywhere alike; marrow between them.
+    cortex = np.float32(1.1 * person.bone_hu) * (1 + np.float32(0.1) * part.coarse_noise)
+    bone = cortex * (1 - np.float32(0.66) * diploe) + diploe * 140 * part.fine_noise
     here = part.hu
     here += outer * (bone - here)
     inside = np.clip(0.5 - case / np.float32(part.edge_mm), 0, 1)
     # Cortex a little brighter than white matter, sulci of fluid between.
     depth = -case
     sulci = np.clip((np.float32(0.16) - np.abs(part.coarse_noise)) * 9, 0, 1) * np.clip((14 - depth) / 10, 0, 1)
-    brain = 33 + 6 * np.clip((6 - depth) / 3, 0, 1) + np.float32(1.5) * part.fine_noise - 24 * sulci
+    brain = (
+        np.float32(person.brain_hu)
+        + 6 * np.clip((6 - depth) / 3, 0, 1)
+        + np.float32(1.5) * part.fine_noise
+        - 24 * sulci
+    )
     here += inside * (brain - here)

@@ -1,0 +1,106 @@
+"""Children's heads: antra as small, as low and as dark as the growth facts and a good film say."""
+
+import numpy as np
+import pytest
+from film_contrast import film_contrast
+from shared_data import needs_shared, shared_dir
+
+from sinustrainer.simulate.anatomy.draw import draw_head
+from sinustrainer.simulate.anatomy.growth import antral_proportions, draw_volumes_ml, head_size
+from sinustrainer.simulate.anatomy.parametric.head import build_head, parametric_head
+from sinustrainer.simulate.anatomy.parametric.person import draw_person
+from sinustrainer.simulate.anatomy.templates import load_template
+from sinustrainer.simulate.anatomy.variants import add_unerupted_molar
+from sinustrainer.simulate.head import Head
+from sinusviewer.domain.anatomy import Side, Sinus, Structure
+
+
+def mean_ml(age: float, sinus: Sinus) -> float:
+    drawn = [draw_volumes_ml(np.random.default_rng(seed), age, "FM"[seed % 2]) for seed in range(150)]
+    return float(np.mean([one[sinus, side] for one in drawn for side in Side]))
+
+
+def test_each_sinus_grows_in_its_own_years() -> None:
+    """PMID 20863577: maxillary to 15, ethmoid fast to 7, frontal from 2 and fast from 6 to 19, sphenoid most from 6 to 10."""
+    at = {sinus: {age: mean_ml(age, sinus) for age in (1, 3, 6, 7, 10, 15, 19, 24)} for sinus in Sinus}
+    maxillary, ethmoid, frontal, sphenoid = (
+        at[s] for s in (Sinus.MAXILLARY, Sinus.ANTERIOR_ETHMOID, Sinus.FRONTAL, Sinus.SPHENOID)
+    )
+    assert 0 < maxillary[1] < maxillary[3] < maxillary[6] < maxillary[10] < 0.9 * maxillary[15]
+    assert maxillary[15] > 0.85 * maxillary[24]
+    assert ethmoid[7] > 0.6 * ethmoid[24]
+    assert ethmoid[15] > 0.9 * ethmoid[24]
+    assert frontal[1] == 0
+    assert frontal[6] < 0.2 * frontal[24] < frontal[15] < frontal[19]
+    assert sphenoid[10] - sphenoid[6] > 0.3 * sphenoid[24]
+    assert sphenoid[15] > 0.9 * sphenoid[24]
+
+
+def test_a_childs_antrum_is_lower_than_an_adults_of_the_same_volume() -> None:
+    heights = [antral_proportions(age)[2] for age in (1, 3, 8, 12, 18, 40)]
+    assert heights == sorted(heights)
+    assert heights[0] < 0.8
+    assert heights[-1] == 1
+    for age in (1, 5, 10, 30):
+        assert np.prod(antral_proportions(age)) == pytest.approx(1)
+
+
+def test_a_childs_face_is_small_against_its_skull() -> None:
+    heights = [head_size(age, "F")[1] for age in (1, 3, 8, 12, 18)]
+    assert heights == sorted(heights)
+    assert heights[0] < 0.7
+
+
+def floor_above_palate_mm(head: Head) -> float:
+    floor = np.mean([head.landmarks[f"antrum_floor_{side.value}"][2] for side in Side])
+    return float(floor) - head.landmarks["anterior_nasal_spine"][2]
+
+
+def test_the_antral_floor_comes_down_to_the_nasal_floor_as_a_child_grows() -> None:
+    mean = {
+        age: np.mean(
+            [floor_above_palate_mm(parametric_head(np.random.default_rng(s), age, "F", 2.5)) for s in (1, 2, 3)]
+        )
+        for age in (4, 9, 25)
+    }
+    assert mean[4] > mean[25] + 2
+    assert mean[4] > 5
+    assert mean[9] > mean[25]
+
+
+def test_a_painted_childs_antrum_holds_the_volume_of_its_age() -> None:
+    rng = np.random.default_rng(5)
+    person = draw_person(rng, 6, "M")
+    head = build_head(person, rng, 1.5)
+    voxel_ml = float(np.prod(head.spacing)) / 1000
+    for side, code in ((Side.RIGHT, Structure.RIGHT_MAXILLARY), (Side.LEFT, Structure.LEFT_MAXILLARY)):
+        wanted = person.volumes_ml[Sinus.MAXILLARY, side]
+        assert np.count_nonzero(head.labels == code) * voxel_ml == pytest.approx(wanted, rel=0.25, abs=0.3)
+
+
+@pytest.mark.parametrize("age", [5, 11])
+def test_a_healthy_small_antrum_is_dark_against_its_own_surround(age: float) -> None:
+    contrasts = [film_contrast(parametric_head(np.random.default_rng(s), age, "F", 2.0)).surround for s in (3, 4)]
+    assert min(contrasts) > 0.08
+
+
+@pytest.mark.shared
+@needs_shared
+def test_a_childs_antra_from_real_heads_are_dark_too() -> None:
+    shared = shared_dir()
+    assert shared is not None
+    templates = [load_template(shared / "data" / n) for n in ("head_ct_cranium", "head_ct_visible_human")]
+    for age, source in ((6, templates[0]), (9, templates[1])):
+        head = draw_head(np.random.default_rng(3), [source], age, "M", 1.5)
+        assert film_contrast(head).surround > 0.08
+        assert np.count_nonzero((head.labels == Structure.TEETH) & (head.hu > 1500)) > 50
+
+
+def test_an_unerupted_molar_lies_behind_and_below_the_antrum() -> None:
+    head = parametric_head(np.random.default_rng(5), 9, "F", 2.0)
+    before = head.hu.copy()
+    add_unerupted_molar(head, Side.LEFT, np.random.default_rng(0))
+    crown = np.argwhere((head.hu > 1200) & (before < 1000)).mean(axis=0)
+    antrum = np.argwhere(head.labels == Structure.LEFT_MAXILLARY).mean(axis=0)
+    assert crown[0] < antrum[0]
+    assert crown[1] > antrum[1]
