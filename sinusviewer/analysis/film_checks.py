@@ -111,7 +111,7 @@ def refuse_turned(
     elif best.score >= threshold and (face.score < threshold or best.score > face.score + _CLEARLY_BETTER):
         return f"Not assessed: the film seems to {best.way}. Turn it and read it again."
     if best.score >= threshold and best.score > face.score + _CLEARLY_BETTER:
-        return "Not assessed: this is no upright Waters' view (a face is found more surely with the film turned)."
+        return "Not assessed: this does not look like an upright Waters' view."
     return ""
 
 

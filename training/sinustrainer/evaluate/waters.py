@@ -9,6 +9,7 @@ import numpy as np
 
 from sinustrainer.data.film_sources import load_case_radiograph
 from sinustrainer.data.manifest import Case, Manifest
+from sinustrainer.data.selection import ANATOMY
 from sinustrainer.evaluate.tables import Picture, Table, write_page
 from sinustrainer.evaluate.waters_figures import draw_outcomes, draw_reliability, draw_roc, draw_subclasses
 from sinustrainer.evaluate.waters_films import EVALUATED, FilmResult, read_films, registry_of, write_films
@@ -162,6 +163,16 @@ def _statements(manifest: Manifest, patch: Path, antra: Path) -> list[str]:
     said = [f"Data: {manifest.statement or manifest.folder.name}"]
     if manifest.templates:
         said.append(f"Anatomies in these data: {', '.join(manifest.templates)}.")
+    trained_on = [str(name) for folder in (patch, antra) for name in load_card(folder).training.get("templates") or ()]
+    for split in manifest.splits:
+        if split.startswith(ANATOMY):
+            name = split.removeprefix(ANATOMY)
+            seen = any(name.lower() in template.lower() for template in trained_on)
+            said.append(
+                f"The anatomy {name} WAS among those the models were trained on: its set is no test of an unseen head."
+                if seen
+                else f"The anatomy {name} was not among those the models were trained on."
+            )
     for folder in (patch, antra):
         card = load_card(folder)
         anatomies = ", ".join(card.training.get("templates") or ()) or "not recorded"

@@ -94,6 +94,8 @@ def draw_outcomes(
                 _show(axes, candidates[0], cases[candidates[0].case_id], found)
                 wrong = "" if candidates[0].correct else f", reported {candidates[0].found}"
                 axes.set_title(f"{split_name(split)}\n{label}{wrong}", fontsize=7)
+            else:
+                _say(axes, f"{split_name(split)}:\nno {label} film")
     save_figure(figure, out, "figure4_outcomes")
 
 
@@ -109,8 +111,15 @@ def draw_subclasses(films: Sequence[FilmResult], cases: dict[str, Case], out: Pa
                 if any(s.diseased and s.subclass == form and s.positive == hit for s in film.sides) and not film.error:
                     _show(axes, film, cases[film.case_id], found)
                     break
+            else:
+                _say(axes, "none")
             axes.set_title(f"{title}: {'found' if hit else 'missed'}", fontsize=8)
     save_figure(figure, out, "figure6_subclasses")
+
+
+def _say(axes: Any, text: str) -> None:
+    """An empty panel that says why it is empty."""
+    axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=8, color="0.4", transform=axes.transAxes)
 
 
 def _show(axes: Any, film: FilmResult, case: Case, found: dict[str, Any]) -> None:

@@ -48,7 +48,7 @@ class Discrimination:
 def split_name(split: str) -> str:
     """The paper's name of a split."""
     if split.startswith(ANATOMY):
-        return f"Anatomy held out: {split.removeprefix(ANATOMY)}"
+        return f"Films of the anatomy {split.removeprefix(ANATOMY)}"
     return SPLIT_NAMES.get(split, split)
 
 
