@@ -83,6 +83,9 @@ class ImageLayer:
         self._scale, self._offset, self._quantised = 1.0, 0.0, False
         if pixels.ndim == 2 and not (pixels.dtype.kind in "iu" and pixels.dtype.itemsize <= 2):
             self._quantise(pixels)
+        elif pixels.ndim == 2 and abs(pixels.strides[1]) > 4 * pixels.itemsize:
+            # A sagittal slice touches a cache line for each pixel: once is enough, however often it is drawn.
+            self._levels[1] = np.ascontiguousarray(pixels)
 
     def forget(self) -> None:
         """Look at the pixels anew: they have been filled in place."""
