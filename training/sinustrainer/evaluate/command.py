@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="sinus_segmentation",
         help="model that finds the sinuses on CT; recurrence: empty to place boxes by masks alone",
     )
-    parser.add_argument("--beside", default="", help="ECRS: further models for the same tables, comma-separated")
+    parser.add_argument(
+        "--beside", default="", help="ECRS, segmentation: further models for the same tables, comma-separated"
+    )
     parser.add_argument("--splits", default="", help="only these splits, comma-separated (default: all but train)")
     parser.add_argument(
         "--where",
@@ -70,7 +72,8 @@ def run_from_arguments(args: argparse.Namespace, progress: Progress, token: Canc
             case ModelTask.SINUS_SEGMENTATION:
                 from sinustrainer.evaluate.segmentation import evaluate as evaluate_segmentation
 
-                return evaluate_segmentation(folder, args.data, args.out, progress, token, splits, args.limit)
+                others = tuple(model_folder(name) for name in args.beside.split(",") if name)
+                return evaluate_segmentation(folder, args.data, args.out, progress, token, splits, args.limit, others)
             case ModelTask.ECRS:
                 from sinustrainer.evaluate.endotype import evaluate as evaluate_endotype
 

@@ -14,7 +14,7 @@ from sinustrainer.data.ct_cases import CtCases
 from sinustrainer.data.manifest import TRAIN, load_manifest
 from sinustrainer.evaluate.model_folders import model_folder
 from sinustrainer.evaluate.nomogram_figures import new_figure, save_figure
-from sinustrainer.evaluate.tables import Picture, Table, number, percent, write_page
+from sinustrainer.evaluate.tables import Picture, Table, number, p_value, percent, write_page
 from sinustrainer.run_folder import write_json
 from sinustrainer.tasks.segment_model import segment_with
 from sinusviewer.errors import InputError
@@ -23,7 +23,7 @@ from sinusviewer.inference.activation_map import enlarge, grad_cam, share_inside
 from sinusviewer.inference.classifier import PatientScore, classify
 from sinusviewer.inference.model_card import ModelCard, load_card, verify_weights
 from sinusviewer.jobs.runner import CancelToken, Progress
-from sinusviewer.statistics.delong import estimate_auc
+from sinusviewer.statistics.delong import compare_aucs, estimate_auc
 from sinusviewer.statistics.roc import count_at_threshold, roc_curve
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
@@ -83,9 +83,12 @@ def evaluate(
     }
     write_json(out / "evaluation.json", content)
     write_scores(results, out)
+    write_slices(results, out)
     draw_roc(results, out)
+    draw_confusion(results, out)
     parts: list[Table | Picture] = [
-        unit_table(results), confusion_table(results),
+        unit_table(results), pooling_table(results), confusion_table(results),
+        Picture("figure7_8_confusion.png", "Figures 7 and 8. Confusion matrices", "At the card's threshold; per cent of each row."),
         Picture("figure5_roc.png", "Figure 5. ROC curves", "Dashed: image as unit. Full: patient as unit."),
         *(Picture(f"grad_cam_{r.card.name}.png", f"Grad-CAM, {r.card.name}",
                   "Where the network looked, not why, not the lesion's extent. Upper row soft-tissue, lower row bone window.")
@@ -169,7 +172,12 @@ def calibrated(card: ModelCard, scores: npt.NDArray[np.float64]) -> npt.NDArray[
 
 def network_summary(r: NetworkScores) -> dict[str, Any]:
     """All figures of one network, unrounded."""
+    paired = None
+    if len(set(r.patient_truth.tolist())) == 2:
+        test = compare_aucs(r.patient_truth, r.patient_attention, r.patient_mean)
+        paired = {"difference": test.difference, "z": test.z, "p": test.p, "ci95": test.ci95}
     result: dict[str, Any] = {
+        "attention_minus_mean": paired,
         "patients": len(r.patient_ids),
         "without_slices": r.without_slices,
         "heat_inside": r.heat_inside,
@@ -220,6 +228,28 @@ def unit_table(results: Sequence[NetworkScores]) -> Table:
     )
 
 
+def pooling_table(results: Sequence[NetworkScores]) -> Table:
+    """How a patient's slices are put together: their mean (as published) against learned attention, DeLong's paired test."""
+    rows: list[tuple[str, ...]] = [
+        ("Network", "AUC, mean of slices", "AUC, attention", "Difference (95 % CI)", "p (DeLong)", "AUC, image as unit")
+    ]
+    for r in results:
+        figures = network_summary(r)
+        paired = figures["attention_minus_mean"]
+        difference = "–"
+        if paired is not None and paired["difference"] is not None:
+            ci = paired["ci95"]
+            difference = f"{paired['difference']:+.3f}" + (f" ({ci[0]:+.3f} to {ci[1]:+.3f})" if ci else "")
+        rows.append((
+            str(r.card.parameters.get("network", r.card.name)), number(figures["patient"]["auc"]),
+            number(figures["patient_attention"]["auc"]), difference.replace("-", "−"),
+            p_value(paired["p"]) if paired is not None and paired["p"] is not None else "–", number(figures["image"]["auc"]),
+        ))  # fmt: skip
+    return Table(
+        "pooling", "Mean or attention over a patient's slices", tuple(rows), "Positive: attention ranks better."
+    )
+
+
 def confusion_table(results: Sequence[NetworkScores]) -> Table:
     """Confusion matrices (Figures 7 and 8)."""
     rows: list[tuple[str, ...]] = [
@@ -241,6 +271,43 @@ def write_scores(results: Sequence[NetworkScores], out: Path) -> None:
         for r in results:
             for row in zip(r.patient_ids, r.patient_truth, r.patient_mean, r.patient_attention, strict=True):
                 writer.writerow([r.card.name, row[0], int(row[1]), f"{row[2]:.6f}", f"{row[3]:.6f}"])
+
+
+def write_slices(results: Sequence[NetworkScores], out: Path) -> None:
+    """Every slice's score, the image as unit."""
+    with (out / "slices.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["network", "ecrs", "probability"])
+        for r in results:
+            for truth, score in zip(r.slice_truth, r.slice_score, strict=True):
+                writer.writerow([r.card.name, int(truth), f"{score:.6f}"])
+
+
+def draw_confusion(results: Sequence[NetworkScores], out: Path) -> None:
+    """Figures 7 and 8: a row of matrices per network, a column per unit."""
+    figure, _ = new_figure(2.6 * len(_UNIT_NAMES), 2.6 * max(1, len(results)), 1)
+    figure.clear()
+    for row, r in enumerate(results):
+        figures = network_summary(r)
+        for column, (unit, title) in enumerate(_UNIT_NAMES.items()):
+            if not figures[unit]["confusion"]:
+                continue
+            tp, fp, fn, tn = figures[unit]["confusion"]
+            counts = np.array([[tp, fn], [fp, tn]])
+            share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+            axes = figure.add_subplot(len(results), len(_UNIT_NAMES), row * len(_UNIT_NAMES) + column + 1)
+            axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+            for y, x in np.ndindex(2, 2):
+                tone = "white" if share[y, x] > 0.6 else "black"
+                axes.text(
+                    x, y, f"{counts[y, x]}\n{100 * share[y, x]:.0f} %", ha="center", va="center", color=tone, fontsize=8
+                )
+            axes.set_xticks([0, 1], ["ECRS", "NECRS"], fontsize=7)
+            axes.set_yticks([0, 1], ["ECRS", "NECRS"], fontsize=7)
+            axes.set_xlabel("called", fontsize=7)
+            axes.set_ylabel("truth", fontsize=7)
+            axes.set_title(f"{r.card.parameters.get('network', r.card.name)}\n{title}", fontsize=7)
+    save_figure(figure, out, "figure7_8_confusion")
 
 
 def draw_roc(results: Sequence[NetworkScores], out: Path) -> None:

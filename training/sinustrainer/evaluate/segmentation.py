@@ -1,5 +1,6 @@
 """Segmentation judged on volumes: Dice of region and sinuses, opacified fraction, Lund-Mackay (Hua 2022, Figure 4)."""
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,12 +21,14 @@ from sinusviewer.domain.finding import Segmentation
 from sinusviewer.domain.image import Volume
 from sinusviewer.errors import InputError
 from sinusviewer.inference.model_card import ModelCard, load_card, verify_weights
-from sinusviewer.inference.segmenter import segment_with_opacity
+from sinusviewer.inference.segmenter import Run, segment_with_opacity
 from sinusviewer.jobs.runner import CancelToken, Progress
 from sinusviewer.statistics.agreement import kappa
 from sinusviewer.statistics.segmentation import dice, hausdorff_95
 
 REGION = "region"
+PUBLISHED_DICE = {"deeplab": "0.961", "unet": "0.953"}
+"""What Hua 2022 reports for the region, by a word in the network's name."""
 _NAMES = {int(s): s.name.lower() for s in Structure if 0 < s <= Structure.NASAL_CAVITY}
 
 
@@ -49,44 +52,125 @@ def evaluate(
     token: CancelToken,
     splits: tuple[str, ...] = (),
     limit: int | None = None,
+    beside: Sequence[Path] = (),
 ) -> dict[str, Any]:
-    """Segment every labelled CT and write Dice by structure, agreement of fractions and scores, and examples."""
+    """Segment every labelled CT and write Dice by structure, agreement of fractions and scores, and examples.
+
+    ``beside`` are further networks that read the same CTs, for the region Dice of all of them in one table (Hua 2022 compares
+    U-Net with DeepLabv3 so).
+    """
     manifest = load_manifest(data)
-    card = load_card(model)
-    session = onnxruntime.InferenceSession(verify_weights(card, model))
-
-    def run(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return np.asarray(session.run(["probabilities"], {card.input.name: images})[0])
-
+    networks = [(load_card(folder), folder) for folder in (model, *beside)]
     chosen = [s for s in manifest.splits if (s in splits if splits else s != TRAIN)]
     cases = [c for s in chosen for c in [c for c in manifest.of_split(s) if "labels" in c.files][:limit]]
     if not cases:
         raise InputError(
             "The data folder holds no labelled CT in these splits.", "Segmentation is judged against masks."
         )
-    results: list[CaseDice] = []
+    runs = [_runner(card, folder) for card, folder in networks]
+    results: list[list[CaseDice]] = [[] for _ in networks]
     examples: list[tuple[str, Volume, npt.NDArray[np.uint8], npt.NDArray[np.uint8]]] = []
     for number_done, case in enumerate(cases):
-        token.raise_if_cancelled()
         volume = load_case_volume(case)
-        found, opacified = segment_with_opacity(run, volume, card, None, token)
         truth = load_case_labels(case, volume)
-        results.append(judge(case, volume, truth, found, card, opacified))
-        if len(examples) < 4:
-            examples.append((case.case_id, volume, truth, found))
+        for place, (card, _) in enumerate(networks):
+            token.raise_if_cancelled()
+            found, opacified = segment_with_opacity(runs[place], volume, card, None, token)
+            results[place].append(judge(case, volume, truth, found, card, opacified))
+            if place == 0 and len(examples) < 4:
+                examples.append((case.case_id, volume, truth, found))
         progress("Segmenting", (number_done + 1) / len(cases))
-    content = summary(results)
-    content["model"] = {"name": card.name, "version": card.version, "sha256": card.sha256}
+    main = results[0]
+    content = summary(main)
+    first = networks[0][0]
+    content["model"] = {"name": first.name, "version": first.version, "sha256": first.sha256}
+    content["networks"] = {
+        card.name: {"architecture": _architecture(card), "region_dice": region_dice(rows)}
+        for (card, _), rows in zip(networks, results, strict=True)
+    }
     write_json(out / "evaluation.json", content)
+    write_cases([(card.name, rows) for (card, _), rows in zip(networks, results, strict=True)], out)
     draw_examples(examples, out)
+    draw_region_dice([(_architecture(card), rows) for (card, _), rows in zip(networks, results, strict=True)], out)
     parts: list[Table | Picture] = [
-        dice_table(results),
-        *_agreement(results),
+        region_table([(card, rows) for (card, _), rows in zip(networks, results, strict=True)]),
+        Picture(
+            "figure4_region_dice.png", "Figure 4. Dice of the region by network", "A dot is one CT, the bar the mean."
+        ),
+        dice_table(main),
+        *_agreement(main),
         Picture("examples.png", "Examples", "Labelled left, found right."),
     ]
-    statements = [f"Data: {manifest.statement}", f"Model {card.name} {card.version}. {card.trained_on}"]
+    statements = [f"Data: {manifest.statement}", *(f"Model {c.name} {c.version}. {c.trained_on}" for c, _ in networks)]
     write_page(out, "Segmentation of nose and sinuses (Hua 2022)", statements, parts)
     return content
+
+
+def _runner(card: ModelCard, folder: Path) -> Run:
+    session = onnxruntime.InferenceSession(verify_weights(card, folder))
+    name = card.input.name
+    return lambda images: np.asarray(session.run(["probabilities"], {name: images})[0])
+
+
+def _architecture(card: ModelCard) -> str:
+    options = (card.training.get("recipe") or {}).get("options") or {}
+    return str(options.get("architecture", card.parameters.get("architecture", card.name)))
+
+
+def region_dice(results: Sequence[CaseDice]) -> dict[str, float | int | None]:
+    """Mean, standard deviation and lowest Dice of nose and sinuses as one region."""
+    values = [r.dice[REGION] for r in results]
+    return {
+        "n": len(values),
+        "mean": float(np.mean(values)),
+        "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        "lowest": float(np.min(values)),
+    }
+
+
+def region_table(results: Sequence[tuple[ModelCard, Sequence[CaseDice]]]) -> Table:
+    """One row per network; what Hua 2022 reports stands beside for its two."""
+    rows: list[tuple[str, ...]] = [("Network", "Model", "CTs", "Dice of the region (mean ± SD)", "Lowest", "Hua 2022")]
+    for card, cases in results:
+        name, figures = _architecture(card), region_dice(cases)
+        spread = f" ± {figures['sd']:.3f}" if figures["sd"] is not None else ""
+        published = next((v for k, v in PUBLISHED_DICE.items() if k in name.lower()), "")
+        rows.append((name, f"{card.name} {card.version}", str(figures["n"]), f"{figures['mean']:.3f}{spread}",
+                     number(figures["lowest"]), published))  # fmt: skip
+    return Table(
+        "region", "The region, network by network", tuple(rows), "Per CT; Hua 2022 per slice on clinical images."
+    )
+
+
+def write_cases(results: Sequence[tuple[str, Sequence[CaseDice]]], out: Path) -> None:
+    """Every figure of every CT, so that anyone can recompute the tables."""
+    with (out / "cases.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["network", "case_id", "split", "structure", "dice", "hausdorff_95_mm", "true_fraction", "found_fraction",
+                         "true_score", "found_score"])  # fmt: skip
+        for network, rows in results:
+            for r in rows:
+                for name in dict.fromkeys([*r.dice, *r.fraction]):
+                    pair = r.fraction.get(name, ("", ""))
+                    scores = r.lund_mackay.get(name, ("", ""))
+                    measured = (r.dice.get(name, ""), r.hausdorff_mm.get(name, ""))
+                    writer.writerow([network, r.case_id, r.split, name, *measured, *pair, *scores])
+
+
+def draw_region_dice(results: Sequence[tuple[str, Sequence[CaseDice]]], out: Path) -> None:
+    """Figure 4: the region's Dice of every CT, network by network."""
+    figure, (axes,) = new_figure(1.6 + 1.5 * len(results), 3.6)
+    for place, (name, rows) in enumerate(results):
+        values = np.array([r.dice[REGION] for r in rows])
+        spread = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else np.zeros(1)
+        axes.plot(place + spread, values, "o", color="#0072B2", markersize=3, alpha=0.6)
+        axes.plot([place - 0.25, place + 0.25], [values.mean()] * 2, color="0.1", linewidth=2)
+        axes.annotate(f"{values.mean():.3f}", (place + 0.27, values.mean()), va="center", fontsize=8)
+        axes.annotate(name, (place, 0), (0, -14), xycoords=("data", "axes fraction"), textcoords="offset points",
+                      ha="center", fontsize=8)  # fmt: skip
+    axes.set(ylabel="Dice of the region", xlim=(-0.5, len(results) - 0.3))
+    axes.set_xticks([])
+    save_figure(figure, out, "figure4_region_dice")
 
 
 def judge(
