@@ -52,33 +52,38 @@ def adopt(file: Path, date: str) -> None:
     for keyword in ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate"):
         if keyword in dataset:
             setattr(dataset, keyword, date)
-    if dataset.Modality == "CT":
-        dataset.compress(JPEG2000Lossless, generate_instance_uid=False)
+    dataset.compress(JPEG2000Lossless, generate_instance_uid=False)
     dataset.save_as(file)
+
+
+def write_clinical_table(path: Path) -> None:
+    known = {k: v for k, v in CLINICAL.items() if k != "age"}
+    header = ["patient_id", "age", *known]
+    values = [IDENTIFIER, f"{AGE:.0f}", *(f"{float(v):g}" for v in known.values())]
+    path.write_text(",".join(header) + "\n" + ",".join(values) + "\n", encoding="utf-8")
 
 
 def main() -> int:
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     anatomist = SimulatedAnatomy({}, AnatomySection(parametric_share=1.0))
     target = resources_dir() / "sample"
-    with tempfile.TemporaryDirectory() as scratch:
-        work = Path(scratch)
-        (work / "film").mkdir()
-        (work / "ct").mkdir()
+    # Made beside its place and moved there at the end: whoever reads the old sample meanwhile still finds it whole.
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        work, sample = Path(scratch), Path(scratch) / "sample"
+        for folder in (work / "film", work / "ct", sample / "ct"):
+            folder.mkdir(parents=True)
         section = FilmSection(store_projections=False, burned_in_text_share=0.0, clutter=0.0)
         entry = make_waters_case(film_case(seed), section, anatomist, work / "film")
         made = make_ct_case(ct_case(seed), False, anatomist, work / "ct")
-        shutil.rmtree(target, ignore_errors=True)
-        (target / "ct").mkdir(parents=True)
-        shutil.copy(work / "film" / entry["files"]["image"], target / "waters.dcm")
-        adopt(target / "waters.dcm", "20240312")
+        shutil.copy(work / "film" / entry["files"]["image"], sample / "waters.dcm")
+        adopt(sample / "waters.dcm", "20240312")
         for file in sorted((work / "ct" / made["files"]["image"]).iterdir()):
-            shutil.copy(file, target / "ct" / file.name)
-            adopt(target / "ct" / file.name, "20260120")
-    known = {k: v for k, v in CLINICAL.items() if k != "age"}
-    header = ["patient_id", "age", *known]
-    values = [IDENTIFIER, f"{AGE:.0f}", *(f"{float(v):g}" for v in known.values())]
-    (target / "clinical.csv").write_text(",".join(header) + "\n" + ",".join(values) + "\n", encoding="utf-8")
+            shutil.copy(file, sample / "ct" / file.name)
+            adopt(sample / "ct" / file.name, "20260120")
+        write_clinical_table(sample / "clinical.csv")
+        if target.exists():
+            target.replace(work / "old")
+        sample.replace(target)
     sizes = np.array([f.stat().st_size for f in target.rglob("*") if f.is_file()])
     sys.stdout.write(f"{len(sizes)} files, {sizes.sum() / 2**20:.1f} MiB in {target}\n")
     sys.stdout.write(f"true labels: film {entry['labels']['label']}, CT {made['labels']}\n")
