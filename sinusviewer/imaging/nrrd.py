@@ -1,10 +1,13 @@
-"""NRRD (Nearly Raw Raster Data), one attached file, encodings raw and gzip (teem.sourceforge.net/nrrd/format.html)."""
+"""NRRD (Nearly Raw Raster Data), attached or with its data in one file beside it (.nhdr), encodings raw and gzip.
+
+teem.sourceforge.net/nrrd/format.html
+"""
 
 import gzip
 import io
 import re
 import zlib
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -36,16 +39,41 @@ def read_nrrd_header(path: Path) -> RawVolumeHeader:
     Raises
     ------
     InputError
-        If it is damaged, detached, not three-dimensional or of an unknown encoding.
+        If it is damaged, not three-dimensional, of an unknown encoding, or its data are not there.
     """
     with path.open("rb") as file:
-        return _parse(file)[0]
+        return _parse(file, path)[0]
 
 
-def _parse(file: BinaryIO) -> tuple[RawVolumeHeader, str]:
+def data_file_of(path: Path) -> Path | None:
+    """The file that holds the data of a detached header; None where they follow the header itself.
+
+    Raises
+    ------
+    InputError
+        If it is not one plain file beside the header: a header never leads to another place.
+    """
+    with path.open("rb") as file:
+        return _data_file(_fields(file), path)
+
+
+def _data_file(fields: dict[str, str], path: Path) -> Path | None:
+    name = fields.get("data file", fields.get("datafile", ""))
+    if not name:
+        return None
+    if name.upper().startswith("LIST") or "%" in name:
+        raise InputError("NRRD files whose data lie in several files are not opened.")
+    beside = path.with_name(name) if name == PurePosixPath(name).name == PureWindowsPath(name).name else None
+    if beside is None or name in (".", "..") or beside == path:
+        raise InputError("The NRRD header names data in another folder; only a file beside it is opened.")
+    if not beside.is_file() or beside.resolve().parent != path.resolve().parent:
+        raise InputError(f"The data of this NRRD header, “{name}”, are not beside it.", "Open both in one folder.")
+    return beside
+
+
+def _parse(file: BinaryIO, path: Path) -> tuple[RawVolumeHeader, str, Path | None]:
     fields = _fields(file)
-    if "data file" in fields or "datafile" in fields:
-        raise InputError("NRRD files whose data lie in a second file are not opened.")
+    data = _data_file(fields, path)
     encoding = fields.get("encoding", "").lower()
     if encoding not in ("raw", "gzip", "gz"):
         raise InputError(f"NRRD data encoded as {encoding or 'nothing'} are not opened.")
@@ -61,7 +89,20 @@ def _parse(file: BinaryIO) -> tuple[RawVolumeHeader, str]:
     shape = (sizes[0], sizes[1], sizes[2] if len(sizes) == 3 else 1)
     if shape[0] * shape[1] * shape[2] > MAX_VOXELS:
         raise InputError("The NRRD file claims an impossible size.")
-    return RawVolumeHeader(shape, dtype, file.tell(), 1.0, 0.0, _affine(fields)), encoding
+    start = file.tell() if data is None else _skipped(fields, data, encoding, int(np.prod(shape)) * dtype.itemsize)
+    return RawVolumeHeader(shape, dtype, start, 1.0, 0.0, _affine(fields)), encoding, data
+
+
+def _skipped(fields: dict[str, str], data: Path, encoding: str, wanted: int) -> int:
+    """Where the data begin in a file of their own; a byte skip of -1 counts from its end."""
+    try:
+        lines = int(fields.get("line skip", fields.get("lineskip", "0")))
+        skip = int(fields.get("byte skip", fields.get("byteskip", "0")))
+    except ValueError as error:
+        raise InputError("The NRRD file's header is damaged.") from error
+    if lines or skip < -1 or (encoding != "raw" and skip):
+        raise InputError("NRRD data behind lines or compressed bytes that are to be skipped are not opened.")
+    return max(data.stat().st_size - wanted, 0) if skip == -1 else skip
 
 
 def _fields(file: BinaryIO) -> dict[str, str]:
@@ -110,7 +151,9 @@ def read_nrrd(path: Path) -> tuple[npt.NDArray[Any], RawVolumeHeader]:
         If the file is damaged or shorter than its header says.
     """
     with path.open("rb") as file:
-        header, encoding = _parse(file)
+        header, encoding, data = _parse(file, path)
+    with (data or path).open("rb") as file:
+        file.seek(header.offset)
         x, y, z = header.shape_xyz
         wanted = x * y * z * header.dtype.itemsize
         source: BinaryIO = file

@@ -11,7 +11,7 @@ from sinusviewer.domain.study import Instance, Series, SeriesKind
 from sinusviewer.errors import InputError
 from sinusviewer.imaging.headers import made_up_uid
 from sinusviewer.imaging.nifti import read_nifti_header
-from sinusviewer.imaging.nrrd import read_nrrd_header
+from sinusviewer.imaging.nrrd import data_file_of, read_nrrd_header
 from sinusviewer.imaging.pixel_layout import MAX_FRAME_PIXELS
 from sinusviewer.imaging.quiet import quiet_readers
 
@@ -98,7 +98,9 @@ def _series(
     frames: int,
     modality: str,
 ) -> Series:
-    uid = made_up_uid(_fingerprint(path))
+    data = data_file_of(path) if kind is ResearchFormat.NRRD else None
+    prints = (_fingerprint(path), _fingerprint(data)) if data is not None else (_fingerprint(path),)
+    uid = made_up_uid(" ".join(prints))
     identity = Identity(
         series_description=name, modality=modality, study_instance_uid=uid, series_instance_uid=f"{uid}.1"
     )

@@ -102,7 +102,7 @@ def test_cut_volumes_are_refused_without_reserving_memory(tmp_path: Path, name: 
     [
         (
             "type: short\ndimension: 3\nsizes: 9 9 9\nencoding: raw\nendian: little\ndata file: /etc/passwd\n",
-            "second file",
+            "another folder",
         ),
         ("type: short\ndimension: 3\nsizes: 99999 99999 99999\nencoding: raw\nendian: little\n", "impossible size"),
         ("type: short\ndimension: 3\nsizes: x\nencoding: raw\n", "damaged"),
@@ -123,3 +123,52 @@ def test_a_gzip_bomb_gives_no_more_than_its_header_promises(tmp_path: Path) -> N
     bomb = gzip.compress((tmp_path / "v.nii").read_bytes() + bytes(50 << 20))
     (tmp_path / "b.nii.gz").write_bytes(bomb)
     np.testing.assert_array_equal(load_volume(only_series(tmp_path / "b.nii.gz")).voxels, VOXELS)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "skip"), [("raw", ""), ("gzip", ""), ("raw", "byte skip: 12\n"), ("raw", "byte skip: -1\n")]
+)
+def test_a_detached_header_opens_with_its_data_beside_it(tmp_path: Path, encoding: str, skip: str) -> None:
+    voxels = np.random.default_rng(4).integers(-1000, 2000, (3, 5, 7)).astype("<i2")
+    content = voxels.tobytes() if encoding == "raw" else gzip.compress(voxels.tobytes())
+    (tmp_path / "köpf.raw").write_bytes((bytes(12) if skip else b"") + content)
+    header = (
+        "NRRD0005\ntype: int16\ndimension: 3\nspace: left-posterior-superior\nsizes: 7 5 3\nendian: little\n"
+        f"space directions: (0.5,0,0) (0,0.5,0) (0,0,2)\nspace origin: (1,2,3)\nencoding: {encoding}\n{skip}data file: köpf.raw\n"
+    )
+    (tmp_path / "v.nhdr").write_text(header, encoding="utf-8")
+    result = scan([tmp_path])
+    assert {Path(f.path).name: f.status for f in result.files} == {
+        "v.nhdr": FileStatus.READ, "köpf.raw": FileStatus.IGNORED,
+    }  # fmt: skip
+    loaded = load_volume(result.studies[0].series[0])
+    assert np.array_equal(loaded.voxels, voxels)
+    assert np.allclose(loaded.affine[:3, 3], [1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("../secret.raw", "another folder"), ("/etc/passwd", "another folder"), ("C:\\x.raw", "another folder"),
+        ("gone.raw", "not beside it"), ("LIST", "several files"), ("slice%03d.raw 1 3 1", "several files"),
+    ],
+)  # fmt: skip
+def test_a_detached_header_never_leads_to_another_place(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / "secret.raw").write_bytes(bytes(64))
+    folder = tmp_path / "in"
+    folder.mkdir()
+    header = f"NRRD0004\ntype: uchar\ndimension: 3\nsizes: 2 2 2\nencoding: raw\ndata file: {name}\n\n"
+    (folder / "v.nhdr").write_text(header, encoding="utf-8")
+    (outcome,) = scan([folder]).files
+    assert outcome.status is FileStatus.FAILED
+    assert words in (outcome.reason or "")
+
+
+def test_two_volumes_with_equal_headers_are_two_studies(tmp_path: Path) -> None:
+    for number in (1, 2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "d.raw").write_bytes(bytes([number]) * 8)
+        header = "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 2 2 2\nencoding: raw\ndata file: d.raw\n"
+        (folder / "v.nhdr").write_text(header, encoding="utf-8")
+    assert len(scan([tmp_path]).studies) == 2
