@@ -47,6 +47,7 @@ def evaluate(
 
     ``manifest`` holds the films meant; each of its splits is a set of its own.
     """
+    out.mkdir(parents=True, exist_ok=True)
     if antra is None:
         return evaluate_patch(patch, manifest, out, progress, token, splits, limit)
     films = read_films(patch, antra, manifest, progress, token, splits, limit)
