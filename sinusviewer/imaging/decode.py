@@ -18,7 +18,7 @@ from sinusviewer.imaging.deflate import inflate
 from sinusviewer.imaging.elements import DEFLATED
 from sinusviewer.imaging.encapsulated import Fragments, locate_frames, stream_size
 from sinusviewer.imaging.headers import Header
-from sinusviewer.imaging.pixel_layout import is_native, native_frame_bits
+from sinusviewer.imaging.pixel_layout import is_float, is_native, native_frame_bits
 from sinusviewer.imaging.plugins import RLE, plugin_frame
 
 Array = npt.NDArray[Any]
@@ -128,6 +128,8 @@ class FrameReader:
         header = self.header
         if header.samples != 1:
             raise DicomReadError("This is a colour image.")
+        if is_float(header):
+            return self._native(index).astype(np.float32)  # shown only; doubles beyond its range become infinite
         if self._fragments is None:
             return put_bits_right(self._native(index), header)
         return put_bits_right(self._decoded(self.checked_stream(index), index), header)
@@ -187,7 +189,8 @@ class FrameReader:
             content = self._file.read(bits // 8)
             if header.bits_allocated == 8 and header.elements.big_endian and header.pixels and header.pixels.vr == "OW":
                 content = _swap_pairs(content)  # 8-bit pixels in words of big-endian files (PS3.5 8.1.1)
-            flat = np.frombuffer(content[: bits // 8], np.dtype(f"{order}u{header.bits_allocated // 8}"))
+            kind = "f" if is_float(header) else "u"
+            flat = np.frombuffer(content[: bits // 8], np.dtype(f"{order}{kind}{header.bits_allocated // 8}"))
         if flat.size != header.rows * header.columns:
             raise DicomReadError("The pixels end early.")
         return flat.reshape(shape)

@@ -12,12 +12,18 @@ MAX_FRAMES = 100_000
 MAX_DECODED_BYTES = 8 << 30
 
 NATIVE = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED})
-_FLOAT_PIXELS = frozenset({0x7FE00008, 0x7FE00009})
+FLOAT_BITS = {0x7FE00008: 32, 0x7FE00009: 64}
+"""FloatPixelData and DoubleFloatPixelData (PS3.3 C.7.6.24, C.7.6.25): bits of a value."""
 
 
 def is_native(header: Header) -> bool:
     """Whether the pixels are stored as they are, without a codec."""
     return header.transfer_syntax_uid in NATIVE
+
+
+def is_float(header: Header) -> bool:
+    """Whether the pixels are IEEE 754 numbers."""
+    return header.pixels is not None and header.pixels.tag in FLOAT_BITS
 
 
 def native_frame_bits(header: Header) -> int:
@@ -34,14 +40,16 @@ def why_unreadable(header: Header) -> tuple[FileStatus | None, str]:
         if header.elements.truncated:
             return FileStatus.FAILED, "The file ends early or is damaged: its pixels were not found."
         return FileStatus.IGNORED, f"{_class_name(header)}: holds no image."
-    if header.pixels.tag in _FLOAT_PIXELS:
-        return FileStatus.IGNORED, f"{_class_name(header)}: floating-point pixels are not opened."
+    if is_float(header) and (
+        not is_native(header) or header.samples != 1 or header.bits_allocated != FLOAT_BITS[header.pixels.tag]
+    ):
+        return FileStatus.FAILED, f"{_class_name(header)}: its floating-point pixels contradict its header."
     if header.modality == "SEG":
         return FileStatus.IGNORED, "Segmentation object: a mask and not an image."
     rows, columns, frames = header.rows, header.columns, header.frames
     if not rows or not columns:
         return FileStatus.FAILED, "The file does not say how many rows and columns its image has."
-    if header.samples not in (1, 3, 4) or header.bits_allocated not in (1, 8, 16, 32):
+    if header.samples not in (1, 3, 4) or (header.bits_allocated not in (1, 8, 16, 32) and not is_float(header)):
         return FileStatus.FAILED, f"Images of {header.samples} x {header.bits_allocated} bits per pixel are not opened."
     if rows * columns > MAX_FRAME_PIXELS:
         return FileStatus.FAILED, f"The file claims {columns} x {rows} pixels, more than any detector makes."

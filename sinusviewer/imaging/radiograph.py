@@ -86,6 +86,11 @@ def _grey(header: Header, identity: Identity, stored: Array, index: int) -> Radi
     sides = read_patient_orientation(header.codes(Tag.PATIENT_ORIENTATION) if is_radiograph else ())
     spacing, kind = _spacing(header)
     table, rescale = modality_lut_of(header), rescale_of(header)
+    beyond = None
+    if stored.dtype.kind == "f":  # a parametric map: what is no number is no image
+        finite = np.isfinite(stored)
+        beyond = None if finite.all() else ~finite
+        stored, table = np.where(finite, stored, np.float32(0)), None
     pixels = stored
     if table is not None:
         pixels = apply_table(stored, table)
@@ -98,7 +103,7 @@ def _grey(header: Header, identity: Identity, stored: Array, index: int) -> Radi
         sop_instance_uid=_uid(header, index),
         # MONOCHROME1 and the shape INVERSE say the same thing (PS3.3 C.8.11.3.1.2); together they invert once.
         inverted=header.photometric == "MONOCHROME1" or shape == "INVERSE",
-        padding=_padding_mask(header, stored),
+        padding=_padding_mask(header, stored) if beyond is None else beyond,
         windows=windows_of(header),
         voi_luts=voi_luts_of(header),
         presentation_lut=presentation_lut_of(header),
@@ -127,7 +132,7 @@ def _uid(header: Header, index: int) -> str:
 
 def _rescaled(stored: Array, slope: float, intercept: float) -> Array:
     """Whole numbers stay whole, in the smallest type that holds them; everything else is float32."""
-    if slope != int(slope) or intercept != int(intercept):
+    if slope != int(slope) or intercept != int(intercept) or stored.dtype.kind == "f":
         return (stored.astype(np.float64) * slope + intercept).astype(np.float32)
     wide = stored.astype(np.int64) * int(slope) + int(intercept)
     low, high = int(wide.min(initial=0)), int(wide.max(initial=0))

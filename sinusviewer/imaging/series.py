@@ -12,6 +12,7 @@ from sinusviewer.domain.study import Instance, Series, SeriesKind
 from sinusviewer.errors import GeometryError
 from sinusviewer.imaging.geometry import DUPLICATE_MM, image_frame
 from sinusviewer.imaging.headers import Header, identity_of
+from sinusviewer.imaging.pixel_layout import is_float
 from sinusviewer.imaging.tags import Tag
 
 CR_IMAGE = "1.2.840.10008.5.1.4.1.1.1"
@@ -52,7 +53,7 @@ def kind_of(header: Header, *, placed: bool | None = None) -> SeriesKind:
 
     ``placed`` says whether it has a position and an orientation; None looks for them.
     """
-    grey = header.samples == 1 and header.photometric in ("MONOCHROME1", "MONOCHROME2", "")
+    grey = header.samples == 1 and header.photometric in ("MONOCHROME1", "MONOCHROME2", "") and not is_float(header)
     sop_class, words = header.sop_class_uid, header.image_type
     if sop_class in RADIOGRAPH_CLASSES and grey and header.frames == 1:
         return SeriesKind.RADIOGRAPH

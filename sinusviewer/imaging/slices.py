@@ -15,7 +15,7 @@ from sinusviewer.errors import DicomReadError, GeometryError
 from sinusviewer.imaging.decode import FrameReader
 from sinusviewer.imaging.grey import Rescale, make_windows, nested, rescale_of, windows_of
 from sinusviewer.imaging.headers import Header, read_header
-from sinusviewer.imaging.pixel_layout import why_unreadable
+from sinusviewer.imaging.pixel_layout import is_float, why_unreadable
 from sinusviewer.imaging.quiet import PYDICOM_ERRORS
 from sinusviewer.imaging.series import ENHANCED_CT_CLASSES, ORIENTATION_TOLERANCE
 from sinusviewer.imaging.tags import Tag
@@ -79,6 +79,8 @@ def _header_or_reason(instance: Instance) -> Header | str:
     except DicomReadError as error:
         return str(error)
     status, reason = why_unreadable(header)
+    if status is None and is_float(header):
+        return "Floating-point pixels are shown one by one: a volume holds whole Hounsfield units."
     return header if status is None else reason
 
 
