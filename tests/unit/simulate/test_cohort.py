@@ -11,8 +11,8 @@ import pydicom
 import pytest
 from phantom_anatomist import PhantomAnatomist
 
-from sinustrainer.simulate.cohort import store, waters_case
-from sinustrainer.simulate.cohort.recipe import CtRecipe, WatersRecipe, load_recipe
+from sinustrainer.simulate.cohort import anatomist, store, waters_case
+from sinustrainer.simulate.cohort.recipe import AnatomySection, CtRecipe, WatersRecipe, load_recipe
 from sinustrainer.simulate.cohort.runner import Order, simulate
 from sinustrainer.simulate.radiograph.projections import load_projections
 from sinusviewer.domain.anatomy import Side
@@ -159,6 +159,31 @@ def test_patients_of_two_seeds_or_two_recipes_share_no_identifier(waters: Path, 
         uids.append({ds.StudyInstanceUID for ds in headers} | {ds.SOPInstanceUID for ds in headers})
     assert len(set.union(*ids)) == sum(map(len, ids)) == 9
     assert len(set.union(*uids)) == sum(map(len, uids)) == 18
+
+
+def test_adults_of_a_bank_are_warped_from_a_few_built_heads_and_children_are_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from sinustrainer.simulate.anatomy.parametric import head as module
+
+    built: list[float] = []
+    real = module.parametric_head
+
+    def counted(rng: np.random.Generator, age: float = 40.0, sex: str = "F", spacing_mm: float = 4.0) -> Any:
+        built.append(age)
+        return real(rng, age, sex, 4.0)
+
+    monkeypatch.setattr(module, "parametric_head", counted)
+    anatomist._banked_head.cache_clear()
+    section = AnatomySection(parametric_share=1.0, parametric_bank=1)
+    source = anatomist.SimulatedAnatomy({}, section)
+    first, second = (source.draw_head(np.random.default_rng(s), 50, "M", "train") for s in (1, 2))
+    assert built == [40.0]
+    assert first.source == second.source == "parametric"
+    assert first.hu.shape != second.hu.shape
+    source.draw_head(np.random.default_rng(3), 6, "M", "train")
+    assert built == [40.0, 6]
+    anatomist._banked_head.cache_clear()
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,8 +13,11 @@ from sinustrainer.simulate.cohort.recipe import AnatomySection
 from sinustrainer.simulate.disease import patterns
 from sinustrainer.simulate.disease import recurrence as outcome
 from sinustrainer.simulate.head import Head, SinusDisease
+from sinustrainer.simulate.version import SIMULATOR_VERSION
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.errors import InputError
+
+_ADULT_FROM = 15.0
 
 if TYPE_CHECKING:  # painting loads torch, which only the workers need
     from sinustrainer.simulate.disease.paint import LocalDisease
@@ -73,7 +77,9 @@ class SimulatedAnatomy:
 
         sources = self._sources(split)
         if not sources or rng.random() < self.section.parametric_share:
-            return parametric_head(rng, age, sex)
+            if self.section.parametric_bank == 0 or age < _ADULT_FROM:
+                return parametric_head(rng, age, sex)
+            sources = (_banked_head(int(rng.integers(self.section.parametric_bank))),)
         return draw_head(rng, sources, age, sex)
 
     def paint(
@@ -97,6 +103,14 @@ class SimulatedAnatomy:
         if split in self.section.held_out:
             return tuple(self.templates[name] for name in self.section.held_out[split])
         return tuple(head for name, head in self.templates.items() if name not in reserved)
+
+
+@lru_cache(maxsize=64)
+def _banked_head(number: int) -> Head:
+    """An adult parametric head that many patients are warped from; the same in every process."""
+    from sinustrainer.simulate.anatomy.parametric.head import parametric_head
+
+    return parametric_head(np.random.default_rng([number, SIMULATOR_VERSION]), 40.0, "FM"[number % 2])
 
 
 def draw_patients_crs(

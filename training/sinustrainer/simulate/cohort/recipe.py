@@ -47,12 +47,16 @@ class AnatomySection(_Part):
         Folders of real heads, relative to ``--templates`` or the recipe; those of ``--templates`` all, if none is named.
     parametric_share
         Share of patients on the parametric head, of those that may have a template; without templates, all.
+    parametric_bank
+        Parametric heads to build once per process, adults then being warped from them as from templates, in a third of the
+        time; 0 builds a new one for each patient. Children are always built.
     held_out
         Split to the templates that only that split uses, so that it is judged on anatomy never trained on.
     """
 
     templates: tuple[str, ...] = ()
     parametric_share: Share = 0.3
+    parametric_bank: Annotated[int, Field(ge=0, le=64)] = 0
     held_out: dict[Literal["train", "internal", "external_1", "external_2", "external_3", "test"], tuple[str, ...]] = {}
 
 
