@@ -7,12 +7,15 @@ from sinusviewer.paths import resources_dir
 from sinusviewer.ui.panels.tones import DARK, LIGHT, Tones
 
 BASE_POINT_SIZE = 9.5
+_DRESSED = "sinusviewer_dressed"
 
 
 def apply_theme(application: QApplication, name: str, scale_percent: int) -> None:
     """Dress the whole application."""
     tones = DARK if name == "dark" else LIGHT
-    application.setStyle("Fusion")
+    if application.property(_DRESSED) is None:  # once: each time costs as much as dressing a fifth of the window
+        application.setStyle("Fusion")
+        application.setProperty(_DRESSED, True)
     font = QFont(application.font())
     font.setPointSizeF(BASE_POINT_SIZE * scale_percent / 100)
     font.setFeature(QFont.Tag("tnum"), 1)

@@ -71,6 +71,10 @@ def test_a_film_read_yesterday_shows_its_boxes_and_scores_at_once(started, qtbot
     label = again.window.findChild(QLabel, "four_way_result")
     assert label is not None
     assert "right maxillary sinus" in label.text()
+    stamp = again.window.findChild(QLabel, "findings_stamp")
+    assert stamp is not None
+    assert stamp.text().startswith("Read 2026-11-2")
+    assert "by waters_sinusitis 1.0" in stamp.text()
 
 
 def test_bringing_a_reading_back_writes_nothing_new_into_the_history(started, qtbot: QtBot) -> None:

@@ -10,7 +10,7 @@ from sinusviewer.ui.panels.parts import Facts, Fold, ToneLabel, button, heading,
 from sinusviewer.ui.panels.probability_strip import ProbabilityStrip
 from sinusviewer.ui.panels.scroll_panel import ScrollPanel
 from sinusviewer.ui.panels.withheld import WithheldNotice
-from sinusviewer.ui.panels.wording import ECRS_DEFINITION, model_lines, trained_on_statement
+from sinusviewer.ui.panels.wording import ECRS_DEFINITION, model_lines, reading_stamp, trained_on_statement
 
 WIDE_SPREAD = 0.15
 """A spread between networks above this is pointed out."""
@@ -43,6 +43,7 @@ class EndotypePanel(ScrollPanel):
         self._result = ToneLabel("", "text", "ecrs_probability", scale=1.25, bold=True)
         self._place = ToneLabel("", "text", "ecrs_threshold")
         self._definition = ToneLabel(ECRS_DEFINITION, "muted", "ecrs_definition")
+        self._stamp = ToneLabel("", "muted", "endotype_stamp")
         self._pooling = Facts("endotype_pooling")
         self._spread = ToneLabel("", "amber", "endotype_spread")
         self.strip = ProbabilityStrip()
@@ -55,7 +56,7 @@ class EndotypePanel(ScrollPanel):
         shown.setContentsMargins(0, 0, 0, 0)
         shown.setSpacing(8)
         for widget in (
-            self._result, self._place, self._definition, self._pooling, self._spread, heading("Slices"), self.strip,
+            self._result, self._place, self._stamp, self._definition, self._pooling, self._spread, heading("Slices"), self.strip,
             self._strip_text, heading("Where the network looked"), self.heat,
             Fold("Where these numbers come from", self._facts, "endotype_provenance_fold", open_at_start=True),
         ):  # fmt: skip
@@ -126,3 +127,5 @@ class EndotypePanel(ScrollPanel):
             model_lines(endotype.models, endotype.threshold, series.provenance, endotype.calibrated_on)
         )
         self._trained_on.setText(trained_on_statement(endotype.models))
+        self._stamp.setText(reading_stamp(endotype.models, series.provenance))
+        self._stamp.setVisible(bool(self._stamp.text()))

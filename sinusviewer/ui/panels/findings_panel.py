@@ -17,6 +17,7 @@ from sinusviewer.ui.panels.wording import (
     antrum_name,
     four_way_sentence,
     model_lines,
+    reading_stamp,
     trained_on_statement,
 )
 
@@ -58,6 +59,7 @@ class FindingsPanel(ScrollPanel):
         self._unverified = self._build_unverified()
         self._warnings = ToneLabel("", "amber", "findings_warnings")
         self._result = ToneLabel("", "text", "four_way_result", scale=1.15, bold=True)
+        self._stamp = ToneLabel("", "muted", "findings_stamp")
         self._bars = (ScoreBar("score_first"), ScoreBar("score_second"))
         self._evidence = ToneLabel("", "muted", "normal_evidence")
         self._sensitivity = self._build_sensitivity()
@@ -73,7 +75,7 @@ class FindingsPanel(ScrollPanel):
         shown = QVBoxLayout(self._shown)
         shown.setContentsMargins(0, 0, 0, 0)
         shown.setSpacing(8)
-        for widget in (self._result, *self._bars, self._evidence, self._sensitivity, self.boxes):
+        for widget in (self._result, self._stamp, *self._bars, self._evidence, self._sensitivity, self.boxes):
             shown.addWidget(widget)
         again = button("Read again", "read_again", "Read this film again, e.g. after another model was taken into use.",
                        self.read_requested.emit, "Ctrl+R")  # fmt: skip
@@ -174,6 +176,8 @@ class FindingsPanel(ScrollPanel):
         self._reset.setEnabled(changed)
         models = tuple(m for m in (waters.model, waters.patch_model) if m is not None)
         self._trained_on.setText(trained_on_statement(models))
+        self._stamp.setText(reading_stamp(models, series.provenance))
+        self._stamp.setVisible(bool(self._stamp.text()))
         self._facts.set_rows(model_lines(models, waters.threshold, series.provenance, waters.calibrated_on))
 
     # Parts --------------------------------------------------------------------------------------------------------

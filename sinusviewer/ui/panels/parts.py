@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QFontInfo, QResizeEvent, QShowEvent
+from PySide6.QtGui import QColor, QFont, QFontInfo, QPalette, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -22,6 +22,9 @@ from PySide6.QtWidgets import (
 from sinusviewer.ui.panels.flow import FlowRow
 from sinusviewer.ui.panels.tones import current_tones
 from sinusviewer.ui.panels.wording import RESEARCH_ONLY
+
+LARGE_TYPE = 14.0
+"""Point size from which names and values go one under the other."""
 
 
 def describe(widget: QWidget, name: str, says: str, key: str = "", accessible: str = "") -> None:
@@ -49,7 +52,7 @@ class ToneLabel(QLabel):
     ) -> None:
         super().__init__(text)
         self._tone, self._scale, self._bold = tone, scale, bold
-        self._sheet = ""
+        self._dress: tuple[str, float] | None = None
         self.setWordWrap(True)
         self.setTextFormat(Qt.TextFormat.PlainText)  # names and reasons come from files: never markup
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -72,14 +75,21 @@ class ToneLabel(QLabel):
         super().showEvent(event)
 
     def _restyle(self) -> None:
+        # By palette and font: a style sheet of its own would make each label dearer in every change of theme.
         color = getattr(current_tones(), self._tone)
         points = QFontInfo(QApplication.font()).pointSizeF() * self._scale
-        size = f"font-size: {points:.1f}pt;" if self._scale != 1.0 else ""
-        weight = "font-weight: 600;" if self._bold else ""
-        sheet = f"QLabel {{ color: {color}; background: transparent; border: none; {size}{weight} }}"
-        if sheet != self._sheet:  # asked of our own copy: setting a sheet raises a palette change in turn
-            self._sheet = sheet
-            self.setStyleSheet(sheet)
+        if (color, points) == self._dress:  # asked of our own copy: what is set raises a change in turn
+            return
+        self._dress = (color, points)
+        ink = self.palette()
+        for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive):
+            ink.setColor(group, QPalette.ColorRole.WindowText, QColor(color))
+        self.setPalette(ink)
+        if self._scale != 1.0 or self._bold:
+            font = QFont(QApplication.font())
+            font.setPointSizeF(points)
+            font.setWeight(QFont.Weight.DemiBold if self._bold else QFont.Weight.Normal)
+            self.setFont(font)
 
 
 def heading(text: str) -> ToneLabel:
@@ -135,19 +145,26 @@ class Facts(QWidget):
         self._grid.setVerticalSpacing(2)
         self._grid.setColumnStretch(1, 1)
         self._rows: tuple[tuple[str, str], ...] = ()
+        self._stacked = False
 
     def set_rows(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Show the rows; where the type is large each value stands under its name, or the panel would have to scroll sideways."""
         wanted = tuple(rows)
-        if wanted == self._rows:
+        stacked = QFontInfo(QApplication.font()).pointSizeF() >= LARGE_TYPE
+        if wanted == self._rows and stacked is self._stacked:
             return
-        self._rows = wanted
+        self._rows, self._stacked = wanted, stacked
         while (item := self._grid.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.hide()
                 widget.deleteLater()
         for index, (what, value) in enumerate(wanted):
-            self._grid.addWidget(ToneLabel(what, "muted"), index, 0, Qt.AlignmentFlag.AlignTop)
-            self._grid.addWidget(ToneLabel(value), index, 1)
+            if stacked:
+                self._grid.addWidget(ToneLabel(what, "muted"), 2 * index, 0, 1, 2)
+                self._grid.addWidget(ToneLabel(value), 2 * index + 1, 0, 1, 2)
+            else:
+                self._grid.addWidget(ToneLabel(what, "muted"), index, 0, Qt.AlignmentFlag.AlignTop)
+                self._grid.addWidget(ToneLabel(value), index, 1)
 
     def text(self) -> str:
         return "\n".join(f"{what}: {value}" for what, value in self._rows)

@@ -25,7 +25,13 @@ from sinusviewer.ui.panels.sinus_table import SinusTable
 from sinusviewer.ui.panels.surface_points import SurfaceCloud
 from sinusviewer.ui.panels.surface_view import SurfaceView
 from sinusviewer.ui.panels.withheld import WithheldNotice
-from sinusviewer.ui.panels.wording import image_side, measurement_sentence, model_lines, trained_on_statement
+from sinusviewer.ui.panels.wording import (
+    image_side,
+    measurement_sentence,
+    model_lines,
+    reading_stamp,
+    trained_on_statement,
+)
 
 _UNKNOWN = "–"
 _GEOMETRY_FAULTS = frozenset({"missing_slices", "uneven_spacing", "duplicate_slices", "mixed_orientation"})
@@ -99,6 +105,7 @@ class SinusPanel(ScrollPanel):
         self._air = ToneLabel("", "text", "air_text")
         self._warnings = ToneLabel("", "amber", "sinus_warnings")
         self._total = ToneLabel("", "text", "lund_mackay_total", scale=1.15, bold=True)
+        self._stamp = ToneLabel("", "muted", "sinus_stamp")
         self.table = SinusTable()
         self.table.go_to_requested.connect(self.go_to_sinus_requested)
         self._prior = ToneLabel("", "muted", "prior_text")
@@ -118,6 +125,7 @@ class SinusPanel(ScrollPanel):
         shown.setContentsMargins(0, 0, 0, 0)
         shown.setSpacing(8)
         shown.addWidget(self._total)
+        shown.addWidget(self._stamp)
         shown.addWidget(self.table)
         shown.addWidget(self._incomplete)
         self._complexes = self._build_ostiomeatal()
@@ -261,6 +269,8 @@ class SinusPanel(ScrollPanel):
         rows = model_lines(models, None, series.provenance, "volumes and shares are measured, not probabilities")
         self._facts.set_rows(rows)
         self._trained_on.setText(trained_on_statement(models))
+        self._stamp.setText(reading_stamp(models, series.provenance))
+        self._stamp.setVisible(bool(self._stamp.text()))
 
     def _build_ostiomeatal(self) -> QWidget:
         part = QWidget()

@@ -1,5 +1,7 @@
 """What the panels say, in a reader's words. Pure functions, so that a test can hold every sentence to account."""
 
+from datetime import datetime
+
 from sinusviewer.domain.anatomy import AnySide, ImageSide, Side, Sinus, Structure
 from sinusviewer.domain.display import is_drawn
 from sinusviewer.domain.finding import Author, Detection, FindingStatus, ModelReference
@@ -124,6 +126,18 @@ def model_lines(
         if provenance.override_reason:
             rows.append(("Read anyway", provenance.override_reason))
     return tuple(rows)
+
+
+def reading_stamp(models: tuple[ModelReference, ...], provenance: Provenance) -> str:
+    """When and by which weights it was read, in this computer's zone: a reading may be older than the day it is looked at."""
+    if not provenance.created:
+        return ""
+    try:
+        made = datetime.fromisoformat(provenance.created).astimezone().strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        made = provenance.created
+    names = ", ".join(dict.fromkeys(f"{m.name} {m.version}".strip() for m in models))
+    return f"Read {made}{f' by {names}' if names else ''}."
 
 
 def trained_on_statement(models: tuple[ModelReference, ...]) -> str:
