@@ -36,7 +36,10 @@ def _nomogram() -> Nomogram:
 
 
 def _drag(panel: NomogramPanel, application: QApplication, *, forget: bool) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Milliseconds of each step, ``[steps, (wall, the thread's own CPU)]``; ``forget`` draws everything anew each time, as a view without a still layer would."""
+    """Milliseconds of each step, ``[steps, (wall, the thread's own CPU)]``.
+
+    ``forget`` draws everything anew each time, as a view without a still layer would.
+    """
     view = panel.view
     geometry = view.geometry_of_axes()
     if geometry is None:

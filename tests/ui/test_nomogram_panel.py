@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from panel_factories import PATIENT, SIMULATED, nomogram
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QPageSize
+from PySide6.QtPrintSupport import QPrinter
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -16,7 +17,7 @@ from sinusviewer.domain.finding import Heatmap
 from sinusviewer.domain.image import Identity
 from sinusviewer.nomogram import Predictor
 from sinusviewer.ui.panels.nomogram_geometry import AxisKind
-from sinusviewer.ui.panels.nomogram_page import page_image, write_page
+from sinusviewer.ui.panels.nomogram_page import page_image, paint_on, print_page, remark, write_page
 from sinusviewer.ui.panels.nomogram_panel import NomogramPanel
 from sinusviewer.ui.panels.nomogram_words import DlrSource, decision_hint, letter_paragraph
 
@@ -314,6 +315,40 @@ def test_the_page_is_dark_on_white_and_leaves_a_margin(panel: NomogramPanel) -> 
     assert image.pixelColor(5, 5).lightness() == 255
     bottom = [image.pixelColor(x, image.height() - 20).lightness() for x in range(0, image.width(), 7)]
     assert min(bottom) == 255
+
+
+@pytest.mark.parametrize("size", [QPageSize.PageSizeId.A4, QPageSize.PageSizeId.Letter])
+def test_printing_fills_one_page_of_either_paper_and_cuts_nothing_off(
+    panel: NomogramPanel, tmp_path: Path, size: QPageSize.PageSizeId
+) -> None:
+    page = panel.page("2026-11-21")
+    assert page is not None
+    printer = QPrinter(QPrinter.PrinterMode.ScreenResolution)
+    printer.setOutputFormat(QPrinter.OutputFormat.PdfFormat)
+    printer.setPageSize(QPageSize(size))
+    printer.setOutputFileName(str(tmp_path / "printed.pdf"))
+    print_page(page, printer)
+    written = (tmp_path / "printed.pdf").read_bytes()
+    assert written.startswith(b"%PDF")
+    assert b"/Count 1" in written
+    paper = QImage(printer.width(), printer.height(), QImage.Format.Format_Grayscale8)
+    paper.fill(255)
+    paint_on(paper, page, paper.width(), paper.height())  # the same painting, on a sheet that can be looked at
+    dark = np.array([[paper.pixelColor(x, y).lightness() < 200 for x in range(0, paper.width(), 3)]
+                     for y in range(paper.height())])  # fmt: skip
+    rows, columns = np.flatnonzero(dark.any(axis=1)), np.flatnonzero(dark.any(axis=0)) * 3
+    assert rows[0] > 15
+    assert rows[-1] < paper.height() - 15
+    assert columns[0] > 15
+    assert columns[-1] < paper.width() - 15
+    assert rows[-1] - rows[0] > 0.6 * paper.height()
+
+
+def test_a_score_that_a_reader_put_beyond_the_training_data_says_both(panel: NomogramPanel) -> None:
+    panel.set_values(PATIENT | {"dlr": 0.99}, DLR)
+    page = panel.page()
+    assert page is not None
+    assert remark(page, "dlr", 0.99) == "overruled by the reader; CT gave 0.52; outside the training data"
 
 
 def test_an_svg_page_carries_the_warning_as_text(panel: NomogramPanel, tmp_path: Path) -> None:

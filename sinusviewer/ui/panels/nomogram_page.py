@@ -138,7 +138,7 @@ def paint_page(painter: QPainter, page: NomogramPage) -> None:
         value = patient.values.get(predictor.name)
         rows.append(
             (predictor.label, value_words(predictor, value), "–" if points is None else f"{points:.1f}",
-             _remark(page, predictor.name, value))
+             remark(page, predictor.name, value))
         )  # fmt: skip
     pen.columns(rows, (0.28, 0.22, 0.1, 0.4))
     pen.write(HOW_TO_READ, 11, color=PAPER.muted, gap=8)
@@ -180,14 +180,16 @@ def _what_if_line(page: NomogramPage) -> str:
     return f"{what_if_sentence(patient.reading, other.reading)} What if (diamonds): {values}."
 
 
-def _remark(page: NomogramPage, name: str, value: float | None) -> str:
-    if name in page.settings[0].reading.outside_training:
-        return "outside the training data"
+def remark(page: NomogramPage, name: str, value: float | None) -> str:
+    """What must be known of one input: where the score comes from, and whether a value lies beyond the training data."""
+    remarks = []
     if is_dlr(name) and page.dlr is not None and value is not None:
-        if value != page.dlr.score:
-            return f"overruled by the reader; CT gave {page.dlr.score:.2f}"
-        return f"from the CT by {page.dlr.model}"
-    return ""
+        overruled = value != page.dlr.score
+        remarks.append(f"overruled by the reader; CT gave {page.dlr.score:.2f}" if overruled else
+                       f"from the CT by {page.dlr.model}")  # fmt: skip
+    if name in page.settings[0].reading.outside_training:
+        remarks.append("outside the training data")
+    return "; ".join(remarks)
 
 
 def _paint_drawing(pen: _Pen, page: NomogramPage) -> None:
@@ -200,11 +202,15 @@ def _paint_drawing(pen: _Pen, page: NomogramPage) -> None:
     pen.y += height + 10
 
 
-def _paint_on(device: QPaintDevice, page: NomogramPage, width: float) -> bool:
+def paint_on(device: QPaintDevice, page: NomogramPage, width: float, height: float = 0.0) -> bool:
+    """Paint on a device of so many dots; False where it does not take a painter."""
     painter = QPainter()
     if not painter.begin(device):
         return False
-    painter.scale(width / PAGE.width(), width / PAGE.width())
+    scale = min(width / PAGE.width(), height / PAGE.height()) if height else width / PAGE.width()
+    # On paper of other proportions (US letter) nothing is cut off: the page gets smaller and stands in the middle.
+    painter.translate((width - scale * PAGE.width()) / 2, 0)
+    painter.scale(scale, scale)
     paint_page(painter, page)
     return painter.end()
 
@@ -217,7 +223,7 @@ def write_pdf(page: NomogramPage, path: Path) -> None:
     writer.setPageLayout(
         QPageLayout(QPageSize(QPageSize.PageSizeId.A4), QPageLayout.Orientation.Portrait, QMarginsF(0, 0, 0, 0))
     )
-    if not _paint_on(writer, page, writer.width()):
+    if not paint_on(writer, page, writer.width()):
         raise StorageError(f"{path.name} could not be written.", "Choose another folder.")
 
 
@@ -228,13 +234,13 @@ def write_svg(page: NomogramPage, path: Path) -> None:
     generator.setViewBox(QRectF(0, 0, PAGE.width(), PAGE.height()))
     generator.setTitle(f"Nomogram: risk of {page.nomogram.outcome}")
     generator.setDescription(RESEARCH_ONLY)
-    if not _paint_on(generator, page, PAGE.width()):
+    if not paint_on(generator, page, PAGE.width()):
         raise StorageError(f"{path.name} could not be written.", "Choose another folder.")
 
 
 def page_image(page: NomogramPage, scale: float = 2.0) -> QImage:
     image = QImage(PAGE * scale, QImage.Format.Format_RGB32)
-    _paint_on(image, page, image.width())
+    paint_on(image, page, image.width())
     return image
 
 
@@ -246,7 +252,7 @@ def write_png(page: NomogramPage, path: Path) -> None:
 def print_page(page: NomogramPage, printer: QPrinter) -> None:
     """Print on a printer that the user has chosen."""
     printer.setFullPage(True)
-    if not _paint_on(printer, page, printer.width()):
+    if not paint_on(printer, page, printer.width(), printer.height()):
         raise StorageError("The page could not be printed.", "Check the printer, or save a PDF instead.")
 
 

@@ -66,7 +66,7 @@ def _performance(where: str, cohort: CohortSummary) -> list[tuple[str, str]]:
     if cohort.calibration_slope is not None:
         parts.append(f"slope {cohort.calibration_slope:.2f}")
     if cohort.calibration_intercept is not None:
-        parts.append(f"intercept {cohort.calibration_intercept:.2f}")
+        parts.append(f"intercept {round(cohort.calibration_intercept, 2) + 0.0:.2f}")  # never "-0.00"
     if cohort.brier is not None:
         parts.append(f"Brier {cohort.brier:.3f}")
     if parts:
