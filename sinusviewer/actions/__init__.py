@@ -9,6 +9,7 @@ from sinusviewer.actions.mask_editing import MaskEditing
 from sinusviewer.actions.opening import Load, Opening, Preview, Scan
 from sinusviewer.actions.reading import Read, ReadingActions
 from sinusviewer.actions.shelf import Shelf
+from sinusviewer.actions.stored_masks import StoredMaskActions
 from sinusviewer.domain.study import Series, Study
 from sinusviewer.errors import SinusViewerError
 from sinusviewer.jobs.runner import JobRunner
@@ -33,7 +34,7 @@ class Engines:
 
 
 class Actions:
-    """All verbs over one session and one runner, in five groups. Call only from the GUI thread."""
+    """All verbs over one session and one runner, in six groups. Call only from the GUI thread."""
 
     def __init__(self, session: Session, runner: JobRunner, engines: Engines, trace: Trace = no_traces) -> None:
         self.session = session
@@ -43,6 +44,7 @@ class Actions:
         self.reading = ReadingActions(session, self.desk, engines.read, engines.load, shelf.tidy, trace)
         self.marks = MarkActions(session)
         self.masks = MaskEditing(session, self.desk)
+        self.stored_masks = StoredMaskActions(session, self.desk)
 
 
 def study_title(study: Study | None) -> str:

@@ -72,6 +72,8 @@ class Study:
     identity: Identity
     series: tuple[Series, ...]
     source: str = ""
+    masks: tuple[Instance, ...] = ()
+    """DICOM Segmentation objects about the study's series."""
 
 
 @dataclass(frozen=True, slots=True)

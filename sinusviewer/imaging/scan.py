@@ -18,7 +18,7 @@ from sinusviewer.imaging.elements import looks_like_dicom
 from sinusviewer.imaging.headers import Header, identity_of, read_open_header
 from sinusviewer.imaging.pixel_layout import why_unreadable
 from sinusviewer.imaging.research import research_series, sniff_format
-from sinusviewer.imaging.series import build_series
+from sinusviewer.imaging.series import build_series, instance_of
 from sinusviewer.jobs.runner import CancelToken, Progress
 
 _BATCH = 64
@@ -65,6 +65,7 @@ def scan(
     outcomes: dict[str, FileOutcome] = {}
     headers: list[tuple[str, Header]] = []
     series: list[Series] = []
+    masks: list[tuple[str, Header]] = []
     candidates: list[Candidate] = []
     seen: set[str] = set()
     folders: dict[Path, str] = {}  # resolving each file's own path would cost more than reading its header
@@ -88,11 +89,17 @@ def scan(
         if isinstance(found, Series):
             series.append(found)
         else:
-            headers.append((candidate.label, found))
+            (masks if found.modality == "SEG" else headers).append((candidate.label, found))
         outcomes.setdefault(candidate.label, FileOutcome(candidate.label, FileStatus.READ))
     unique = _without_copies(headers, outcomes)
     labels = {str(c.path): c.label for c in candidates if str(c.path) != c.label}
-    return ScanResult(_studies(unique, series), tuple(outcomes.values()), labels)
+    studies = {header.study_key for header in unique}
+    for label, header in masks:
+        if header.study_key not in studies:
+            outcomes[label] = FileOutcome(
+                label, FileStatus.IGNORED, "Masks (Segmentation object) without their images."
+            )
+    return ScanResult(_studies(unique, series, [h for _, h in masks]), tuple(outcomes.values()), labels)
 
 
 def release() -> None:
@@ -223,6 +230,8 @@ def _examine(candidate: Candidate, fallback: str) -> _Found:
         return FileOutcome(
             candidate.label, FileStatus.IGNORED, "Index of a medium; the files it names are listed themselves."
         )
+    if header.modality == "SEG" and header.pixels is not None:
+        return header  # masks, read when their series is shown
     status, reason = why_unreadable(header)
     return header if status is None else FileOutcome(candidate.label, status, reason)
 
@@ -260,14 +269,17 @@ def _same_content(path: str, header: Header) -> bool:
                 return True
 
 
-def _studies(headers: Sequence[Header], research: Sequence[Series]) -> tuple[Study, ...]:
+def _studies(headers: Sequence[Header], research: Sequence[Series], masks: Sequence[Header]) -> tuple[Study, ...]:
     by_uid: dict[str, list[Header]] = defaultdict(list)
     for header in headers:
         by_uid[header.study_key].append(header)
     studies = [
-        Study(uid, identity_of(members[0]), build_series(members), str(members[0].path.parent))
+        Study(
+            uid, identity_of(members[0]), build_series(members), str(members[0].path.parent),
+            tuple(instance_of(h) for h in masks if h.study_key == uid),
+        )
         for uid, members in by_uid.items()
-    ]
+    ]  # fmt: skip
     studies += [
         Study(s.identity.study_instance_uid, s.identity, (s,), str(s.instances[0].path.parent)) for s in research
     ]
