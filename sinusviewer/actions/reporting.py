@@ -167,11 +167,12 @@ class Reporting:
             out = io.StringIO(newline="")
             rows = csv.writer(out)
             rows.writerow(
-                ("sinus", "side", "volume_ml", "opacified_fraction", "mean_hu", "lund_mackay", "complete", "reason")
-            )
+                ("sinus", "side", "volume_ml", "opacified_fraction", "mean_hu", "lund_mackay", "complete", "reason",
+                 "edited_by_reader")
+            )  # fmt: skip
             for s in reading.sinuses:
                 rows.writerow((s.sinus.value, s.side.value, _cell(s.volume_ml), _cell(s.opacified_fraction), _cell(s.mean_hu),
-                               _cell(s.lund_mackay), s.complete, s.reason))  # fmt: skip
+                               _cell(s.lund_mackay), s.complete, s.reason, s.edited_by_reader))  # fmt: skip
             write_text(path, out.getvalue())
             return path
 

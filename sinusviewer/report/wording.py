@@ -110,6 +110,7 @@ def reader_sentences(detections: tuple[Detection, ...], threshold: float) -> tup
 def sinus_row(sinus: SinusMeasurement) -> tuple[str, ...]:
     """Sinus, side, volume, opacified, mean HU, Lund-Mackay, remark; what is not known is a dash."""
     incomplete = "" if sinus.complete else f"{sinus.side.value} {SINUS_WORDS[sinus.sinus]} incomplete"
+    edited = "mask edited by the reader" if sinus.edited_by_reader else ""
     return (
         SINUS_WORDS[sinus.sinus],
         sinus.side.value,
@@ -117,7 +118,7 @@ def sinus_row(sinus: SinusMeasurement) -> tuple[str, ...]:
         _value(None if sinus.opacified_fraction is None else 100 * sinus.opacified_fraction, "{:.0f} %"),
         _value(sinus.mean_hu, "{:.0f}"),
         _value(sinus.lund_mackay, "{:d}"),
-        sinus.reason or incomplete,
+        "; ".join(part for part in (sinus.reason or incomplete, edited) if part),
     )
 
 

@@ -10,7 +10,7 @@ from sinusviewer.ui.panels.parts import describe
 from sinusviewer.ui.panels.surface_points import SurfaceCloud, render, rotation
 from sinusviewer.ui.panels.tones import DARK, structure_color
 
-PIXELS = 320
+PIXELS = 400
 _LETTERS = (
     ("L", (1, 0, 0)),
     ("R", (-1, 0, 0)),
