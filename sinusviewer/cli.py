@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SOME_FAILED
-    except Exception as error:
+    except Exception as error:  # the command line's last resort: a sentence and an exit status, never a traceback
         if given.verbose:
             raise
         _complain(f"Unexpected error: {type(error).__name__}. Run again with --verbose for the details.")

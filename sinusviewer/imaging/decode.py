@@ -84,7 +84,7 @@ class FrameReader:
             raise DicomReadError(f"The file cannot be opened ({error.strerror or type(error).__name__}).") from error
         try:
             self._find_frames()
-        except BaseException:
+        except BaseException:  # the file is closed whatever happens, and what happened goes on
             self._file.close()
             raise
 

@@ -151,7 +151,7 @@ class OnnxSession:
         try:
             with _quiet_stderr():
                 return ort.InferenceSession(str(self._path), options, providers=providers)
-        except Exception as error:
+        except Exception as error:  # ONNX Runtime's own classes stand straight below Exception
             raise ModelFileError(
                 f"The network in “{self._path.parent.name}” cannot be opened.", "Install the model again."
             ) from error

@@ -24,7 +24,7 @@ from sinusviewer.actions.table import ACTIONS, BY_ID, conflicts, shortcuts
 from sinusviewer.session import Message
 
 if TYPE_CHECKING:
-    from sinusviewer.ui.main_window import MainWindow
+    from collections.abc import Callable
 
 
 class ShortcutsDialog(QDialog):
@@ -111,10 +111,11 @@ class ShortcutsDialog(QDialog):
             self.table.setRowHidden(row, text.casefold() not in content.casefold())
 
 
-def show_shortcuts(window: "MainWindow") -> None:
-    dialog = ShortcutsDialog(window, dict(window.settings.shortcuts))
+def show_shortcuts(window: QWidget, changed: dict[str, str], take: "Callable[[dict[str, str]], None]") -> None:
+    """All keys; ``take`` is given a reader's own ones when the dialog is accepted."""
+    dialog = ShortcutsDialog(window, changed)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    dialog.accepted.connect(lambda: window.set_shortcuts(dialog.changed()))
+    dialog.accepted.connect(lambda: take(dialog.changed()))
     dialog.open()
 
 

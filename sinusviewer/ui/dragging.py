@@ -2,7 +2,7 @@
 
 import itertools
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from uuid import uuid4
 
 import numpy as np
@@ -15,12 +15,10 @@ from sinusviewer.domain.display import Measurement, Tool
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.domain.image import Radiograph, Window
 from sinusviewer.ui import box_editing
+from sinusviewer.ui.drag_view import DragView
 from sinusviewer.ui.mask_painting import BrushDrag
 from sinusviewer.ui.view_geometry import Matrix, fit_zoom, panned, to_screen
 from sinusviewer.ui.view_painter import shown_detections, view_aspect
-
-if TYPE_CHECKING:
-    from sinusviewer.ui.viewport import Viewport
 
 Point = tuple[float, float]
 GRIP = 7.0
@@ -30,9 +28,9 @@ GRIP = 7.0
 class Drag(Protocol):
     """From press to release; ``release`` says whether the drag is over."""
 
-    def move(self, view: "Viewport", at: QPointF) -> None: ...
+    def move(self, view: DragView, at: QPointF) -> None: ...
 
-    def release(self, view: "Viewport", at: QPointF) -> bool: ...
+    def release(self, view: DragView, at: QPointF) -> bool: ...
 
 
 def tool_for(tool: Tool, button: Qt.MouseButton, modifiers: Qt.KeyboardModifier) -> Tool | None:
@@ -57,37 +55,37 @@ def matrix_of(transform: QTransform) -> Matrix:
 class WindowDrag:
     """Right widens, up brightens; the step follows the width, so that bone and film feel the same."""
 
-    def __init__(self, view: "Viewport", at: QPointF) -> None:
+    def __init__(self, view: DragView, at: QPointF) -> None:
         self._start, self._window = at, view.content.window
         self._rising = -1.0 if view.content.grey.inverted else 1.0
 
-    def move(self, view: "Viewport", at: QPointF) -> None:
+    def move(self, view: DragView, at: QPointF) -> None:
         step = max(self._window.width, 50.0) / 300
         width = max(self._window.width + (at.x() - self._start.x()) * step, 1.0)
         center = self._window.center + (at.y() - self._start.y()) * step * self._rising
         view.state_requested.emit({"window": Window(center, width, self._window.function)})
 
-    def release(self, view: "Viewport", at: QPointF) -> bool:
+    def release(self, view: DragView, at: QPointF) -> bool:
         return True
 
 
 class ZoomDrag:
-    def __init__(self, view: "Viewport", at: QPointF) -> None:
+    def __init__(self, view: DragView, at: QPointF) -> None:
         self._start, self._last = at, at.y()
 
-    def move(self, view: "Viewport", at: QPointF) -> None:
+    def move(self, view: DragView, at: QPointF) -> None:
         view.zoom_about(1.006 ** (self._last - at.y()), self._start)
         self._last = at.y()
 
-    def release(self, view: "Viewport", at: QPointF) -> bool:
+    def release(self, view: DragView, at: QPointF) -> bool:
         return True
 
 
 class PanDrag:
-    def __init__(self, view: "Viewport", at: QPointF) -> None:
+    def __init__(self, view: DragView, at: QPointF) -> None:
         self._last = at
 
-    def move(self, view: "Viewport", at: QPointF) -> None:
+    def move(self, view: DragView, at: QPointF) -> None:
         pixels = view.content.pixels
         if pixels is None:
             return
@@ -99,30 +97,30 @@ class PanDrag:
         view.state_requested.emit({"center": center, "zoom": zoom})
         self._last = at
 
-    def release(self, view: "Viewport", at: QPointF) -> bool:
+    def release(self, view: DragView, at: QPointF) -> bool:
         return True
 
 
 class MarkDrag:
     """Length, ellipse, rectangle, probe: two points (one for the probe)."""
 
-    def __init__(self, view: "Viewport", at: QPointF) -> None:
+    def __init__(self, view: DragView, at: QPointF) -> None:
         self._kind = view.content.display.tool
         self._first = view.image_point(at)
         self._start = at
         self._draw(view, self._first)
 
-    def _draw(self, view: "Viewport", last: Point) -> Measurement:
+    def _draw(self, view: DragView, last: Point) -> Measurement:
         points = (last,) if self._kind is Tool.PROBE else (self._first, last)
         state = view.content.state
         mark = Measurement(self._kind, state.plane, state.slice_index, points, uuid4().hex[:12])
         view.set_draft(mark)
         return mark
 
-    def move(self, view: "Viewport", at: QPointF) -> None:
+    def move(self, view: DragView, at: QPointF) -> None:
         self._draw(view, view.image_point(at))
 
-    def release(self, view: "Viewport", at: QPointF) -> bool:
+    def release(self, view: DragView, at: QPointF) -> bool:
         mark = self._draw(view, view.image_point(at))
         if self._kind is Tool.PROBE or (at - self._start).manhattanLength() > 3:
             add_mark(view, mark)
@@ -132,22 +130,22 @@ class MarkDrag:
 class AngleDrag:
     """First arm by a drag, second arm by a click."""
 
-    def __init__(self, view: "Viewport", at: QPointF) -> None:
+    def __init__(self, view: DragView, at: QPointF) -> None:
         self._points: tuple[Point, ...] = (view.image_point(at),)
         self._start = at
         self.waiting = False
 
-    def _mark(self, view: "Viewport", last: Point) -> Measurement:
+    def _mark(self, view: DragView, last: Point) -> Measurement:
         state = view.content.state
         return Measurement(Tool.ANGLE, state.plane, state.slice_index, (*self._points, last), uuid4().hex[:12])
 
-    def move(self, view: "Viewport", at: QPointF) -> None:
+    def move(self, view: DragView, at: QPointF) -> None:
         view.set_draft(self._mark(view, view.image_point(at)))
 
-    def press(self, view: "Viewport", at: QPointF) -> None:
+    def press(self, view: DragView, at: QPointF) -> None:
         view.set_draft(self._mark(view, view.image_point(at)))
 
-    def release(self, view: "Viewport", at: QPointF) -> bool:
+    def release(self, view: DragView, at: QPointF) -> bool:
         if self.waiting:
             add_mark(view, self._mark(view, view.image_point(at)))
             return True
@@ -161,15 +159,15 @@ class AngleDrag:
 class BoxDrag:
     """Draws a reader's box on a film."""
 
-    def __init__(self, view: "Viewport", at: QPointF) -> None:
+    def __init__(self, view: DragView, at: QPointF) -> None:
         self._first, self._start = view.image_point(at), at
 
-    def move(self, view: "Viewport", at: QPointF) -> None:
+    def move(self, view: DragView, at: QPointF) -> None:
         state = view.content.state
         points = (self._first, view.image_point(at))
         view.set_draft(Measurement(Tool.RECTANGLE, state.plane, state.slice_index, points))
 
-    def release(self, view: "Viewport", at: QPointF) -> bool:
+    def release(self, view: DragView, at: QPointF) -> bool:
         film = view.content.film
         if film is not None and (at - self._start).manhattanLength() > 6:
             xyxy = box_editing.ordered(self._first, view.image_point(at), film.pixels.shape[:2])
@@ -184,7 +182,7 @@ class BoxDrag:
 class PointerDrag:
     """Takes hold of what is under the mouse; on nothing: the crosshair on CT, the window on a film."""
 
-    def __init__(self, view: "Viewport", at: QPointF) -> None:
+    def __init__(self, view: DragView, at: QPointF) -> None:
         self._grip = box_editing.grip_at(shown_detections(view.content), view.matrix(), (at.x(), at.y()), GRIP)
         self._mark_grip = None if self._grip else mark_grip(view, at)
         self._start = at
@@ -199,7 +197,7 @@ class PointerDrag:
             view.select_requested.emit("")
             self.move(view, at)
 
-    def move(self, view: "Viewport", at: QPointF) -> None:
+    def move(self, view: DragView, at: QPointF) -> None:
         if (at - self._start).manhattanLength() > 2:
             self._moved = True
         if self._grip is None and self._mark_grip is None:
@@ -209,7 +207,7 @@ class PointerDrag:
         if self._moved:
             view.set_content(replace(view.content, marks=self._changed(view, at)))
 
-    def _changed(self, view: "Viewport", at: QPointF) -> "box_editing.ImageMarks":
+    def _changed(self, view: DragView, at: QPointF) -> "box_editing.ImageMarks":
         now = view.image_point(at)
         by = (now[0] - self._first[0], now[1] - self._first[1])
         if self._grip is not None:
@@ -231,7 +229,7 @@ class PointerDrag:
         )
         return replace(self._marks, measurements=changed)
 
-    def release(self, view: "Viewport", at: QPointF) -> bool:
+    def release(self, view: DragView, at: QPointF) -> bool:
         if self._moved and (self._grip is not None or self._mark_grip is not None):
             what = "Move box" if self._grip is not None else "Move mark"
             view.marks_requested.emit(what, self._changed(view, at))
@@ -239,13 +237,13 @@ class PointerDrag:
 
 
 class NoDrag:
-    def __init__(self, view: "Viewport", at: QPointF) -> None:
+    def __init__(self, view: DragView, at: QPointF) -> None:
         pass
 
-    def move(self, view: "Viewport", at: QPointF) -> None:
+    def move(self, view: DragView, at: QPointF) -> None:
         pass
 
-    def release(self, view: "Viewport", at: QPointF) -> bool:
+    def release(self, view: DragView, at: QPointF) -> bool:
         return True
 
 
@@ -265,12 +263,12 @@ DRAGS: dict[Tool, type] = {
 }
 
 
-def add_mark(view: "Viewport", mark: Measurement) -> None:
+def add_mark(view: DragView, mark: Measurement) -> None:
     marks = view.content.marks
     view.marks_requested.emit(f"Add {mark.kind.value}", replace(marks, measurements=(*marks.measurements, mark)))
 
 
-def mark_grip(view: "Viewport", at: QPointF) -> tuple[Measurement, int] | None:
+def mark_grip(view: DragView, at: QPointF) -> tuple[Measurement, int] | None:
     """The measurement under the mouse and which of its points, -1 for the whole."""
     matrix, state = view.matrix(), view.content.state
     here = np.array([at.x(), at.y()])

@@ -225,10 +225,11 @@ class MainWindow(WindowFrame):
             self.session.say("No second study is beside this one.", "warning", "Ctrl+D shows one of the same patient.")
 
     def export_picture(self) -> None:
-        pictures.export_view(self, self.view_area.viewports[self.session.active_view])
+        port = self.view_area.viewports[self.session.active_view]
+        pictures.export_view(self, self.session, port.content, port.size())
 
     def export_key_images(self) -> None:
-        pictures.export_key_images(self)
+        pictures.export_key_images(self, self.session)
 
     def undo(self) -> None:
         step = self.session.undo()
@@ -318,7 +319,7 @@ class MainWindow(WindowFrame):
             self.session.go_to_slice(view, (state.slice_index + 1) % stack.count)
 
     def show_shortcuts(self) -> None:
-        dialogs.show_shortcuts(self)
+        dialogs.show_shortcuts(self, dict(self.settings.shortcuts), self.set_shortcuts)
 
     def show_messages(self) -> None:
         dialogs.show_messages(self, self.session.messages)

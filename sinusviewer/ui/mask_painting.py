@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from sinusviewer.actions import Actions
     from sinusviewer.actions.mask_editing import Stroke
     from sinusviewer.session import Session
+    from sinusviewer.ui.drag_view import DragView
     from sinusviewer.ui.view_content import ViewContent
-    from sinusviewer.ui.viewport import Viewport
 
 _CORNERS = 48
 
@@ -27,26 +27,26 @@ _CORNERS = 48
 class BrushDrag:
     """Asks to paint from press to release; with Shift it erases, with Ctrl it takes up the structure under the mouse."""
 
-    def __init__(self, view: "Viewport", at: QPointF) -> None:
+    def __init__(self, view: "DragView", at: QPointF) -> None:
         self._picks = bool(view.modifiers & Qt.KeyboardModifier.ControlModifier)
         erases = bool(view.modifiers & Qt.KeyboardModifier.ShiftModifier)
         self._ask(view, "pick" if self._picks else "erase" if erases else "begin", at)
 
     @staticmethod
-    def _ask(view: "Viewport", phase: str, at: QPointF) -> None:
+    def _ask(view: "DragView", phase: str, at: QPointF) -> None:
         x, y = view.image_point(at)
         view.paint_requested.emit(phase, (x - 0.5, y - 0.5))
 
-    def move(self, view: "Viewport", at: QPointF) -> None:
+    def move(self, view: "DragView", at: QPointF) -> None:
         if not self._picks:
             self._ask(view, "extend", at)
 
-    def release(self, view: "Viewport", at: QPointF) -> bool:
+    def release(self, view: "DragView", at: QPointF) -> bool:
         if not self._picks:
             self._ask(view, "finish", at)
         return True
 
-    def cancel(self, view: "Viewport") -> None:
+    def cancel(self, view: "DragView") -> None:
         view.paint_requested.emit("abandon", (0.0, 0.0))
 
 

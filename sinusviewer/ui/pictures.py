@@ -15,8 +15,7 @@ from sinusviewer.ui.view_geometry import display_matrix
 from sinusviewer.ui.view_painter import ViewPainter, view_aspect
 
 if TYPE_CHECKING:
-    from sinusviewer.ui.main_window import MainWindow
-    from sinusviewer.ui.viewport import Viewport
+    from PySide6.QtWidgets import QWidget
 
 
 def without_identity(content: ViewContent) -> ViewContent:
@@ -48,23 +47,25 @@ def save_picture(content: ViewContent, size: QSize, path: Path) -> None:
     path.write_bytes(buffer.data().data())
 
 
-def export_view(window: "MainWindow", viewport: "Viewport") -> None:
-    if viewport.content.pixels is None:
+def export_view(window: "QWidget", session: Session, content: ViewContent, size: QSize) -> None:
+    """Ask where to, and save what a view shows."""
+    if content.pixels is None:
         return
     name, _ = QFileDialog.getSaveFileName(window, "Export this view without identity", "view.png", "PNG (*.png)")
     if name:
-        save_picture(viewport.content, viewport.size(), Path(name).with_suffix(".png"))
-        window.session.say("Picture saved without identity.")
+        save_picture(content, size, Path(name).with_suffix(".png"))
+        session.say("Picture saved without identity.")
 
 
-def export_key_images(window: "MainWindow") -> None:
-    if not window.session.key_images:
-        window.session.say("There are no key images.", "warning", "Mark a slice with K first.")
+def export_key_images(window: "QWidget", session: Session) -> None:
+    """Ask where to, and save all key images."""
+    if not session.key_images:
+        session.say("There are no key images.", "warning", "Mark a slice with K first.")
         return
     folder = QFileDialog.getExistingDirectory(window, "Export key images without identity to")
     if folder:
-        count = write_key_images(window.session, Path(folder))
-        window.session.say(f"{count} key images saved without identity.")
+        count = write_key_images(session, Path(folder))
+        session.say(f"{count} key images saved without identity.")
 
 
 def write_key_images(session: Session, folder: Path, size: QSize | None = None) -> int:

@@ -132,7 +132,8 @@ def test_the_wheel_asks_for_slices_and_the_navigator_follows(program_with, qtbot
 
 def test_each_tool_key_takes_up_its_tool(program_with, qtbot):
     program = program_with((film(),))
-    for tool in Tool:
+    assert not program.window.verbs["tool_brush"].isEnabled()  # a film has no masks to paint
+    for tool in set(Tool) - {Tool.BRUSH}:
         program.window.verbs[f"tool_{tool.value}"].trigger()
         assert program.session.display.tool is tool
         assert program.window.verbs[f"tool_{tool.value}"].isChecked()
