@@ -69,7 +69,7 @@ def test_dental_roots_rise_into_the_antral_floor(head: Head, drawn: Head) -> Non
 
 def test_tooth_buds_lie_below_the_antrum(head: Head, drawn: Head) -> None:
     add_tooth_buds(head, Side.LEFT, np.random.default_rng(0))
-    buds = np.argwhere((head.hu > 1200) & (drawn.hu < 1000))
+    buds = np.argwhere((head.hu > 1000) & (drawn.hu < 900))
     assert len(buds) > 10
     assert buds[:, 0].max() < np.argwhere(drawn.labels == Structure.LEFT_MAXILLARY)[:, 0].mean()
 

@@ -231,6 +231,17 @@ def test_a_half_written_case_is_never_taken_for_a_whole_one(
     assert content(tmp_path) == content(waters)
 
 
+def test_a_write_error_wrapped_by_a_library_still_says_why() -> None:
+    try:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError as inner:
+            raise OSError("Error while writing the pixels") from inner
+    except OSError as wrapped:
+        assert "the disk is full" in str(store.as_storage_error(wrapped, Path("out")))
+    assert "could not be written" in str(store.as_storage_error(OSError("odd"), Path("out")))
+
+
 def test_a_case_that_lost_a_file_or_has_another_plan_is_made_again(waters: Path, tmp_path: Path) -> None:
     run(waters_order(tmp_path))
     (tmp_path / "cases" / "waters-00002" / "waters.dcm").unlink()

@@ -15,7 +15,8 @@ from sinustrainer.simulate.disease.noise import smooth_noise
 from sinustrainer.simulate.head import Head
 from sinusviewer.domain.anatomy import SINUS_CODES, Side, Sinus, Structure
 
-AIR_HU, WALL_HU, ROOT_HU, ENAMEL_HU = -980.0, 420.0, 1250.0, 2200.0
+AIR_HU, WALL_HU, ROOT_HU, CROWN_HU = -980.0, 420.0, 1250.0, 1350.0
+"""CROWN_HU: the thin shell of a crown that is still forming, where it shares its millimetre with soft tissue."""
 Field = npt.NDArray[np.float32]
 
 
@@ -125,8 +126,8 @@ def add_tooth_buds(head: Head, side: Side, rng: np.random.Generator) -> None:
         seat = (place - head.affine[[2, 1, 0], 3]) / np.diag(head.affine)[[2, 1, 0]]
         half = np.array([rng.uniform(3.5, 5), rng.uniform(3, 4.2), rng.uniform(3, 4.2)])
         _ball(head, seat, half + 1.3, wall=False, keep=_tissue, label=None, hu=60.0)
-        _ball(head, seat, half, wall=False, keep=_tissue, label=Structure.TEETH, hu=ENAMEL_HU)
-        _ball(head, seat + np.array([0.8, 0, 0]), half - 1.3, wall=False, keep=_tissue, label=Structure.TEETH, hu=350.0)
+        _ball(head, seat, half, wall=False, keep=_tissue, label=Structure.TEETH, hu=CROWN_HU)
+        _ball(head, seat + np.array([0.8, 0, 0]), half - 1.3, wall=False, keep=_tissue, label=Structure.TEETH, hu=220.0)
 
 
 def add_unerupted_molar(head: Head, side: Side, rng: np.random.Generator) -> None:
@@ -144,8 +145,8 @@ def add_unerupted_molar(head: Head, side: Side, rng: np.random.Generator) -> Non
     half = np.array([rng.uniform(3.2, 4.5), rng.uniform(4, 5), rng.uniform(4, 5)])
     _ball(head, seat, half + 2.4, wall=False, keep=_tissue, label=None, hu=480.0)  # the tuberosity's bone
     _ball(head, seat, half + 1.2, wall=False, keep=_tissue, label=None, hu=60.0)  # the follicle
-    _ball(head, seat, half, wall=False, keep=_tissue, label=Structure.TEETH, hu=ENAMEL_HU)
-    _ball(head, seat + np.array([1.0, 0, 0]), half - 1.3, wall=False, keep=_tissue, label=Structure.TEETH, hu=900.0)
+    _ball(head, seat, half, wall=False, keep=_tissue, label=Structure.TEETH, hu=CROWN_HU)
+    _ball(head, seat + np.array([1.0, 0, 0]), half - 1.3, wall=False, keep=_tissue, label=Structure.TEETH, hu=650.0)
 
 
 def lose_teeth(head: Head, share: float, rng: np.random.Generator) -> None:

@@ -89,8 +89,14 @@ def as_storage_error(error: OSError, out: Path) -> StorageError:
     reasons = {
         errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up",
         errno.EACCES: "writing is not allowed", errno.EROFS: "the disk is read-only",
+        errno.EFBIG: "a file may not grow that large here",
     }  # fmt: skip
-    reason = reasons.get(error.errno or 0, error.strerror or type(error).__name__)
+    # Writers that wrap an error in their own keep the system's number only in its cause.
+    cause: BaseException | None = error
+    while isinstance(cause, OSError) and cause.errno is None:
+        cause = cause.__cause__ or cause.__context__
+    known = cause if isinstance(cause, OSError) else error
+    reason = reasons.get(known.errno or 0) or known.strerror or "a file could not be written"
     return StorageError(
         f"The simulation stopped at {out}: {reason}.", "Finished cases are kept; run the same command again to go on."
     )

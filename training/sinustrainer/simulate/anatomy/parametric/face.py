@@ -160,8 +160,8 @@ def _paint_tooth(
 def _paint_bud(canvas: Canvas, x: float, y: float, z: float) -> None:
     low, high = (x - 8, y - 8, z - 8), (x + 8, y + 8, z + 8)
     canvas.fill(ellipsoid((x, y, z), (5, 5, 5.5)), low, high, 60)  # follicle
-    canvas.fill(ellipsoid((x, y, z), (3.6, 3.6, 4.2)), low, high, 2000, label=Structure.TEETH)
-    canvas.fill(ellipsoid((x, y, z + 0.8), (2.2, 2.2, 2.8)), low, high, 300)
+    canvas.fill(ellipsoid((x, y, z), (3.6, 3.6, 4.2)), low, high, 1350, label=Structure.TEETH)
+    canvas.fill(ellipsoid((x, y, z + 0.8), (2.4, 2.4, 3.0)), low, high, 220)
 
 
 def nose_cavity(person: Person) -> Shape:
