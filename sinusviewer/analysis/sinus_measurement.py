@@ -24,6 +24,8 @@ _SEED_DEPTH_MM = 1.3
 _LINING_MM = 1.8
 _SMALLEST_SINUS_ML = 0.05
 _EDGE_SLICES = 1
+_COMPLEX_MM = 4.0
+"""How near the ostiomeatal complex lies to the three cavities that it joins."""
 
 _SIDE_OF_CODE = {code: side for (_, side), code in SINUS_CODES.items()}
 
@@ -213,12 +215,34 @@ def _air_share_at_complex(
     codes = (SINUS_CODES[Sinus.MAXILLARY, side], SINUS_CODES[Sinus.ANTERIOR_ETHMOID, side], Structure.NASAL_CAVITY)
     margin = [int(np.ceil(6.0 / s)) for s in volume.spacing]
     part = tuple(slice(max(w.start - m, 0), w.stop + m) for w, m in zip(ethmoid, margin, strict=True))
-    near = np.ones(labels[part].shape, bool)
+    found = [_extents(labels[part] == code) for code in codes]
+    if any(extents is None for extents in found):
+        return None
+    # Only where the boxes around all three, each grown by 4 mm, overlap can a voxel be near all: distances elsewhere are
+    # not asked for, and what lies further than 4 mm from there changes none of these.
+    reach = [int(np.ceil(_COMPLEX_MM / s)) for s in volume.spacing]
+    spans = [
+        (max(e[axis][0] for e in found if e) - reach[axis], min(e[axis][1] for e in found if e) + reach[axis])
+        for axis in range(3)
+    ]
+    inner = tuple(slice(max(low, 0), max(high, 0)) for low, high in spans)
+    outer = tuple(slice(max(w.start - r, 0), w.stop + r) for w, r in zip(inner, reach, strict=True))
+    if any(w.start >= w.stop for w in inner):
+        return None
+    within = tuple(slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True))
+    area = labels[part][outer]
+    near = np.ones(labels[part][inner].shape, bool)
     for code in codes:
-        present = labels[part] == code
+        present = area == code
         if not present.any():
             return None
-        near &= ndimage.distance_transform_edt(~present, sampling=volume.spacing) <= 4.0
+        near &= ndimage.distance_transform_edt(~present, sampling=volume.spacing)[within] <= _COMPLEX_MM
     if np.count_nonzero(near) < 10:
         return None
-    return float(np.mean(volume.voxels[part][near] < AIR_HU))
+    return float(np.mean(volume.voxels[part][inner][near] < AIR_HU))
+
+
+def _extents(mask: npt.NDArray[np.bool_]) -> tuple[tuple[int, int], ...] | None:
+    """First and last + 1 of a mask along each axis; None where it is empty."""
+    parts = [_extent(mask, axis) for axis in range(3)]
+    return None if any(p is None for p in parts) else tuple((p.start, p.stop) for p in parts if p is not None)
