@@ -206,6 +206,21 @@ def test_twenty_patients_are_enough_to_fit_and_too_few_to_trust(tmp_path: Path) 
     assert evaluation["roc"]["train"]["nomogram"]["auc"] is not None
 
 
+def test_profile_intervals_stand_beside_walds_and_have_no_end_where_data_are_separated(tmp_path: Path) -> None:
+    model = fit(tmp_path, profile=True, bootstraps=0)["models"]["nomogram"]
+    for name in PREDICTORS:
+        low, high = model["odds_ratios_ci95_profile"][name]
+        assert low < model["odds_ratios"][name] < high
+        assert [low, high] == pytest.approx(model["odds_ratios_ci95"][name], rel=0.35)
+    separated = fit(
+        tmp_path, train=set_where("asthma", 0, lambda row: row["recurrence"] == 0), profile=True, bootstraps=0
+    )
+    low, high = separated["models"]["nomogram"]["odds_ratios_ci95_profile"]["asthma"]
+    assert low > 1.0
+    assert high is None
+    assert "odds_ratios_ci95_profile" not in fit(tmp_path, bootstraps=0)["models"]["nomogram"]
+
+
 def test_ties_are_kept_as_ties(tmp_path: Path) -> None:
     def coarse(rows: list[Row]) -> None:
         for row in rows:

@@ -48,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--bootstraps", type=int, default=1000, metavar="N", help="resamples (default 1000)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the resamples (default 0)")
+    parser.add_argument(
+        "--profile-ci", action="store_true", help="profile-likelihood intervals of the odds ratios beside Wald's"
+    )
     parser.add_argument("--firth", action="store_true", help="Firth's penalised fit, for separated data")
     parser.add_argument(
         "--trained-on", default="", metavar="TEXT", help="what the cohort is; shown wherever the nomogram is"
@@ -71,6 +74,7 @@ def run_arguments(arguments: argparse.Namespace) -> None:
         bootstraps=arguments.bootstraps,
         seed=arguments.seed,
         firth=arguments.firth,
+        profile=arguments.profile_ci,
         nonlinear_eos=arguments.nonlinear_eos,
         report=not arguments.no_report,
         trained_on=arguments.trained_on,
@@ -93,6 +97,7 @@ def run(
     bootstraps: int = 1000,
     seed: int = 0,
     firth: bool = False,
+    profile: bool = False,
     nonlinear_eos: bool = False,
     report: bool = True,
     trained_on: str = "",
@@ -104,6 +109,8 @@ def run(
 
     Parameters
     ----------
+    profile
+        Whether to give profile-likelihood intervals of the odds ratios beside Wald's.
     trained_on
         What the training cohort is, for instance "simulated patients"; shown wherever the nomogram is.
     report
@@ -125,7 +132,7 @@ def run(
         raise InputError("A fit needs --train, --outcome, --predictors and --clinical.")
     train, test = _read_tables(train_csv, test_csv, outcome, predictors)
     plan = plan_models(train, predictors, clinical, nonlinear_eos=nonlinear_eos)
-    fitted = fit_models(plan, train, "firth" if firth else "ml")
+    fitted = fit_models(plan, train, "firth" if firth else "ml", profile=profile)
     predictions = [predict(plan, fitted, table) for table in (train, test) if table is not None]
     splits = _evaluate(predictions, bootstraps, seed)
     corrections = evaluation.correct_models(plan, fitted, train, bootstraps, seed)

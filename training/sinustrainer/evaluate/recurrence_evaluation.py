@@ -1,5 +1,6 @@
 """The content of ``evaluation.json``: discrimination, calibration and usefulness of the three models."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,6 +132,13 @@ def fit_to_json(entry: FittedModel) -> dict[str, Any]:
         "converged": entry.fit.converged,
         "log_likelihood": entry.fit.log_likelihood,
     }
+    if entry.profile:
+        content["odds_ratios_ci95_profile"] = {
+            name: None
+            if ends is None
+            else [None if end is None else _finite(math.exp(min(end, 700.0))) for end in ends]
+            for name, ends in zip(entry.fit.names[1:], entry.profile, strict=True)
+        }
     if entry.firth is not None:
         content["firth"] = _coefficients_to_json(entry.firth)
     return content

@@ -12,6 +12,7 @@ from sinusviewer.statistics.arrays import BoolArray, FloatArray
 from sinusviewer.statistics.calibration import Calibration
 from sinusviewer.statistics.delong import AucEstimate
 from sinusviewer.statistics.logistic import LogisticFit, Method, fit_logistic
+from sinusviewer.statistics.profile import Interval, profile_ci95
 from sinusviewer.statistics.spline import restricted_cubic_spline, spline_knots
 
 # As printed on axes and in tables: label, unit.
@@ -113,10 +114,12 @@ class FittedModel:
     fit: LogisticFit
     missing: int
     firth: LogisticFit | None
+    profile: tuple[Interval | None, ...] = ()
+    """Profile-likelihood intervals of the predictors' coefficients, where they were asked for."""
 
 
-def fit_models(plan: ModelPlan, train: CohortTable, method: Method) -> dict[str, FittedModel]:
-    """Fit each model on the patients complete in its own predictors."""
+def fit_models(plan: ModelPlan, train: CohortTable, method: Method, *, profile: bool = False) -> dict[str, FittedModel]:
+    """Fit each model on the patients complete in its own predictors; ``profile`` adds profile-likelihood intervals."""
     fitted: dict[str, FittedModel] = {}
     for model, predictors in plan.predictors.items():
         rows = train.complete(predictors)
@@ -130,7 +133,7 @@ def fit_models(plan: ModelPlan, train: CohortTable, method: Method) -> dict[str,
             )
         fit = fit_logistic(y, x, names, method=method)
         offer = fit_logistic(y, x, names, method="firth") if method == "ml" and fit.separation else None
-        fitted[model] = FittedModel(fit, int((~rows).sum()), offer)
+        fitted[model] = FittedModel(fit, int((~rows).sum()), offer, profile_ci95(fit, y, x) if profile else ())
     return fitted
 
 
