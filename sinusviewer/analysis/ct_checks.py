@@ -113,6 +113,15 @@ def withhold(
     return tuple(_withhold_one(m, volume, thick=thick, metal=beside) for m in sinuses)
 
 
+def keep_withheld(before: SinusMeasurement | None, fresh: SinusMeasurement) -> SinusMeasurement:
+    """A new measurement of a mask that a reader changed: what thick slices or metal withheld stays withheld."""
+    if before is None or not (before.complete and fresh.complete):
+        return fresh
+    if before.volume_ml is None or before.opacified_fraction is not None:
+        return fresh
+    return replace(fresh, opacified_fraction=None, mean_hu=None, lund_mackay=None, reason=before.reason)
+
+
 def incomplete(volume: Volume, segmentation: Segmentation) -> str:
     """Which sinuses are not wholly on the CT, in words; empty where all are.
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from sinusviewer.analysis import sinus_measurement
+from sinusviewer.analysis import ct_checks, sinus_measurement
 from sinusviewer.analysis.sinus_air import side_name
 from sinusviewer.domain.anatomy import SINUS_CODES, AnySide, Side, Sinus, Structure
 from sinusviewer.domain.finding import Author, Segmentation
@@ -113,7 +113,8 @@ def follow(
             continue
         if token is not None:
             token.raise_if_cancelled()
-        measured.append(_measured(volume, masks, (sinus, side), (region, opacified), withheld))
+        fresh = _measured(volume, masks, (sinus, side), (region, opacified), withheld)
+        measured.append(ct_checks.keep_withheld(before, fresh))
     sinuses = tuple(measured)
     complexes: dict[AnySide, int | None]
     if affected & _COMPLEX or reading.lund_mackay is None:

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QComboBox, QLabel, QSlider, QWidget
 from pytestqt.qtbot import QtBot
 
 from sinusviewer.domain.finding import Heatmap
+from sinusviewer.domain.image import ImageWarning
 from sinusviewer.domain.reading import EndotypeReading, SliceProbability
 from sinusviewer.ui.panels.endotype_panel import EndotypePanel
 from sinusviewer.ui.panels.heat_controls import HeatStyle
@@ -111,3 +112,16 @@ def test_a_refused_ct_shows_no_probability(panel: EndotypePanel) -> None:
     panel.set_series_reading(refused("Not a sinus CT.", "CT"))
     assert "No probability is shown" in text(panel, "endotype_withheld_text")
     assert not panel.strip.isVisible()
+
+
+def test_a_ct_without_an_endotype_says_why(panel: EndotypePanel) -> None:
+    why = "No slice shows opacified sinus; an endotype cannot be read."
+    without = ct_series(endotype=None, warnings=(ImageWarning("endotype_not_assessed", why),))
+    panel.set_series_reading(without)
+    assert text(panel, "endotype_state") == why
+
+
+def test_an_endotype_of_a_part_of_the_sinuses_says_so(panel: EndotypePanel) -> None:
+    part = "The endotype was read from a part only: not wholly on this CT, or not found: left maxillary."
+    panel.set_series_reading(ct_series(warnings=(ImageWarning("endotype_of_a_part", part),)))
+    assert part in text(panel, "endotype_spread")

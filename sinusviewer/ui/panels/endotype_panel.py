@@ -14,6 +14,7 @@ from sinusviewer.ui.panels.wording import ECRS_DEFINITION, model_lines, reading_
 
 WIDE_SPREAD = 0.15
 """A spread between networks above this is pointed out."""
+_WHY_NOT = ("endotype_not_assessed", "model_missing")
 
 
 class EndotypePanel(ScrollPanel):
@@ -75,7 +76,8 @@ class EndotypePanel(ScrollPanel):
         endotype = series.endotype if series is not None else None
         refused = series is not None and endotype is None and series.status is SeriesStatus.REFUSED
         self._state.setVisible(endotype is None and not refused)
-        self._read.setVisible(series is None or series.status is SeriesStatus.VIEWED_ONLY)
+        being_read = series is not None and series.segmentation is not None  # masks come before the numbers
+        self._read.setVisible(series is None or (series.status is SeriesStatus.VIEWED_ONLY and not being_read))
         self._withheld.setVisible(refused)
         self._shown.setVisible(endotype is not None)
         self._trained_on.setVisible(endotype is not None)
@@ -86,7 +88,8 @@ class EndotypePanel(ScrollPanel):
                 f"Withheld. {(series.reason or 'This is no sinus CT').rstrip('.')}. No probability is shown."
             )
         elif endotype is None:
-            self._state.setText("No endotype was read from this series.")
+            why = next((w.message for w in series.warnings if w.code in _WHY_NOT), series.reason)
+            self._state.setText(why or "No endotype was read from this series.")
         else:
             self._draw(series, endotype, slice_count)
 
@@ -95,6 +98,12 @@ class EndotypePanel(ScrollPanel):
 
     def set_heat_style(self, style: HeatStyle) -> None:
         self.heat.set_heat_style(style)
+
+    def set_message(self, text: str) -> None:
+        """A sentence instead of what is not there yet, while it is being read."""
+        self.set_series_reading(None)
+        self._state.setText(text)
+        self._read.setVisible(False)
 
     def _draw(self, series: SeriesReading, endotype: EndotypeReading, slice_count: int) -> None:
         self._result.setText(f"Probability of eosinophilic CRS {score_text(endotype.probability_ecrs)}")
@@ -115,6 +124,7 @@ class EndotypePanel(ScrollPanel):
             (endotype.attention_probability >= endotype.threshold) != (endotype.probability_ecrs >= endotype.threshold)
         ):
             doubts.append("Mean and attention fall on different sides of the threshold.")
+        doubts += [w.message for w in series.warnings if w.code == "endotype_of_a_part"]
         self._spread.setText(" ".join(doubts))
         self._spread.setVisible(bool(doubts))
         self.strip.set_slices(endotype.slices, endotype.threshold, slice_count)

@@ -184,3 +184,14 @@ def test_reasons_speak_of_the_image_where_sides_are_unverified() -> None:
     thick = replace(given, affine=given.affine @ np.diag([1, 1, 2, 1.0]))
     row = rows(thick, antra())[ImageSide.IMAGE_RIGHT]
     assert row.reason.startswith("image-right maxillary withheld")  # type: ignore[attr-defined]
+
+
+def test_what_was_withheld_stays_withheld_when_a_reader_edits_the_mask() -> None:
+    given, labels = head(), antra()
+    thick = Volume(np.ascontiguousarray(given.voxels[::2]), given.affine @ np.diag([1, 1, 2, 1.0]), given.identity)
+    segmentation = Segmentation(np.ascontiguousarray(labels[::2]), thick.affine)
+    fresh = measure_sinuses(thick, segmentation)[0]
+    before = ct_checks.withhold(thick, segmentation, (fresh,))[0]
+    assert ct_checks.keep_withheld(before, fresh).lund_mackay is None
+    assert ct_checks.keep_withheld(before, fresh).reason == before.reason
+    assert ct_checks.keep_withheld(fresh, fresh) is fresh
