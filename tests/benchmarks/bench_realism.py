@@ -18,9 +18,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import torch
+from film_contrast import film_contrast
 from scipy import ndimage
 from shared_data import shared_dir
 
+from sinustrainer.simulate.anatomy.parametric.head import parametric_head
 from sinustrainer.simulate.cohort.anatomist import SimulatedAnatomy, load_anatomist
 from sinustrainer.simulate.cohort.recipe import AnatomySection
 from sinustrainer.simulate.ct.scan import scan
@@ -55,7 +57,18 @@ def run() -> list[dict[str, Any]]:
                  "unit": "AUC (0.5 is perfect)", "n": len(real), "compared_with": None, "ratio": None}
             )  # fmt: skip
         rows += _distances(kind, real, features)
-    return rows
+    return rows + _film_contrasts(shared / "data")
+
+
+def _film_contrasts(folder: Path) -> list[dict[str, Any]]:
+    """Healthy antra on noiseless films: how much brighter their surround is, in -ln of the signal."""
+    real = [film_contrast(head).surround for head in _anatomy(folder).templates.values()]
+    drawn = [film_contrast(parametric_head(np.random.default_rng(s), 40, "FM"[s % 2], 1.5)).surround for s in (1, 2, 7)]
+    return [
+        {"name": "surround of a healthy antrum over its core, parametric films", "value": float(np.mean(drawn)),
+         "unit": "-ln signal", "n": len(drawn), "compared_with": "films of the real heads",
+         "ratio": float(np.mean(drawn) / np.mean(real))}
+    ]  # fmt: skip
 
 
 def features_of(volume: Scan, rng: np.random.Generator, n: int = 150) -> np.ndarray:

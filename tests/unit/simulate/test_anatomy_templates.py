@@ -3,8 +3,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from film_contrast import film_contrast
 from shared_data import needs_shared, shared_dir
 
+from sinustrainer.simulate.anatomy.draw import draw_head
 from sinustrainer.simulate.anatomy.pose import orbitomeatal_frame
 from sinustrainer.simulate.anatomy.templates import load_template
 from sinustrainer.simulate.head import Head
@@ -111,3 +113,14 @@ def test_a_damaged_scan_is_one_clear_line(tmp_path: Path) -> None:
     (folder / "head.nii.gz").write_bytes(gzip.compress(b"no image"))
     with pytest.raises(InputError, match="cannot be read"):
         load_template(folder, tmp_path / "cache")
+
+
+@pytest.mark.shared
+@needs_shared
+def test_a_childs_small_antra_from_a_real_head_are_dark_against_their_surround(cranium: Head, cache: Path) -> None:
+    folder = shared_dir()
+    assert folder is not None
+    whole = load_template(folder / "data" / "head_ct_cranium", cache)
+    head = draw_head(np.random.default_rng(3), [whole], 6, "M", 1.5)
+    assert film_contrast(head).surround > 0.08
+    assert np.count_nonzero((head.labels == Structure.TEETH) & (head.hu > 1000)) > 50  # erupted teeth, buds, a molar

@@ -3,13 +3,10 @@
 import numpy as np
 import pytest
 from film_contrast import film_contrast
-from shared_data import needs_shared, shared_dir
 
-from sinustrainer.simulate.anatomy.draw import draw_head
 from sinustrainer.simulate.anatomy.growth import antral_proportions, draw_volumes_ml, head_size
 from sinustrainer.simulate.anatomy.parametric.head import build_head, parametric_head
 from sinustrainer.simulate.anatomy.parametric.person import draw_person
-from sinustrainer.simulate.anatomy.templates import load_template
 from sinustrainer.simulate.anatomy.variants import add_unerupted_molar
 from sinustrainer.simulate.head import Head
 from sinusviewer.domain.anatomy import Side, Sinus, Structure
@@ -82,18 +79,6 @@ def test_a_painted_childs_antrum_holds_the_volume_of_its_age() -> None:
 def test_a_healthy_small_antrum_is_dark_against_its_own_surround(age: float) -> None:
     contrasts = [film_contrast(parametric_head(np.random.default_rng(s), age, "F", 2.0)).surround for s in (3, 4)]
     assert min(contrasts) > 0.08
-
-
-@pytest.mark.shared
-@needs_shared
-def test_a_childs_antra_from_real_heads_are_dark_too() -> None:
-    shared = shared_dir()
-    assert shared is not None
-    templates = [load_template(shared / "data" / n) for n in ("head_ct_cranium", "head_ct_visible_human")]
-    for age, source in ((6, templates[0]), (9, templates[1])):
-        head = draw_head(np.random.default_rng(3), [source], age, "M", 1.5)
-        assert film_contrast(head).surround > 0.08
-        assert np.count_nonzero((head.labels == Structure.TEETH) & (head.hu > 1000)) > 50
 
 
 def test_an_unerupted_molar_lies_behind_and_below_the_antrum() -> None:

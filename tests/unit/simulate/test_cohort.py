@@ -232,13 +232,9 @@ def test_a_half_written_case_is_never_taken_for_a_whole_one(
 
 
 def test_a_write_error_wrapped_by_a_library_still_says_why() -> None:
-    try:
-        try:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        except OSError as inner:
-            raise OSError("Error while writing the pixels") from inner
-    except OSError as wrapped:
-        assert "the disk is full" in str(store.as_storage_error(wrapped, Path("out")))
+    wrapped = OSError("Error while writing the pixels")
+    wrapped.__cause__ = OSError(errno.ENOSPC, "No space left on device")
+    assert "the disk is full" in str(store.as_storage_error(wrapped, Path("out")))
     assert "could not be written" in str(store.as_storage_error(OSError("odd"), Path("out")))
 
 
