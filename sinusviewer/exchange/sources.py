@@ -12,6 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from sinusviewer import __version__
 from sinusviewer.domain.study import Series
 from sinusviewer.errors import DicomReadError, StorageError
+from sinusviewer.imaging.quiet import quiet_readers
 
 MANUFACTURER = "SinusViewer (open source)"
 MODEL = "SinusViewer"
@@ -44,6 +45,7 @@ def source_headers(series: Series, only: Sequence[str] = ()) -> tuple[Dataset, .
     DicomReadError
         Where the series is of no DICOM files, or one can no longer be read.
     """
+    quiet_readers()
     found = []
     for instance in series.instances:
         if only and instance.sop_instance_uid not in only:
@@ -66,6 +68,8 @@ def _header(path: Path) -> Dataset:
     for name in _MAY_BE_EMPTY:
         if name not in dataset:
             setattr(dataset, name, "")
+    if "DeidentificationMethod" in dataset and not dataset.DeidentificationMethod:
+        dataset.DeidentificationMethod = "Not stated"  # of type 1C: copied empty, it would fault all that is made of it
     return dataset
 
 
