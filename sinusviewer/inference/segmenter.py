@@ -87,6 +87,8 @@ def segment_with_opacity(
     result = np.zeros(turned.voxels.shape, dtype=np.uint8)
     opaque = np.zeros(turned.voxels.shape, dtype=bool) if card.parameters.get("opacity_channel") else None
     into = _Upsampling(stack, (turned.voxels.shape[1], turned.voxels.shape[2]))
+    # a thin lining is less certain than a clear lumen: at one half it would be lost, and the fraction with it
+    opaque_from = float(card.parameters.get("opacity_threshold", 0.5))
     network = _SliceReader(run, stack, settings, batch, token)
     count = stack.hu.shape[0]
     coarse = network.survey(_SURVEY_MM)
@@ -102,7 +104,7 @@ def segment_with_opacity(
         for index, mixed in network.smoothed(first, last, step, reach):
             into.write(mixed[: len(codes)], codes, result[index])
             if opaque is not None:
-                into.write_mask(mixed[len(codes)], opaque[index])
+                into.write_mask(mixed[len(codes)], opaque[index], opaque_from)
             if progress is not None:
                 progress("Segmenting the sinuses", (index + 1 - low) / (high - low))
         # What reaches the border of the part that was read may go on beyond it.
@@ -271,12 +273,12 @@ class _Upsampling:
         raised = np.stack([rows @ probabilities[i][where] @ columns.T for i in present])
         plane[part] = codes[np.array(present)][raised.argmax(axis=0)]
 
-    def write_mask(self, probability: FloatArray, plane: npt.NDArray[np.bool_]) -> None:
-        """Write where a probability exceeds one half."""
-        box = self._box(probability > 0.5)
+    def write_mask(self, probability: FloatArray, plane: npt.NDArray[np.bool_], threshold: float) -> None:
+        """Write where a probability exceeds ``threshold``."""
+        box = self._box(probability > threshold)
         if box is not None:
             rows, columns, where, part = box
-            plane[part] = rows @ probability[where] @ columns.T > 0.5
+            plane[part] = rows @ probability[where] @ columns.T > threshold
 
     def _box(self, mask: npt.NDArray[np.bool_]) -> "_Box | None":
         """Weights, pixels of the stack and voxels of the slice for the bounding box of a mask, a pixel wider."""
