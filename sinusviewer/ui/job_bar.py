@@ -61,8 +61,10 @@ class JobBar(QWidget):
         row.setSpacing(8)
         for widget in (self._text, self._bar, self._cancel):
             row.addWidget(widget)
+        row.addSpacing(8)  # the message is no part of the work before it, nor of the place and the device after it
         row.addWidget(self._message, 1)
         row.addWidget(self._where)
+        row.addSpacing(12)
         row.addWidget(self._device)
         self.set_jobs(())
 

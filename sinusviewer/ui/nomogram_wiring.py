@@ -115,8 +115,11 @@ class NomogramWiring:
         """Show the patient of the active view; what was not saved yet of the one before is saved first."""
         if self._draft is not None and study is not self._study:
             self.save()
+        fresh = reading is not self._reading
         self._reading, self._series_key, self._study = reading, series_key, study
         self._show()
+        if fresh:  # a kept reading may be older than the nomogram or the clinical data
+            self._refile()
 
     def clinical_changed(self, study_uid: str) -> None:
         """Clinical data were changed somewhere: the drawing follows, and so does the risk in the reading and the report."""

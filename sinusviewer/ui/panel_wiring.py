@@ -152,6 +152,10 @@ class PanelWiring:
     def _show_volume(self, reading: SeriesReading | None, slices: int) -> None:
         self._sinuses.show(reading)
         self.endotype.set_series_reading(reading, slices)
+        session = self._session
+        if reading is None and self._actions.reading.is_reading(session.views[session.active_view].series_key):
+            for panel in (self.sinuses, self.endotype):
+                panel.set_message("Reading … the image stays usable.")
         self._show_slice(self._session.active_view)
 
     def _show_jobs(self) -> None:

@@ -10,9 +10,10 @@ from pytestqt.qtbot import QtBot
 from window_parts import film, open_window, study, volume, waters_reading
 
 from sinusviewer.domain.anatomy import Side, Structure
+from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.finding import FindingStatus, Segmentation
 from sinusviewer.domain.image import ImageWarning
-from sinusviewer.domain.reading import Provenance
+from sinusviewer.domain.reading import Provenance, RecurrenceReading
 from sinusviewer.paths import user_data_dir
 from sinusviewer.records.database import Database
 
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.gui
 
 MADE = Provenance("2026-11-20T10:00:00+00:00", "SinusViewer 0", "CPU", {"all": 1.0}, ("film-1",))
 FILM_KEY = "series-1/film-1"
+OLD_RISK = RecurrenceReading(0.52, None, (0.1, 0.9), ("asthma",), {}, None)
 
 
 def film_reading():
@@ -240,3 +242,15 @@ def test_a_study_of_many_films_read_before_stands_in_the_list_with_its_results(s
     again.session.set_models({"waters_sinusitis": "cd" * 32})
     qtbot.waitUntil(lambda: table.index(0, 3).data() == "out of date")
     assert again.session.readings[FILM_KEY].waters.sides[0].side is Side.RIGHT
+
+
+def test_a_risk_kept_from_before_the_clinical_data_follows_them(started, qtbot: QtBot) -> None:
+    image = volume()
+    first = started(image, reading=replace(ct_reading(image), recurrence=OLD_RISK))
+    read(first, qtbot)
+    first.session.set_clinical("study-1", ClinicalData(asthma=True))
+    assert first.close()
+    again = started(volume())
+    kept = again.session.readings["series-1"].recurrence
+    assert kept.dlr_score == OLD_RISK.dlr_score
+    assert "asthma" not in kept.missing

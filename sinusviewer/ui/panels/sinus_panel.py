@@ -240,6 +240,12 @@ class SinusPanel(ScrollPanel):
         """Highlight the row of the structure under the crosshair."""
         self.table.set_selected(structure)
 
+    def set_message(self, text: str) -> None:
+        """A sentence instead of what is not there yet, while it is being read."""
+        self.set_series_reading(None)
+        self._state.setText(text)
+        self._read.setVisible(False)
+
     def _draw(self, series: SeriesReading, prior: SeriesReading | None, prior_date: str) -> None:
         self.table.set_measurements(series.sinuses, prior.sinuses if prior is not None else ())
         self.masks.set_side_verified(_is_verified(series))
