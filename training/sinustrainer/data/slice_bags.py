@@ -99,8 +99,11 @@ class BagBatches:
 def fill_of(
     hu: npt.NDArray[Any], labels: npt.NDArray[np.uint8], opacified: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.float32]:
-    """Opacified share of each structure on a slice, and mean density of all of it (0-100 HU to 0-1); -1 is unknown."""
-    result = np.full(FILLS, -1, dtype=np.float32)
+    """Opacified share of each structure on a slice (0 where it is not there), and mean density of all that is opacified.
+
+    The density is 0-100 HU as 0-1; -1 where too little is opacified to tell.
+    """
+    result = np.append(np.zeros(FILLS - 1), -1).astype(np.float32)
     area = np.bincount(labels.ravel(), minlength=FILLS)[1:FILLS]
     filled = np.bincount(labels[opacified], minlength=FILLS)[1:FILLS]
     seen = area >= _SEEN_PIXELS
