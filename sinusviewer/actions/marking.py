@@ -13,21 +13,23 @@ class MarkActions:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    def set_status(self, identifier: str, status: FindingStatus) -> None:
-        """Accept or reject a finding; a reader's own one that is rejected is deleted. One undoable step."""
-        for key, marks in self.session.marks.items():
-            found = next((d for d in marks.detections if d.identifier == identifier), None)
-            if found is not None:
-                changed = replace(found, status=status)
-                own = found.author is Author.READER and status is FindingStatus.REJECTED
-                rest = tuple(changed if d is found else d for d in marks.detections if not (own and d is found))
-                words = {FindingStatus.ACCEPTED: "Accept finding", FindingStatus.REJECTED: "Reject finding"}
-                self.session.edit(words.get(status, "Change finding"), key, replace(marks, detections=rest))
-                return
-            if status is FindingStatus.REJECTED and any(m.identifier == identifier for m in marks.measurements):
-                rest_marks = tuple(m for m in marks.measurements if m.identifier != identifier)
-                self.session.edit("Delete mark", key, replace(marks, measurements=rest_marks))
-                return
+    def set_status(self, view: str, identifier: str, status: FindingStatus) -> None:
+        """Accept or reject a finding of what a view shows; a reader's own one that is rejected is deleted. One undoable step.
+
+        Only of that image: the networks' boxes bear the same names (ai-1, ai-2) on every film.
+        """
+        key = self.session.image_key(view)
+        marks = self.session.marks.get(key, ImageMarks())
+        found = next((d for d in marks.detections if d.identifier == identifier), None)
+        if found is not None:
+            changed = replace(found, status=status)
+            own = found.author is Author.READER and status is FindingStatus.REJECTED
+            rest = tuple(changed if d is found else d for d in marks.detections if not (own and d is found))
+            words = {FindingStatus.ACCEPTED: "Accept finding", FindingStatus.REJECTED: "Reject finding"}
+            self.session.edit(words.get(status, "Change finding"), key, replace(marks, detections=rest))
+        elif status is FindingStatus.REJECTED and any(m.identifier == identifier for m in marks.measurements):
+            rest_marks = tuple(m for m in marks.measurements if m.identifier != identifier)
+            self.session.edit("Delete mark", key, replace(marks, measurements=rest_marks))
 
     def change_marks(self, view: str, label: str, marks: ImageMarks) -> None:
         self.session.edit(label, self.session.image_key(view), marks, self.session.views[view].slice_index)

@@ -22,6 +22,9 @@ class Marks(Views):
         self.marks: dict[str, ImageMarks] = {}
         self.mask_revisions: dict[str, int] = {}  # by series key: counts strokes, so that views draw masks anew
         self.selected = ""
+        self._selected_on = ""  # image key; the networks' boxes bear the same names on every film
+        for signal in (self.view_changed, self.layout_changed, self.active_view_changed):
+            signal.connect(self._leave_selection)  # first of all listeners: none sees a mark of another image selected
         self._undo: list[Edit] = []
         self._redo: list[Edit] = []
 
@@ -72,6 +75,12 @@ class Marks(Views):
             self.restore_marks(image_key, change(self.marks[image_key]))
 
     def select(self, identifier: str) -> None:
+        self._selected_on = self.image_key(self.active_view)
         if identifier != self.selected:
             self.selected = identifier
             self.selection_changed.emit(identifier)
+
+    def _leave_selection(self, *_: object) -> None:
+        """A mark stays selected only while the image it was selected on is the active one."""
+        if self.selected and self.image_key(self.active_view) != self._selected_on:
+            self.select("")

@@ -83,7 +83,10 @@ class PanelWiring:
     # -- asked for by the panels -------------------------------------------------------------------------------------
     def _connect_panels(self) -> None:
         session, actions, window = self._session, self._actions, self._window
-        status = actions.marks.set_status
+
+        def status(identifier: str, wanted: FindingStatus) -> None:
+            actions.marks.set_status(session.active_view, identifier, wanted)
+
         self.findings.threshold_changed.connect(
             lambda value: session.set_display(thresholds={**session.display.thresholds, "waters": value})
         )

@@ -169,7 +169,7 @@ def verbs_of(window: WindowVerbs) -> dict[str, Callable[[], object]]:
         actions.opening.set_layout(layout)
 
     def selected_status(status: FindingStatus) -> Callable[[], None]:
-        return lambda: actions.marks.set_status(session.selected, status) if session.selected else None
+        return lambda: actions.marks.set_status(view(), session.selected, status) if session.selected else None
 
     verbs: dict[str, Callable[[], object]] = {
         "open_files": window.open_files, "open_folder": window.open_folder, "open_sample": window.open_sample,

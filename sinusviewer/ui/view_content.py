@@ -135,6 +135,7 @@ class ContentResolver:
             heatmap = reading.heatmaps[0]
             heat = heatmap.values[np.newaxis] if heatmap.values.ndim == 2 else heatmap.values
         image = film or volume
+        selected = session.selected if image_key == session.image_key(session.active_view) else ""
         cursor = self._cursor(session, view, stack) if volume is not None and display.show_crosshair else None
         return ViewContent(
             view, state, display, stack, film, image.identity if image else identity,
@@ -142,7 +143,7 @@ class ContentResolver:
             directions(film, stack), film.spacing_kind if film else SpacingKind.CALIBRATED,
             self._grey(state, film, volume),
             marks, reading, display.thresholds.get("waters"),
-            labels, heat, heatmap, cursor, notes(film, volume, state), self._is_key_image(session, view), session.selected,
+            labels, heat, heatmap, cursor, notes(film, volume, state), self._is_key_image(session, view), selected,
             "", None, session.mask_revisions.get(image_key, 0), original,
         )  # fmt: skip
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QPlainTextEdit, QPushButton
-from window_parts import film, volume, waters_reading
+from window_parts import film, identity, study, volume, waters_reading
 
 from sinusviewer import app
 from sinusviewer.actions.table import TABS
@@ -99,6 +99,47 @@ def test_next_finding_passes_over_what_is_below_the_threshold(program_with):
     assert "proposed" in rows.item(1).text()
     program.window.verbs["next_finding"].trigger()
     assert session.selected == "ai-2"
+
+
+# -- two films whose findings bear the same names -----------------------------------------------------------------------
+
+
+def two_films(program):
+    """A second film beside the program's first one, both read, both with a box that is called ai-1."""
+    session = program.session
+    other = replace(film(), sop_instance_uid="film-2", identity=identity("study-2", patient="P2"))
+    session.add_studies((study((other,), "series-2", "study-2", "P2"),))
+    session.set_image("series-2", (other,))
+    session.set_reading(waters_reading())
+    session.set_reading(replace(waters_reading(key="series-2"), sop_instance_uid="film-2"))
+    return session
+
+
+@pytest.mark.parametrize(
+    ("verb", "status"), [("reject_finding", FindingStatus.REJECTED), ("accept_finding", FindingStatus.ACCEPTED)]
+)
+def test_a_decision_is_about_the_film_on_screen_and_no_other(program_with, verb, status):
+    program = program_with((film(),))
+    session = two_films(program)
+    session.set_view("A", series_key="series-2")
+    session.select("ai-1")
+    program.window.verbs[verb].trigger()
+    assert session.marks["series-2/film-2"].detections[0].status is status
+    assert session.marks[KEY].detections[0].status is FindingStatus.PROPOSED
+
+
+def test_what_was_selected_on_one_film_is_not_selected_on_the_next(program_with):
+    program = program_with((film(),))
+    session = two_films(program)
+    session.select("ai-1")
+    accept = program.window.findChild(QPushButton, "accept_finding")
+    assert accept.isEnabled()
+    session.set_view("A", series_key="series-2")
+    program.wiring.refresh()
+    assert session.selected == ""
+    assert not accept.isEnabled()
+    program.window.verbs["reject_finding"].trigger()
+    assert all(d.status is FindingStatus.PROPOSED for m in session.marks.values() for d in m.detections)
 
 
 # -- decisions on the image as a whole --------------------------------------------------------------------------------
@@ -227,7 +268,7 @@ def test_undo_after_confirming_a_side_never_brings_a_sideless_box_back(program_w
     session = program.session
     found = Detection((10.0, 20.0, 40.0, 60.0), 0.8, ImageSide.IMAGE_LEFT, identifier="ai-1")
     session.restore_marks(KEY, ImageMarks((found,)))
-    program.actions.marks.set_status("ai-1", FindingStatus.ACCEPTED)
+    program.actions.marks.set_status("A", "ai-1", FindingStatus.ACCEPTED)
     program.window.notice_bar.side_confirmed.emit(True)
     assert session.marks[KEY].detections[0].side is Side.RIGHT
     assert session.undo_label == "Accept finding"

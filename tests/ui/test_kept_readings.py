@@ -82,7 +82,7 @@ def test_a_film_read_yesterday_shows_its_boxes_and_scores_at_once(started, qtbot
 def test_bringing_a_reading_back_writes_nothing_new_into_the_history(started, qtbot: QtBot) -> None:
     first = started((film(),), reading=film_reading())
     read(first, qtbot)
-    first.actions.marks.set_status("ai-1", FindingStatus.ACCEPTED)
+    first.actions.marks.set_status("A", "ai-1", FindingStatus.ACCEPTED)
     assert first.close()
     started((film(),)).close()
     again = started((film(),))

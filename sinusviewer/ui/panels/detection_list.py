@@ -54,9 +54,9 @@ class DetectionList(QWidget):
         layout.addLayout(row(self._accept, self._edit, self._reject, self._add))
         self.set_detections(())
 
-    def set_detections(self, detections: tuple[Detection, ...], selected: str = "") -> None:
-        """Show these; keep the selection where it still exists."""
-        keep = selected or self.selected()
+    def set_detections(self, detections: tuple[Detection, ...], selected: str | None = None) -> None:
+        """Show these; the selection is the one named ("" is none), or without one stays where it still exists."""
+        keep = self.selected() if selected is None else selected
         self._detections = detections
         self.rows.blockSignals(True)
         self.rows.clear()
@@ -90,6 +90,8 @@ class DetectionList(QWidget):
 
     def set_selected(self, identifier: str) -> None:
         self.rows.blockSignals(True)
+        if not identifier:
+            self.rows.setCurrentRow(-1)
         for index in range(self.rows.count()):
             if self.rows.item(index).data(_IDENTIFIER) == identifier:
                 self.rows.setCurrentRow(index)

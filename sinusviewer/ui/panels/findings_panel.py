@@ -109,7 +109,7 @@ class FindingsPanel(ScrollPanel):
         self._threshold = threshold
         self._redraw()
 
-    def set_detections(self, detections: tuple[Detection, ...], selected: str = "") -> None:
+    def set_detections(self, detections: tuple[Detection, ...], selected: str | None = None) -> None:
         """The boxes in force, AI's and reader's, with their status."""
         self.boxes.set_detections(detections, selected)
 
