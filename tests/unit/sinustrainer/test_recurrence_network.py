@@ -28,7 +28,7 @@ def recipe(steps: int, **options: object) -> TrainRecipe:
         "task": "recurrence", "name": "toy", "seed": 2, "loop": {"steps": steps, "batch": 4, "validate_every": 1000},
         "optimiser": {"learning_rate": 4e-3},
         "options": {"base": 4, "depth": 3, "shape": [16, 32, 32], "spacing_mm": 3.0, "margin": 2, "norm": "batch", "pool": 2,
-                    "burden": True, "concepts": True, "target": "opacified",
+                    "burden": True, "target": "opacified",
                     "augmentation": {"shift_mm": 3.0, "noise_hu": 5.0}, **options},
     })  # fmt: skip
 
