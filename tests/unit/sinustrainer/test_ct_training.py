@@ -17,7 +17,7 @@ from sinustrainer.checkpoint import load_checkpoint, start_from
 from sinustrainer.data.ct_cases import CtCases, load_case_volume
 from sinustrainer.data.loaders import batches
 from sinustrainer.data.manifest import load_manifest
-from sinustrainer.data.slice_bags import fill_of
+from sinustrainer.data.slice_bags import FILLS, fill_of
 from sinustrainer.evaluate import command
 from sinustrainer.networks.classifiers import CONCEPT_SCALE, SliceClassifier, attention_pool
 from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D, weigh_by_uncertainty
@@ -122,6 +122,7 @@ def test_a_slice_classifier_learns_reads_patients_and_gives_grad_cam(data: Path,
     assert load_card(tmp_path / "model").parameters["lesion_share"] == 0.1
     session = session_of(tmp_path / "model")
     task, _ = build_task(chosen, data)
+    assert task.network.head.in_features == FILLS  # type: ignore[union-attr]
     prepared = task.held_out.stack(0)  # type: ignore[attr-defined]
     names = [output.name for output in card.outputs]
     score = classify(

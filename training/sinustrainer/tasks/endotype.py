@@ -130,6 +130,7 @@ class EndotypeTask:
             options.dropout,
             options.frozen,
             FILLS if options.fill_weight > 0 else 0,
+            options.concepts,
         )
 
     def _prepare(self, manifest: Manifest, cases: tuple[Case, ...]) -> CtCases:
