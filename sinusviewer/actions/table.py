@@ -57,6 +57,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("export_picture", "Study", "Export this view as PNG …", "Ctrl+E", "Save the picture without name, number or date"),
     Action("export_key_images", "Study", "Export key images …", "Ctrl+Shift+E", "Save all key images as PNG without identity"),
     Action("export_dicom", "Study", "Export results as DICOM …", "", "Masks, numbers, key pictures and the report, for any archive"),
+    Action("export_training", "Study", "Export as training data …", "Ctrl+T", "This image without identity, with your corrections"),
     Action("quit", "Study", "Quit", "Ctrl+Q", "Close the program"),
     Action("undo", "Edit", "Undo", "Ctrl+Z", "Take the last change back, on whichever image it was"),
     Action("redo", "Edit", "Redo", "Ctrl+Shift+Z", "Make the change again"),

@@ -51,7 +51,7 @@ def write_ct_case(folder: Path, volume: Volume, reading: SeriesReading) -> Path:
     segmentation = reading.segmentation
     if segmentation is None:
         raise StorageError("This CT has no masks to learn from.", "Read it, or draw masks with the brush (M).")
-    manifest = _manifest(folder)
+    manifest = open_manifest(folder, "ct", f"{STATEMENT} {FACE_CAUTION}", label_names=label_names())
     who = volume.identity
     series = reading.series_instance_uid or who.series_instance_uid
     case_id = pseudonym("case", series)
@@ -66,7 +66,7 @@ def write_ct_case(folder: Path, volume: Volume, reading: SeriesReading) -> Path:
         "patient_id": pseudonym("patient", who.patient_id or who.study_instance_uid or series),
         "site": "",
         "split": "train",
-        "age": _years(who.age),
+        "age": years(who.age),
         "sex": who.sex if who.sex in ("F", "M") else "",
         "files": files,
         "labels": _labels(reading),
@@ -84,17 +84,22 @@ def write_ct_case(folder: Path, volume: Volume, reading: SeriesReading) -> Path:
     return folder
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
-    """The folder's manifest, or a new one."""
+def open_manifest(folder: Path, task: str, statement: str, **more: Any) -> dict[str, Any]:
+    """The folder's manifest, or a new one.
+
+    Raises
+    ------
+    StorageError
+        Where the folder holds data of another kind, or its manifest cannot be read.
+    """
     path = folder / MANIFEST
     if not path.is_file():
         return {
-            "schema_version": 1, "task": "ct", "simulated": False, "statement": f"{STATEMENT} {FACE_CAUTION}",
-            "recipe": {}, "label_names": label_names(), "cases": [],
+            "schema_version": 1, "task": task, "simulated": False, "statement": statement, "recipe": {}, **more, "cases": [],
         }  # fmt: skip
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-        fits = known["task"] == "ct" and known.get("simulated") is False and isinstance(known["cases"], list)
+        fits = known["task"] == task and known.get("simulated") is False and isinstance(known["cases"], list)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StorageError(f"The {MANIFEST} of that folder cannot be read.", "Choose an empty folder.") from error
     if not fits:
@@ -110,6 +115,6 @@ def _labels(reading: SeriesReading) -> dict[str, Any]:
     return {"opacified_fraction": fractions, "lund_mackay": scores} if named else {}
 
 
-def _years(dicom_age: str) -> float | None:
+def years(dicom_age: str) -> float | None:
     """034Y as 34 (PS3.5 Table 6.2-1, AS); None for anything else than years."""
     return float(dicom_age[:-1]) if dicom_age[-1:] == "Y" and dicom_age[:-1].isdigit() else None

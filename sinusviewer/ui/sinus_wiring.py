@@ -8,12 +8,14 @@ import numpy as np
 from PySide6.QtWidgets import QFileDialog
 
 from sinusviewer.actions import Continuation
+from sinusviewer.actions.box_export import export_training_film, why_no_training_film
 from sinusviewer.actions.dicom_export import export_dicom
 from sinusviewer.actions.mask_export import export_training_case
 from sinusviewer.actions.reporting import Reporting
 from sinusviewer.domain.anatomy import Structure
 from sinusviewer.domain.display import Tool
 from sinusviewer.domain.reading import SeriesReading
+from sinusviewer.errors import SinusViewerError
 from sinusviewer.jobs.runner import CancelToken, Progress
 from sinusviewer.session import ImageMarks
 from sinusviewer.ui.panels.mask_controls import MaskStyle
@@ -32,6 +34,7 @@ class SinusWiring:
         self._window, self._session, self._actions, self._reporting = window, window.session, window.actions_, reporting
         self._surface_of: Segmentation | None = None
         self._surface_revision = 0
+        self._training_folder = ""  # the one chosen last: an annotator puts film after film into it
         self.panel = SinusPanel()
         panel = self.panel
         panel.surface_requested.connect(self._make_surface)
@@ -51,6 +54,7 @@ class SinusWiring:
         panel.export_training_requested.connect(self._export_training)
         panel.export_dicom_requested.connect(self._export_dicom)
         window.results_export_requested.connect(self._export_dicom)
+        window.training_export_requested.connect(self._export_training)
         panel.export_pictures_requested.connect(window.export_picture)
 
     def show(self, reading: SeriesReading | None) -> None:
@@ -151,10 +155,25 @@ class SinusWiring:
             self._reporting.export_sinus_table(reading, Path(name))
 
     def _export_training(self) -> None:
-        session = self._session
-        reading, volume = session.reading(session.active_view), session.volume(session.active_view)
-        folder = QFileDialog.getExistingDirectory(self._window, "Save as training data to")
-        if reading is not None and volume is not None and folder:
+        """A CT with its masks or a film with its boxes; what is missing is said before a folder is asked for."""
+        session, view = self._session, self._session.active_view
+        reading, volume = session.reading(view), session.volume(view)
+        if volume is None:
+            missing = why_no_training_film(session, view)
+        elif reading is None or reading.segmentation is None:
+            missing = SinusViewerError(
+                "This CT has no masks to learn from.", "Read it, or draw masks with the brush (M)."
+            )
+        else:
+            missing = None
+        if missing is not None:
+            session.say(missing.message, "warning", missing.hint)
+            return
+        folder = QFileDialog.getExistingDirectory(self._window, "Save as training data to", self._training_folder)
+        self._training_folder = folder or self._training_folder
+        if folder and volume is None:
+            export_training_film(session, self._actions.desk, view, Path(folder))
+        elif reading is not None and volume is not None and folder:
             export_training_case(session, self._actions.desk, volume, reading, Path(folder))
 
     def _export_dicom(self) -> None:

@@ -97,6 +97,7 @@ class WindowVerbs(Protocol):
     actions_: "Actions"
     view_area: "ViewArea"
     results_export_requested: Any
+    training_export_requested: Any
 
     def close(self) -> bool: ...
     def show_tab(self, number: int, title: str) -> None: ...
@@ -177,7 +178,8 @@ def verbs_of(window: WindowVerbs) -> dict[str, Callable[[], object]]:
         "first_study": lambda: actions.opening.step_study(-(1 << 30)),
         "compare_study": window.compare_study, "close_study": actions.opening.close_study, "export_picture": window.export_picture,
         "export_key_images": window.export_key_images,
-        "export_dicom": window.results_export_requested.emit, "quit": window.close, "undo": window.undo, "redo": window.redo,
+        "export_dicom": window.results_export_requested.emit, "export_training": window.training_export_requested.emit,
+        "quit": window.close, "undo": window.undo, "redo": window.redo,
         "reject_finding": selected_status(FindingStatus.REJECTED), "accept_finding": selected_status(FindingStatus.ACCEPTED),
         "delete_measurements": lambda: actions.marks.delete_measurements(view()),
         "edit_finding": lambda: session.set_display(tool=Tool.POINTER), "toggle_mpr": toggle_mpr,

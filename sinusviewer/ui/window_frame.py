@@ -37,6 +37,7 @@ class WindowFrame(QMainWindow):
 
     scale_requested = Signal(int)
     results_export_requested = Signal()
+    training_export_requested = Signal()
 
     def __init__(self, view_area: ViewArea) -> None:
         super().__init__()
