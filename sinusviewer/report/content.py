@@ -89,10 +89,10 @@ def _identity_rows(identity: Identity, reading: Reading) -> tuple[tuple[str, str
     rows = (
         ("Patient", identity.patient_name),
         ("Patient ID", identity.patient_id),
-        ("Born", identity.birth_date),
+        ("Born", wording.date_words(identity.birth_date)),
         ("Sex", identity.sex),
-        ("Age", identity.age),
-        ("Study date", identity.study_date),
+        ("Age", wording.age_words(identity.age)),
+        ("Study date", wording.date_words(identity.study_date)),
         ("Study", identity.study_description),
         ("Accession", identity.accession_number),
         ("Study UID", reading.study_instance_uid),
@@ -125,6 +125,11 @@ def _section(series: SeriesReading, pictures: tuple[Picture, ...]) -> Section:
             tables.append(Table(("Predictor", "Points"), points))
     heading = " ".join(part for part in (series.modality, "series", _short(series.series_instance_uid)) if part)
     warnings = tuple(f"{w.message} [{w.code}]" for w in series.warnings)
+    if series.provenance.override_reason:
+        warnings = (
+            f"Read against the input check; the reader's reason: {series.provenance.override_reason}",
+            *warnings,
+        )
     return Section(heading, tuple(sentences), tuple(tables), pictures, warnings, _provenance_rows(series))
 
 

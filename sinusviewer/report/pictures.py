@@ -9,6 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from sinusviewer.domain.anatomy import ImageSide, Side, Structure
+from sinusviewer.domain.display import is_drawn
+from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.domain.image import BONE, SOFT_TISSUE, Radiograph, Volume
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
 from sinusviewer.domain.scoring import score_text
@@ -78,18 +80,18 @@ def film_picture(film: Radiograph, reading: SeriesReading, name: str) -> Picture
     waters = reading.waters
     if waters is not None:
         draw.rectangle(shown(waters.face_box), outline=_PATCH_GREEN, width=2)
-        for box in (b for b in waters.boxes if b.score >= waters.threshold):
+        for box in (b for b in waters.boxes if is_drawn(b, waters.threshold)):
             place = shown(box.xyxy)
             colour = SIDE_COLOURS[box.side]
             draw.rectangle(place, outline=colour, width=4)
-            _label(draw, (place[0], place[1] - 20), f"{_letter(box.side)} {score_text(box.score)}", colour)
+            _label(draw, (place[0], place[1] - 20), _box_text(box), colour)
     if film.patient_right_is_image_left is None:
         _label(draw, (8, size[1] // 2), "side unverified", UNVERIFIED_YELLOW)
     else:
         _label(draw, (8, size[1] // 2), "R", _TEXT, large=True)
         _label(draw, (size[0] - 26, size[1] // 2), "L", _TEXT, large=True)
-    note = "stored mirrored, shown turned" if mirrored else ""
-    return _finish(canvas, name, "Waters' view with findings. Red: patient's right, blue: patient's left." if
+    note = "Stored mirrored, shown turned." if mirrored else ""
+    return _finish(canvas, name, "Waters' view with findings. Red: patient's right, blue: patient's left, green: the area read." if
                    film.patient_right_is_image_left is not None else
                    "Waters' view with findings; side unverified, image-left and image-right as stored.", note)  # fmt: skip
 
@@ -206,6 +208,14 @@ def _letter(side: Side | ImageSide) -> str:
     if isinstance(side, ImageSide):
         return side.value
     return "R" if side is Side.RIGHT else "L"
+
+
+def _box_text(box: Detection) -> str:
+    """Side, whose box it is, and the network's score where it is the network's."""
+    if box.author is Author.READER:
+        return f"{_letter(box.side)} reader"
+    judged = "" if box.status is FindingStatus.PROPOSED else f", {box.status.value}"
+    return f"{_letter(box.side)} AI {score_text(box.score)}{judged}"
 
 
 def _label(

@@ -56,6 +56,18 @@ PREDICTOR_WORDS = {
 }
 
 
+def date_words(dicom_date: str) -> str:
+    """20240229 as 2024-02-29; anything else as it is."""
+    whole = len(dicom_date) == 8 and dicom_date.isdigit()
+    return f"{dicom_date[:4]}-{dicom_date[4:6]}-{dicom_date[6:]}" if whole else dicom_date
+
+
+def age_words(dicom_age: str) -> str:
+    """034Y as 34 years (PS3.5 Table 6.2-1, AS); anything else as it is."""
+    unit = {"Y": "years", "M": "months", "W": "weeks", "D": "days"}.get(dicom_age[-1:], "")
+    return f"{int(dicom_age[:-1])} {unit}" if unit and dicom_age[:-1].isdigit() else dicom_age
+
+
 def side_words(side: Side | ImageSide) -> str:
     return side.value
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from sinusviewer.domain.anatomy import ImageSide, Side, Sinus
-from sinusviewer.domain.finding import Detection, ModelReference
+from sinusviewer.domain.finding import Detection, FindingStatus, ModelReference
 from sinusviewer.domain.image import Identity, ImageWarning, Radiograph
 from sinusviewer.domain.reading import (
     EndotypeReading,
@@ -210,3 +210,33 @@ def test_red_and_blue_are_not_used_where_the_side_is_unverified() -> None:
     for colour in (pictures.LEFT_BLUE, pictures.RIGHT_RED):
         rgb = np.asarray(Image.open(io.BytesIO(picture.png)).convert("RGB")).astype(int)
         assert (np.abs(rgb - np.array(colour)).max(axis=2) < 12).sum() < 5
+
+
+def test_a_box_that_a_reader_accepted_shows_below_the_threshold_too() -> None:
+    low = Detection((20, 60, 90, 150), 0.05, Side.RIGHT)
+    shown, hidden = (
+        pictures.film_picture(film(right_is_image_left=True), series(waters=replace(waters(), boxes=(box,))), "a.png")
+        for box in (replace(low, status=FindingStatus.ACCEPTED), low)
+    )
+    assert columns_of(shown, pictures.RIGHT_RED) < 0.5
+    rgb = np.asarray(Image.open(io.BytesIO(hidden.png)).convert("RGB")).astype(int)
+    assert (np.abs(rgb - np.array(pictures.RIGHT_RED)).max(axis=2) < 12).sum() < 5
+
+
+def test_dates_and_ages_are_written_as_people_read_them() -> None:
+    who = Identity("Doe^Jane", birth_date="19700927", age="045Y", study_date="20160927")
+    rows = dict(content.build(Reading("1.2", (series(waters=waters()),)), who).identity)
+    assert (rows["Patient"], rows["Born"], rows["Age"], rows["Study date"]) == (
+        "Doe^Jane",
+        "1970-09-27",
+        "45 years",
+        "2016-09-27",
+    )
+
+
+def test_a_report_of_an_overruled_check_says_so_where_it_is_copied_from() -> None:
+    one = series(waters=waters())
+    overruled = replace(one, provenance=replace(one.provenance, override_reason="for teaching"))
+    (section,) = content.build(Reading("1.2", (overruled,)), Identity()).sections
+    assert "against the input check" in section.warnings[0]
+    assert "for teaching" in section.warnings[0]
