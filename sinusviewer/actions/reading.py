@@ -135,6 +135,8 @@ class ReadingActions:
             return None
         clinical = dict(self.session.clinical)
 
+        withheld: list[str] = []
+
         def work(progress: Progress, token: CancelToken) -> int:
             for number, one in enumerate(series):
                 token.raise_if_cancelled()
@@ -157,12 +159,19 @@ class ReadingActions:
 
         def partial(value: tuple[str, tuple[SeriesReading, ...], dict[str, Traces]]) -> None:
             key, readings, traces = value
+            if any(reading.status is SeriesStatus.REFUSED for reading in readings):
+                withheld.append(key)
             for reading in readings:
                 self._file(reading, key, traces)
             self._tidy()
 
         def finished(count: int) -> None:
-            self.session.say(f"{count} series read.")
+            if withheld:
+                self.session.say(
+                    f"{count - len(withheld)} series read, {len(withheld)} withheld.", "warning", "The list says why."
+                )
+            else:
+                self.session.say(f"{count} series read.")
 
         return self._desk.submit("gpu", "Reading the list", work, Continuation(finished, partial, None, "batch"))
 

@@ -154,9 +154,10 @@ class Recorder:
         touched = any(d.author is Author.READER or d.status is not FindingStatus.PROPOSED for d in marks.detections)
         touched = touched or bool(marks.mask_patches)
         reading = self._session.readings.get(reading_key)
-        if study is not None and reading is not None and not touched and reading.status is SeriesStatus.READ:
+        badge = {SeriesStatus.READ: "read", SeriesStatus.REFUSED: "withheld"}.get(reading.status) if reading else None
+        if study is not None and badge is not None and not touched:
             try:
-                self._index.set_badge(study.study_instance_uid, "read")
+                self._index.set_badge(study.study_instance_uid, badge)
             except StorageError as error:
                 self._session.say(error.message, "error", error.hint)
 

@@ -107,9 +107,9 @@ def refuse_turned(
             distance = template.distance(patch_vector(other.source, other.box))
             clearly = distance < upright.straightened - _CLEARLY_NEARER or face.score < threshold
             if other.score >= threshold and distance <= template.limit and clearly:
-                return f"Not assessed: the film seems to {other.way}. Turn it and read it again."
+                return f"Not assessed: the film seems to {other.way}. Store it the right way up and open it again."
     elif best.score >= threshold and (face.score < threshold or best.score > face.score + _CLEARLY_BETTER):
-        return f"Not assessed: the film seems to {best.way}. Turn it and read it again."
+        return f"Not assessed: the film seems to {best.way}. Store it the right way up and open it again."
     if best.score >= threshold and best.score > face.score + _CLEARLY_BETTER:
         return "Not assessed: this does not look like an upright Waters' view."
     return ""

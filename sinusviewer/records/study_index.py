@@ -67,8 +67,8 @@ class StudyIndex:
         self._set("thumbnail", study_instance_uid, png)
 
     def set_badge(self, study_instance_uid: str, badge: str) -> None:
-        """``new``, ``read``, ``edited`` or ``signed``."""
-        if badge not in ("new", "read", "edited", "signed"):
+        """``new``, ``read``, ``withheld``, ``edited`` or ``signed``."""
+        if badge not in ("new", "read", "withheld", "edited", "signed"):
             raise ValueError(f"unknown badge {badge!r}")
         self._set("badge", study_instance_uid, badge)
 

@@ -61,6 +61,7 @@ class Navigator(QWidget):
         self.setToolTip("Click or drag: go to a slice. Bars: probability of the slice. Stars: key images.")
         self.setAccessibleName("Slice strip")
         self.content = StripContent()
+        self.hide()  # nothing is open
 
     def sizeHint(self) -> QSize:
         return QSize(400, round(self.fontMetrics().height() * 2.0))

@@ -154,6 +154,9 @@ class StudiesPanel(QWidget):
         name = who.patient_name.replace("^", " ").strip() or "No name"
         line = " · ".join(p for p in (date_text(who.study_date), badge) if p)
         top = QTreeWidgetItem(["\n".join(p for p in (name, who.patient_id, line) if p)])
+        top.setSizeHint(
+            0, QSize(0, round(self.fontMetrics().lineSpacing() * (top.text(0).count("\n") + 1.7)))
+        )  # patients apart
         top.setData(0, _UID, study.study_instance_uid)
         top.setToolTip(0, "\n".join(p for p in (who.study_description, study.source) if p))
         self._tree.addTopLevelItem(top)

@@ -98,6 +98,7 @@ def style_sheet(tones: Tones, dark: bool, scale: float) -> str:
     QTreeView, QListView, QTableView {{ background: {tones.panel}; border: none; outline: none;
         selection-background-color: {hover}; selection-color: {tones.text}; gridline-color: {tones.faint}; }}
     QListView::item {{ border: none; }}
+    QListView::item:selected {{ background: {hover}; color: {tones.text}; border-left: 3px solid {tones.accent}; }}
     QHeaderView::section {{ background: {tones.panel}; color: {tones.muted}; border: none;
         border-bottom: 1px solid {tones.faint}; padding: {pad}px; }}
     QSplitter::handle {{ background: {tones.faint}; }}

@@ -126,7 +126,7 @@ def _score(reading: SeriesReading) -> float | None:
 
 def _result(reading: SeriesReading) -> str:
     if reading.status is not SeriesStatus.READ:
-        return reading.reason or "withheld"
+        return (reading.reason or "withheld").removeprefix("Not assessed: ").partition(". ")[0]
     if reading.waters is not None:
         return waters_words(reading.waters)
     parts = []
@@ -138,10 +138,10 @@ def _result(reading: SeriesReading) -> str:
 
 
 def waters_words(waters: WatersReading) -> str:
-    """The four-way result for one cell: "right", "both sides", "no finding above 0.43"; never "normal"."""
+    """The four-way result for one cell: "right", "both sides", "none above 0.43"; never "normal"."""
     positive = [side.side for side in waters.sides if side.positive]
     if not positive:
-        return f"no finding above {waters.threshold:.2f}"
+        return f"none above {waters.threshold:.2f}"
     if len(positive) == 2:
         return "both sides" + (", side unverified" if isinstance(positive[0], ImageSide) else "")
     return positive[0].value

@@ -275,3 +275,12 @@ def test_undo_after_confirming_a_side_never_brings_a_sideless_box_back(program_w
     program.window.undo()
     back = session.marks[KEY].detections[0]
     assert (back.side, back.status) == (Side.RIGHT, FindingStatus.PROPOSED)
+
+
+def test_a_withheld_film_is_not_called_new_among_the_studies(program_with):
+    program = program_with((film(),))
+    refused = SeriesReading("series-1", "DX", SeriesStatus.REFUSED, "No patch.", sop_instance_uid="film-1")
+    program.session.set_reading(refused)
+    assert program.index.recent(1)[0].badge == "withheld"
+    program.session.set_reading(waters_reading())
+    assert program.index.recent(1)[0].badge == "read"

@@ -63,6 +63,7 @@ def test_a_folder_of_films_is_read_listed_decided_and_reported(folder: Path, qtb
         assert {s.side: s.score for s in mirrored.sides} == pytest.approx(score, abs=0.02)
         assert {s.side for s in unproved.sides} == {ImageSide.IMAGE_LEFT, ImageSide.IMAGE_RIGHT}
         QApplication.processEvents()
+        assert "3 series read, 1 withheld." in [m.text for m in session.messages]
         assert {d.author for m in session.marks.values() for d in m.detections} <= {Author.AI}
         assert set(score) == set(Side)
         assert all(d.status is FindingStatus.PROPOSED for m in session.marks.values() for d in m.detections)

@@ -1,5 +1,7 @@
 """The Findings tab: careful words, live threshold, keys, withheld and unverified states."""
 
+from dataclasses import replace
+
 import pytest
 from panel_factories import SIMULATED, boxes, refused, waters_series
 from PySide6.QtCore import Qt
@@ -201,3 +203,13 @@ def test_every_control_has_a_name_for_screen_readers_and_a_tooltip(panel: Findin
         assert control.objectName()
         assert control.accessibleName()
         assert control.toolTip()
+
+
+def test_a_reading_against_the_input_check_says_so_above_the_result(panel: FindingsPanel) -> None:
+    series = waters_series(0.9, 0.1)
+    panel.set_series_reading(replace(series, provenance=replace(series.provenance, override_reason="for teaching")))
+    warnings, result = (panel.findChild(QLabel, name) for name in ("findings_warnings", "four_way_result"))
+    assert "against the input check" in warnings.text()
+    assert "for teaching" in warnings.text()
+    assert warnings.isVisible()
+    assert warnings.mapTo(panel, warnings.rect().topLeft()).y() < result.mapTo(panel, result.rect().topLeft()).y()

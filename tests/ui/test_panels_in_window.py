@@ -336,7 +336,7 @@ def test_the_list_never_says_normal(start: Any) -> None:
     desk.open("1.1")
     desk.read()
     results = [desk.wiring.worklist.table.model().index(row, 2).data() for row in range(2)]
-    assert "no finding above 0.43" in results
+    assert "none above 0.43" in results
 
 
 def test_next_study_follows_the_order_of_the_list(start: Any) -> None:

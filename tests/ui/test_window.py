@@ -10,6 +10,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from window_parts import film, study, volume, waters_reading
 
+from sinusviewer import app
 from sinusviewer.actions.table import ACTIONS, MENUS, conflicts, shortcuts
 from sinusviewer.domain.anatomy import ImageSide, Side
 from sinusviewer.domain.display import LayoutKind, Plane, Tool
@@ -118,6 +119,14 @@ def test_a_window_dragged_on_one_plane_is_taken_by_its_twins(program_with):
     program.window.view_area.change_state("A", {"window": SOFT_TISSUE})
     assert program.session.views["C"].window == SOFT_TISSUE
     assert program.session.views["B"].window == SOFT_TISSUE
+
+
+def test_nothing_open_shows_no_slice_strip(qtbot):
+    program = app.Program()
+    program.window.show()
+    assert program.window.navigator.isHidden()
+    assert program.close()
+    program.window.deleteLater()
 
 
 def test_the_wheel_asks_for_slices_and_the_navigator_follows(program_with, qtbot):

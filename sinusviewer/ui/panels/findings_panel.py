@@ -13,8 +13,6 @@ from sinusviewer.ui.panels.score_bar import ScoreBar
 from sinusviewer.ui.panels.scroll_panel import ScrollPanel
 from sinusviewer.ui.panels.withheld import WithheldNotice
 from sinusviewer.ui.panels.wording import (
-    SUBCLASS_WORDS,
-    antrum_name,
     four_way_sentence,
     model_lines,
     reading_stamp,
@@ -81,7 +79,7 @@ class FindingsPanel(ScrollPanel):
                        self.read_requested.emit, "Ctrl+R")  # fmt: skip
         shown.addLayout(row(self._mirror, again))
         shown.addWidget(Fold("Where these numbers come from", self._facts, "provenance_fold", open_at_start=True))
-        for part in (self._state, self._read, self._withheld, self._unverified, self._shown, self._warnings):
+        for part in (self._state, self._read, self._withheld, self._unverified, self._warnings, self._shown):
             self.column.addWidget(part)
         self.column.addStretch(1)
         self.footer.addWidget(self._trained_on)
@@ -133,7 +131,15 @@ class FindingsPanel(ScrollPanel):
         self._shown.setVisible(waters is not None)
         self._trained_on.setVisible(waters is not None)
         self._unverified.setVisible(waters is not None and isinstance(waters.sides[0].side, ImageSide))
-        messages = [w.message for w in series.warnings] if series is not None else []
+        messages = (
+            []
+            if series is None
+            else [w.message for w in series.warnings if w.code != "side_unverified" or self._unverified.isHidden()]
+        )
+        if series is not None and waters is not None and series.provenance.override_reason:
+            messages.insert(
+                0, f"Read against the input check; the reader's reason: {series.provenance.override_reason}"
+            )
         self._warnings.setText("\n".join(messages))
         self._warnings.setVisible(bool(messages))
         if series is None:
@@ -150,16 +156,12 @@ class FindingsPanel(ScrollPanel):
         self._result.setText(four_way_sentence(waters.sides, self._threshold))
         for bar, side in zip(self._bars, waters.sides, strict=True):
             bar.set_score(side, self._threshold)
-        lines = [
-            f"{antrum_name(s.side)}: evidence for a clear antrum {score_text(s.normal_evidence)}"
-            for s in waters.sides
-            if s.normal_evidence is not None
+        clear = [
+            f"{s.side.value} {score_text(s.normal_evidence)}" for s in waters.sides if s.normal_evidence is not None
         ]
-        lines += [
-            f"{antrum_name(s.side)}: looks like {SUBCLASS_WORDS.get(s.subclass, s.subclass)} (hint, not measured)"
-            for s in waters.sides
-            if s.subclass and s.score >= self._threshold
-        ]
+        lines = [f"Evidence for a clear antrum: {', '.join(clear)}"] if clear else []
+        if any(s.subclass and s.score >= self._threshold for s in waters.sides):
+            lines.append("The form after each name is a hint, not measured.")
         self._evidence.setText("\n".join(lines))
         self._evidence.setVisible(bool(lines))
         self._evidence.setToolTip(

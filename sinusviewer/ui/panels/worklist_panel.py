@@ -82,12 +82,14 @@ class WorklistPanel(QWidget):
         self.table.setShowGrid(False)
         self.table.setTabKeyNavigation(False)
         self.table.setWordWrap(False)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names of one family differ at their end
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(int(self.fontMetrics().height() * 1.7))
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        for column in (PATIENT, RESULT):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(PATIENT, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(RESULT, QHeaderView.ResizeMode.Interactive)  # a long reason stands in the tooltip
+        header.resizeSection(RESULT, self.fontMetrics().horizontalAdvance("none above 0.00") + 14)
         header.setHighlightSections(False)
         self.table.opened.connect(self._open_current)
         self.table.stepped.connect(self._go)
