@@ -96,17 +96,33 @@ class ReadingActions:
         state = hang_film(series_key, confirmed, session.views[view].slice_index)
         session.set_view(view, flipped=state.flipped, quarter_turns=state.quarter_turns)
 
+        swapped = film.patient_right_is_image_left not in (None, patient_right_is_image_left)
+
         def sided(marks: ImageMarks) -> ImageMarks:
+            sides = [_confirmed_side(d, confirmed, swapped=swapped) for d in marks.detections]
             return replace(
-                marks, detections=tuple(replace(d, side=_confirmed_side(d, confirmed)) for d in marks.detections)
+                marks, detections=tuple(replace(d, side=s) for d, s in zip(marks.detections, sides, strict=True))
             )
 
         session.amend_marks(key, sided)  # no step to undo: a side is confirmed anew, never undone by the way
         session.side_confirmed.emit(key, patient_right_is_image_left)
         side = "left" if patient_right_is_image_left else "right"
-        session.say(f"Side confirmed: the patient's right is on the image's {side}.")
+        session.say(
+            f"Side confirmed: the patient's right is on the image's {side}.",
+            hint="If that was wrong: menu Reading, Swap sides.",
+        )
         if key in session.readings:
+            if swapped:  # not a moment longer under the wrong sides, whatever becomes of the new reading
+                session.forget_reading(key)
             self.read()
+
+    def swap_side(self, view: str) -> None:
+        """Take back a side that a person confirmed wrongly; what a file's own header says is not swapped."""
+        film = self.session.film(view)
+        if film is None or film.orientation_evidence is not OrientationEvidence.CONFIRMED:
+            self.session.say("Only a side that was confirmed by hand can be swapped.", "warning")
+            return
+        self.confirm_side(view, patient_right_is_image_left=not film.patient_right_is_image_left)
 
     def accept_geometry(self, view: str) -> None:
         """A reader accepts the faults of a volume's geometry: volumes are measured from now on."""
@@ -196,11 +212,9 @@ def outdated(reading: SeriesReading | None, models: Mapping[str, str]) -> str:
     )
 
 
-def _confirmed_side(detection: Detection, film: Radiograph) -> Side | ImageSide:
-    """The patient's side of what was image-left or image-right until now."""
-    match detection.side:
-        case ImageSide.IMAGE_LEFT:
-            return Side.RIGHT if film.patient_right_is_image_left else Side.LEFT
-        case ImageSide.IMAGE_RIGHT:
-            return Side.LEFT if film.patient_right_is_image_left else Side.RIGHT
-    return detection.side
+def _confirmed_side(detection: Detection, film: Radiograph, *, swapped: bool) -> Side:
+    """The patient's side of what was image-left or image-right until now, or was confirmed the other way."""
+    if isinstance(detection.side, Side):
+        return detection.side.opposite if swapped else detection.side
+    on_left = detection.side is ImageSide.IMAGE_LEFT
+    return Side.RIGHT if on_left == film.patient_right_is_image_left else Side.LEFT

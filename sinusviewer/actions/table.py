@@ -113,6 +113,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("brush_grow", "Tools", "Grow mask in this slice", "Ctrl+]", "Add one voxel to the brush's sinus all round"),
     Action("read", "Reading", "Read", "Ctrl+R", "Let the networks read this series"),
     Action("cancel", "Reading", "Cancel", "Esc", "Stop drawing, then stop the work under way, then back to the pointer"),
+    Action("swap_side", "Reading", "Swap sides", "", "The patient's right was confirmed on the wrong side of this film"),
     Action("accept_finding", "Reading", "Accept finding", "Return", "Accept the selected finding"),
     Action("edit_finding", "Reading", "Edit finding", "E", "Take hold of the selected finding with the pointer"),
     Action("next_finding", "Reading", "Next finding", "N", "Select the next finding"),

@@ -17,6 +17,7 @@ from sinusviewer.actions import Actions, study_title
 from sinusviewer.actions.reading import outdated
 from sinusviewer.actions.table import BY_ID, shortcuts
 from sinusviewer.domain.display import Tool
+from sinusviewer.domain.image import OrientationEvidence
 from sinusviewer.domain.mask_edit import BrushMode
 from sinusviewer.paths import resources_dir
 from sinusviewer.session import Session
@@ -144,6 +145,8 @@ class MainWindow(WindowFrame):
         self.verbs["read"].setEnabled(image is not None)
         film = session.film(session.active_view)
         self.verbs["tool_box"].setEnabled(film is not None)
+        by_hand = film is not None and film.orientation_evidence is OrientationEvidence.CONFIRMED
+        self.verbs["swap_side"].setEnabled(by_hand)
         self.verbs["tool_brush"].setEnabled(session.volume(session.active_view) is not None)
 
     def _show_studies(self) -> None:

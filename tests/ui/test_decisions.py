@@ -284,3 +284,31 @@ def test_a_withheld_film_is_not_called_new_among_the_studies(program_with):
     assert program.index.recent(1)[0].badge == "withheld"
     program.session.set_reading(waters_reading())
     assert program.index.recent(1)[0].badge == "read"
+
+
+def test_a_side_confirmed_wrongly_is_swapped_with_all_that_was_judged_under_it(program_with, qtbot):
+    program = program_with((film(right_is_left=None),), reading=waters_reading())
+    session = program.session
+    assert not program.window.verbs["swap_side"].isEnabled()
+    found = Detection(
+        (10.0, 20.0, 40.0, 60.0), 0.8, ImageSide.IMAGE_LEFT, identifier="ai-9", status=FindingStatus.ACCEPTED
+    )
+    session.restore_marks(KEY, ImageMarks((found,)))
+    program.window.notice_bar.side_confirmed.emit(True)
+    assert session.marks[KEY].detections[0].side is Side.RIGHT
+    assert program.window.verbs["swap_side"].isEnabled()
+    session.set_reading(waters_reading())
+    program.window.verbs["swap_side"].trigger()
+    assert session.film("A").patient_right_is_image_left is False
+    assert KEY not in session.readings  # nothing stays on screen under the wrong sides
+    assert next(d for d in session.marks[KEY].detections if d.identifier == "ai-9").side is Side.LEFT
+    qtbot.waitUntil(lambda: not session.jobs)
+    sides = [c["patient_right_is_image_left"] for a, c in actions_of(program) if a == "side_confirmed"]
+    assert sides == [True, False]
+
+
+def test_the_side_in_a_files_own_header_is_not_swapped(program_with):
+    program = program_with((film(),))
+    program.actions.reading.swap_side("A")
+    assert program.session.film("A").patient_right_is_image_left is True
+    assert "confirmed by hand" in program.session.messages[-1].text

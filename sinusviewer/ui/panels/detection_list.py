@@ -153,7 +153,7 @@ class DetectionList(QWidget):
         return tip
 
     def _icon(self, detection: Detection) -> QIcon:
-        """A box as on the film: dashed for the AI, solid for a person, both for an AI's box that was moved."""
+        """A box as on the film: dashed for the AI's, solid for a person's and for what a person accepted or moved."""
         side = max(16, self.fontMetrics().height() + 2)
         ratio = self.devicePixelRatioF()
         pixmap = QPixmap(QSize(side, side) * ratio)
@@ -163,7 +163,8 @@ class DetectionList(QWidget):
         color = QColor(tones.of_side(detection.side))
         painter = QPainter(pixmap)
         painter.fillRect(QRectF(0, 0, side, side), QColor(tones.field))
-        dashed = detection.author is Author.AI and detection.status is not FindingStatus.EDITED
+        untouched = detection.status in (FindingStatus.PROPOSED, FindingStatus.REJECTED)
+        dashed = detection.author is Author.AI and untouched
         painter.setPen(QPen(color, 1.6, Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine))
         painter.drawRect(QRectF(1.5, 1.5, side - 3, side - 3))
         font = QFont(self.font())
