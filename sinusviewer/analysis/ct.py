@@ -88,7 +88,9 @@ def _models(tasks: frozenset[str], context: Context) -> CtModels:
 
 def _check(state: CtState, context: Context) -> CtState:
     air = sinus_air.measure(state.volume, context.token)
+    context.token.raise_if_cancelled()
     notes = (*state.notes, *ct_checks.warnings_of(state.volume, air))
+    context.token.raise_if_cancelled()
     return replace(state, air=air, notes=notes, refusal=ct_checks.refuse_ct(state.volume, air))
 
 

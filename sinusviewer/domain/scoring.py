@@ -15,6 +15,13 @@ def score_text(value: float) -> str:
     return "<0.01" if 0 < value < 0.005 else f"{value:.2f}"
 
 
+def risk_percent(risk: float) -> str:
+    """A risk in percent; never 0 or 100, which no model can know."""
+    if risk < 0.01:
+        return "<1 %"
+    return ">99 %" if risk > 0.99 else f"{risk * 100:.0f} %"
+
+
 def with_ostiomeatal(reading: SeriesReading, side: Side, score: int) -> SeriesReading:
     """The reading with a reader's score (0 or 2) of one complex; the side's total follows where it can be known."""
     totals = reading.lund_mackay

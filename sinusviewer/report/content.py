@@ -66,7 +66,8 @@ def build(
     """
     pictures = pictures or {}
     sections = tuple(_section(s, pictures.get(i, ())) for i, s in enumerate(reading.series))
-    trained = dict.fromkeys(m.trained_on for s in reading.series for m in models_of(s))
+    said = [m.trained_on for s in reading.series for m in models_of(s) if m.trained_on]
+    trained = [t for t in dict.fromkeys(said) if not any(o != t and o.startswith(t) for o in said)]  # none twice
     notes = (*trained, "Computed by software; it has not been read by a physician unless a signature says so.")
     return ReportContent(title, wording.RESEARCH_LINE, _identity_rows(identity, reading), sections, notes)
 

@@ -13,7 +13,7 @@ from sinusviewer.domain.reading import (
     WatersLabel,
     WatersReading,
 )
-from sinusviewer.domain.scoring import score_text
+from sinusviewer.domain.scoring import risk_percent, score_text
 
 RESEARCH_LINE = "Research use only. Not for diagnostic use."
 HEATMAP_LINE = "Heatmap: where the network looked, not why, and not the lesion's extent."
@@ -168,7 +168,7 @@ def recurrence_sentences(recurrence: RecurrenceReading) -> tuple[str, ...]:
     first = f"Deep-learning radiomic score {score_text(recurrence.dlr_score)}."
     if recurrence.overruled_dlr_score is not None:
         first = (
-            f"Deep-learning radiomic score {recurrence.overruled_dlr_score:.2f}, set by the reader; "
+            f"Deep-learning radiomic score {score_text(recurrence.overruled_dlr_score)}, set by the reader; "
             f"the CT gave {score_text(recurrence.dlr_score)}."
         )
     low, high = recurrence.risk_interval
@@ -176,10 +176,10 @@ def recurrence_sentences(recurrence: RecurrenceReading) -> tuple[str, ...]:
         risk = "No nomogram is installed, so no risk is given."
     elif recurrence.risk is None or recurrence.missing:
         names = ", ".join(PREDICTOR_WORDS.get(name, name) for name in recurrence.missing)
-        risk = f"Risk of recurrence between {100 * low:.0f} % and {100 * high:.0f} %"
+        risk = f"Risk of recurrence between {risk_percent(low)} and {risk_percent(high)}"
         risk += f"; not known: {names}." if names else "."
     else:
-        risk = f"Risk of recurrence {100 * recurrence.risk:.0f} %"
+        risk = f"Risk of recurrence {risk_percent(recurrence.risk)}"
         risk += f" ({recurrence.total_points:.0f} points)." if recurrence.total_points is not None else "."
     cohort = (f"Nomogram fitted on: {recurrence.nomogram_cohort}",) if recurrence.nomogram_cohort else ()
     return (first, risk, *cohort)

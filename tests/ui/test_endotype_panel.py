@@ -1,5 +1,7 @@
 """The Endotype tab: probability with its definition, the strip as navigator, honest heat."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from panel_factories import MODEL, ct_series, refused
@@ -125,3 +127,13 @@ def test_an_endotype_of_a_part_of_the_sinuses_says_so(panel: EndotypePanel) -> N
     part = "The endotype was read from a part only: not wholly on this CT, or not found: left maxillary."
     panel.set_series_reading(ct_series(warnings=(ImageWarning("endotype_of_a_part", part),)))
     assert part in text(panel, "endotype_spread")
+
+
+def test_a_kept_reading_says_that_its_heat_must_be_read_again(panel: EndotypePanel) -> None:
+    series = ct_series(heatmaps=())
+    assert series.endotype is not None
+    panel.set_series_reading(replace(series, endotype=replace(series.endotype, heat_inside_mask=0.8)), 110)
+    found = panel.findChild(QLabel, "heat_method")
+    assert found is not None
+    assert "read again to see the heat" in found.text()
+    assert "No heatmap was made" not in found.text()

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from panel_factories import ct_series, refused
 from PySide6.QtCore import Qt
@@ -9,8 +10,9 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QSlider
 from pytestqt.qtbot import QtBot
 
 from sinusviewer.domain.anatomy import ImageSide, Side, Structure
+from sinusviewer.domain.finding import Segmentation
 from sinusviewer.domain.image import ImageWarning
-from sinusviewer.domain.reading import AirMeasurement
+from sinusviewer.domain.reading import AirMeasurement, SeriesStatus
 from sinusviewer.ui.panels.mask_controls import MaskStyle
 from sinusviewer.ui.panels.sinus_panel import SinusPanel
 
@@ -153,3 +155,32 @@ def test_geometry_faults_withhold_volumes_until_they_are_accepted(panel: SinusPa
     assert button.isVisible()
     with qtbot.waitSignal(panel.accept_geometry_requested):
         button.click()
+
+
+def test_doubts_about_the_endotype_are_not_cast_on_the_sinuses(panel: SinusPanel) -> None:
+    heat, other = (
+        ImageWarning("heat_outside_sinuses", "Only 12 % of the heat"),
+        ImageWarning("thick", "Slices of 5 mm."),
+    )
+    panel.set_series_reading(ct_series(warnings=(heat, other)))
+    assert text(panel, "sinus_warnings") == "Slices of 5 mm."
+
+
+def test_the_complexes_say_whether_they_are_proposed_or_a_readers(panel: SinusPanel) -> None:
+    series = ct_series()
+    assert series.lund_mackay is not None
+    panel.set_series_reading(series)
+    assert "proposed" in text(panel, "ostiomeatal_heading")
+    panel.set_series_reading(replace(series, lund_mackay=replace(series.lund_mackay, ostiomeatal_by_reader=True)))
+    assert "reader" in text(panel, "ostiomeatal_heading")
+
+
+def test_early_masks_do_not_ask_to_be_read_again(panel: SinusPanel) -> None:
+    masks = Segmentation(np.zeros((2, 2, 2), np.uint8), np.eye(4))
+    early = replace(
+        ct_series(sinuses=(), lund_mackay=None, endotype=None), status=SeriesStatus.VIEWED_ONLY, segmentation=masks
+    )
+    panel.set_series_reading(early)
+    ask = panel.findChild(QPushButton, "read_sinuses")
+    assert ask is not None
+    assert not ask.isVisibleTo(panel)

@@ -11,6 +11,7 @@ from sinusviewer.ui.panels.parts import ToneLabel, choice, describe, line, row
 from sinusviewer.ui.panels.tones import current_tones
 from sinusviewer.ui.panels.wording import HEAT_CAUTION
 
+HEAT_NOT_KEPT = "Heatmaps are not kept with a reading: read again to see the heat (Ctrl+R)."
 NO_HEAT = "No heatmap was made for this series."
 LOW_HEAT_INSIDE = 0.5
 """Below this share of heat inside the sinus mask a reader is told to distrust the result."""
@@ -131,7 +132,8 @@ class HeatControls(QWidget):
         lines = dict.fromkeys(
             f"{h.method}, layer {h.layer}{f', {h.window} window' if h.window else ''}" for h in heatmaps
         )
-        self._what.setText("\n".join(lines) if lines else self._without)
+        kept = not lines and inside_mask is not None  # of a kept reading: there was heat, but it is not stored
+        self._what.setText("\n".join(lines) if lines else HEAT_NOT_KEPT if kept else self._without)
         for control in (self._visible, self._map, self._opacity):
             control.setEnabled(bool(heatmaps))
         self._inside.setVisible(inside_mask is not None)

@@ -5,6 +5,7 @@ from functools import partial
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
+from sinusviewer.domain.scoring import score_text
 from sinusviewer.errors import InputError
 from sinusviewer.nomogram import Nomogram, Predictor
 from sinusviewer.ui.panels.nomogram_words import DlrSource, is_dlr, is_eosinophils
@@ -212,7 +213,7 @@ class NomogramInputs(QWidget):
         if self._dlr is None:
             text = "No CT has been read for this score." if value is None else "Typed by the reader; not from a CT."
         elif overruled:
-            text = f"OVERRULED by the reader. The CT gave {self._dlr.score:.2f} ({self._dlr.model})."
+            text = f"OVERRULED by the reader. The CT gave {score_text(self._dlr.score)} ({self._dlr.model})."
         else:
             text = f"From the CT by {self._dlr.model}. {self._dlr.trained_on}"
         if text != self._origin.text():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPolygonF
 
+from sinusviewer.domain.scoring import risk_percent as percent
 from sinusviewer.nomogram import NomogramReading
 from sinusviewer.ui.panels.nomogram_geometry import Axis, AxisKind, NomogramGeometry, tick_text
 from sinusviewer.ui.panels.tones import Tones
@@ -18,13 +19,6 @@ class Setting:
     values: Mapping[str, float | None]
     reading: NomogramReading
     what_if: bool = False
-
-
-def percent(risk: float) -> str:
-    """A risk in percent; never 0 or 100, which no model can know."""
-    if risk < 0.01:
-        return "<1 %"
-    return ">99 %" if risk > 0.99 else f"{risk * 100:.0f} %"
 
 
 def risk_text(reading: NomogramReading) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sinusviewer.analysis.recurrence import clinical_name
+from sinusviewer.domain.scoring import score_text
 from sinusviewer.nomogram import CohortSummary, Nomogram, NomogramReading, Predictor
 from sinusviewer.ui.panels.nomogram_geometry import tick_text
 from sinusviewer.ui.panels.nomogram_paint import percent, risk_text
@@ -162,7 +163,7 @@ def letter_paragraph(
         if is_dlr(predictor.name) and dlr is not None and values.get(predictor.name) is not None:
             overruled = values[predictor.name] != dlr.score
             text += (
-                f" (overruled by the reader; from the CT: {dlr.score:.2f})"
+                f" (overruled by the reader; from the CT: {score_text(dlr.score)})"
                 if overruled
                 else f" (from the CT, {dlr.model})"
             )

@@ -34,6 +34,8 @@ from sinusviewer.ui.panels.wording import (
 )
 
 _UNKNOWN = "–"
+_OF_ENDOTYPE = frozenset({"heat_outside_sinuses", "endotype_of_a_part", "endotype_not_assessed"})
+"""Said in the Endotype tab, where they matter; here they would cast doubt on the wrong numbers."""
 _GEOMETRY_FAULTS = frozenset({"missing_slices", "uneven_spacing", "duplicate_slices", "mixed_orientation"})
 
 
@@ -173,7 +175,8 @@ class SinusPanel(ScrollPanel):
         measured = series is not None and any(m.volume_ml is not None for m in series.sinuses)
         refused = series is not None and not measured and series.status is SeriesStatus.REFUSED
         self._state.setVisible(not measured and not refused)
-        self._read.setVisible(series is None or series.status is SeriesStatus.VIEWED_ONLY)
+        being_read = series is not None and series.segmentation is not None  # masks come before the numbers
+        self._read.setVisible(series is None or (series.status is SeriesStatus.VIEWED_ONLY and not being_read))
         self._withheld.setVisible(refused)
         self._shown.setVisible(measured)
         self._trained_on.setVisible(measured)
@@ -181,7 +184,7 @@ class SinusPanel(ScrollPanel):
         faulty = faulty and series is not None and any(w.code in _GEOMETRY_FAULTS for w in series.warnings)
         self._geometry.setVisible(faulty)
         self._show_air(series)
-        messages = [w.message for w in series.warnings] if series is not None else []
+        messages = [w.message for w in series.warnings if w.code not in _OF_ENDOTYPE] if series is not None else []
         self._warnings.setText("\n".join(messages))
         self._warnings.setVisible(bool(messages))
         if series is None:
@@ -262,6 +265,8 @@ class SinusPanel(ScrollPanel):
                                 f"\nright {_number(lund.right)}, left {_number(lund.left)} of 12 each")  # fmt: skip
         if edited:
             self._total.setText(f"{self._total.text()}\nfollows masks edited by the reader")
+        origin = "as the reader scored it" if lund.ostiomeatal_by_reader else "proposed from the CT, to be checked"
+        self._complex_heading.setText(f"Ostiomeatal complex, {origin}")
         for side, value in ((Side.RIGHT, lund.ostiomeatal_right), (Side.LEFT, lund.ostiomeatal_left)):
             box = self._ostiomeatal[side]
             with QSignalBlocker(box):
@@ -282,7 +287,9 @@ class SinusPanel(ScrollPanel):
         part = QWidget()
         grid = QGridLayout(part)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.addWidget(heading("Ostiomeatal complex"), 0, 0, 1, 2)
+        self._complex_heading = heading("Ostiomeatal complex")
+        self._complex_heading.setObjectName("ostiomeatal_heading")
+        grid.addWidget(self._complex_heading, 0, 0, 1, 2)
         grid.setColumnStretch(1, 1)
         self._ostiomeatal: dict[Side, QComboBox] = {}
         for line_number, side in enumerate((Side.RIGHT, Side.LEFT), start=1):
