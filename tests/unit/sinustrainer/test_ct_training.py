@@ -17,9 +17,9 @@ from sinustrainer.checkpoint import load_checkpoint, start_from
 from sinustrainer.data.ct_cases import CtCases, load_case_volume
 from sinustrainer.data.loaders import batches
 from sinustrainer.data.manifest import load_manifest
-from sinustrainer.data.slice_bags import FILLS, fill_of
+from sinustrainer.data.slice_bags import fill_of
 from sinustrainer.evaluate import command
-from sinustrainer.networks.classifiers import CONCEPT_SCALE, SliceClassifier, attention_pool
+from sinustrainer.networks.classifiers import SliceClassifier, attention_pool
 from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D, weigh_by_uncertainty
 from sinustrainer.networks.segmentation_2d import build_segmenter
 from sinustrainer.tasks.recurrence import RecurrenceTask
@@ -115,14 +115,13 @@ def test_a_training_goes_on_from_the_weights_of_another_even_with_an_output_more
 
 def test_a_slice_classifier_learns_reads_patients_and_gives_grad_cam(data: Path, tmp_path: Path) -> None:
     chosen = recipe("ecrs", 12, 16, network="mobilenetv3_small_050", weights="none", size=64, spacing_mm=3.0,
-                    slices_per_patient=4, slice_step_mm=0.0, fill_weight=0.5, concepts=True)  # fmt: skip
+                    slices_per_patient=4, slice_step_mm=0.0, fill_weight=0.5)  # fmt: skip
     summary = train.train(chosen, data, tmp_path / "run")
     assert {"auc_image", "auc_patient", "auc_attention"} <= summary.metrics["held_out"].keys()
     card = export.export_run(tmp_path / "run", tmp_path / "model")
     assert load_card(tmp_path / "model").parameters["lesion_share"] == 0.1
     session = session_of(tmp_path / "model")
     task, _ = build_task(chosen, data)
-    assert task.network.head.in_features == FILLS  # type: ignore[union-attr]
     prepared = task.held_out.stack(0)  # type: ignore[attr-defined]
     names = [output.name for output in card.outputs]
     score = classify(
@@ -148,18 +147,15 @@ def test_a_slice_tells_the_share_of_each_structure_that_is_filled() -> None:
     assert shares[-1] == pytest.approx(0.6)
 
 
-@pytest.mark.parametrize("concepts", [False, True])
-def test_numpy_grad_cam_equals_that_of_gradients(concepts: bool) -> None:
+def test_numpy_grad_cam_equals_that_of_gradients() -> None:
     torch.manual_seed(0)
-    network = SliceClassifier("mobilenetv3_small_050", 1, fills=12 if concepts else 0, concepts=concepts).eval()
+    network = SliceClassifier("mobilenetv3_small_050", 1).eval()
     features = network(torch.rand(2, 1, 96, 96)).features.detach().requires_grad_(True)
-    pooled = features.mean(dim=(2, 3))
-    read = pooled if network.fill is None else network.fill(pooled) / CONCEPT_SCALE
-    network.head(read)[:, 0].sum().backward()
+    network.head(features.mean(dim=(2, 3)))[:, 0].sum().backward()
     assert features.grad is not None
     alpha = features.grad.mean(dim=(2, 3), keepdim=True)
     expected = torch.relu((alpha * features).sum(dim=1)).detach().numpy()
-    found = grad_cam(features.detach().numpy(), network.class_weights.numpy())
+    found = grad_cam(features.detach().numpy(), network.head.weight[0].detach().numpy())
     np.testing.assert_allclose(found, expected, atol=1e-6, rtol=1e-4)
     assert found.max() > 0
 

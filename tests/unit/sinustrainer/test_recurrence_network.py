@@ -14,7 +14,7 @@ from sinustrainer import cross_validation, export, radiomics
 from sinustrainer.cross_validation import cross_validate, read_scores
 from sinustrainer.data.box_batches import BURDENS
 from sinustrainer.evaluate.recurrence_network import evaluate
-from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D, concepts_of
+from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D, concepts_of, read_concepts
 from sinustrainer.recurrence_table import write_fresh_table, write_tables
 from sinustrainer.run_folder import load_run
 from sinustrainer.tasks.task import ExportSpec
@@ -154,7 +154,7 @@ def test_concepts_give_the_map_of_their_gradient_and_mirrored_patients_the_same_
     features = network(torch.rand(3, 2, 16, 24, 16)).features.detach().requires_grad_()
     assert network.mlp is not None
     assert network.burden is not None
-    logits = network.mlp(concepts_of(network.burden(network.pooled(features)).sigmoid()))
+    logits = network.mlp(read_concepts(network.burden(network.pooled(features)).sigmoid()))
     (gradient,) = torch.autograd.grad((logits[:, 1] - logits[:, 0]).sum(), features)
     expected = torch.relu((gradient * features).sum(dim=1))
     torch.testing.assert_close(network.activation(features), expected, atol=1e-7, rtol=1e-4)

@@ -22,8 +22,6 @@ NETWORKS = {
     "xception": "legacy_xception",
 }
 """The paper's names to timm's."""
-CONCEPT_SCALE = 3.0
-"""Log odds of shares spread about so far: the heads read them at unit size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +49,6 @@ class SliceClassifier(nn.Module):
         As for a backbone; "lite0_package" also starts EfficientNet-B0, where shapes agree.
     fills
         Outputs of the second training task; 0 for none.
-    concepts
-        The three heads read the (linear) outputs of that task instead of all features, and do not teach them: a dozen numbers
-        that mean something (Koh 2020), where a few hundred patients would be learnt by heart from a thousand features.
     """
 
     def __init__(
@@ -64,7 +59,6 @@ class SliceClassifier(nn.Module):
         dropout: float = 0.2,
         frozen: int = 0,
         fills: int = 0,
-        concepts: bool = False,
     ) -> None:
         super().__init__()
         known = NETWORKS.get(name, name)
@@ -81,11 +75,9 @@ class SliceClassifier(nn.Module):
         width = int(body.num_features)
         self.dropout = nn.Dropout(dropout)
         self.fill = nn.Linear(width, fills) if fills else None
-        self.concepts = concepts and fills > 0
-        read = fills if self.concepts else width
-        self.head = nn.Linear(read, 1)
-        self.attention = nn.Sequential(nn.Linear(read, 64), nn.Tanh(), nn.Linear(64, 1))
-        self.evidence = nn.Linear(read, 1)
+        self.head = nn.Linear(width, 1)
+        self.attention = nn.Sequential(nn.Linear(width, 64), nn.Tanh(), nn.Linear(64, 1))
+        self.evidence = nn.Linear(width, 1)
 
     def train(self, mode: bool = True) -> "SliceClassifier":
         """Switch the mode; frozen stages stay in evaluation mode."""
@@ -98,16 +90,9 @@ class SliceClassifier(nn.Module):
         features = self.body.forward_features((image - 0.5) / 0.25)
         pooled = self.dropout(features.mean(dim=(2, 3)))
         fill = None if self.fill is None else self.fill(pooled)
-        read = pooled if fill is None or not self.concepts else fill.detach() / CONCEPT_SCALE
-        return SliceOutput(self.head(read)[:, 0], self.attention(read)[:, 0], self.evidence(read)[:, 0], features, fill)
-
-    @property
-    def class_weights(self) -> Tensor:
-        """What the slice logit adds per unit of each averaged feature ``[c]``: all that Grad-CAM needs, since it is linear."""
-        weights: Tensor = self.head.weight[0]
-        if self.concepts and self.fill is not None:
-            weights = weights @ self.fill.weight / CONCEPT_SCALE
-        return weights.detach()
+        return SliceOutput(
+            self.head(pooled)[:, 0], self.attention(pooled)[:, 0], self.evidence(pooled)[:, 0], features, fill
+        )
 
 
 def attention_pool(attention: Tensor, evidence: Tensor, patient: Tensor, patients: int) -> Tensor:

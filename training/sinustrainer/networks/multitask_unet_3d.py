@@ -106,7 +106,7 @@ class MultiTaskUNet3D(nn.Module):
         features = x
         pooled = self.pooled(features)
         burden = None if self.burden is None else self.burden(pooled)
-        read = pooled if burden is None or not self.concepts else concepts_of(burden.sigmoid())
+        read = pooled if burden is None or not self.concepts else read_concepts(burden.sigmoid())
         recurrence = None if self.mlp is None else self.mlp(read)
         if self.classify is None:
             return MultiTaskOutput(None, recurrence, features, burden)
@@ -132,8 +132,8 @@ class MultiTaskUNet3D(nn.Module):
         pooled = self.pooled(features)
         if self.concepts and self.burden is not None:
             filled = self.burden(pooled).sigmoid()
-            open_units = (first(concepts_of(filled)) > 0).to(features.dtype)
-            by_concept = (open_units * (last.weight[1] - last.weight[0])) @ first.weight
+            open_units = (first(read_concepts(filled)) > 0).to(features.dtype)
+            by_concept = (open_units * (last.weight[1] - last.weight[0])) @ first.weight * _CONCEPT_SCALE
             by_logit = gradient_by_burden(by_concept, filled) * filled * (1 - filled)
             by_pooled = by_logit @ cast("nn.Linear", self.burden).weight
         else:
@@ -155,6 +155,8 @@ class MultiTaskUNet3D(nn.Module):
 
 _PAIRED = 10
 """The ten sinuses come first among the burdens, right before left."""
+_CONCEPT_CENTER, _CONCEPT_SCALE = 0.3, 4.0
+"""So that shares, which lie between 0 and 1, reach the MLP with about unit spread."""
 
 
 def concepts_of(filled: Tensor) -> Tensor:
@@ -164,6 +166,11 @@ def concepts_of(filled: Tensor) -> Tensor:
     """
     right, left = filled[:, 0:_PAIRED:2], filled[:, 1:_PAIRED:2]
     return torch.cat([(right + left) / 2, (right - left).abs(), filled[:, _PAIRED:]], dim=1)
+
+
+def read_concepts(filled: Tensor) -> Tensor:
+    """The concepts of burdens, shifted and scaled for the MLP."""
+    return (concepts_of(filled) - _CONCEPT_CENTER) * _CONCEPT_SCALE
 
 
 def gradient_by_burden(by_concept: Tensor, filled: Tensor) -> Tensor:

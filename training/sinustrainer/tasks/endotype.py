@@ -58,8 +58,6 @@ class EndotypeOptions(BaseModel):
     fill_weight: float = Field(default=0.0, ge=0)
     """Weight of a second task while training: how much of each structure on the slice is opacified, and how dense that is.
     It tells the features where to look when patients are few; 0 is the published training. Needs the opacity masks."""
-    concepts: bool = False
-    """The endotype is read from the outputs of that second task alone, not from all features as published."""
     segmentation_model: Path | None = None
     """Model folder that finds the region on cases without masks."""
     augmentation: CtAugmentation = CtAugmentation()
@@ -86,10 +84,6 @@ class EndotypeTask:
     def __init__(self, recipe: TrainRecipe, manifest: Manifest) -> None:
         options = parse_settings(EndotypeOptions, recipe.options, "The recipe's [options]")
         self.options = options
-        if options.concepts and options.fill_weight == 0:
-            raise InputError(
-                "The recipe's concepts need a fill_weight above 0.", "The concepts are what that task learns."
-            )
         usable = tuple(c for c in manifest.of_split(TRAIN) if c.labels.get("endotype") in ("ecrs", "necrs"))
         if options.segmentation_model is None:
             usable = tuple(c for c in usable if "labels" in c.files)
@@ -130,7 +124,6 @@ class EndotypeTask:
             options.dropout,
             options.frozen,
             FILLS if options.fill_weight > 0 else 0,
-            options.concepts,
         )
 
     def _prepare(self, manifest: Manifest, cases: tuple[Case, ...]) -> CtCases:
@@ -243,7 +236,7 @@ class EndotypeTask:
             parameters={
                 "network": self.options.network,
                 "layer": "last convolution",
-                "class_weights": [float(f"{v:.8g}") for v in network.class_weights.tolist()],
+                "class_weights": [float(f"{v:.8g}") for v in network.head.weight[0].tolist()],
                 "lesion_share": self.options.lesion_share,
                 "slice_step_mm": self.options.slice_step_mm,
                 "patient": "mean of slice probabilities",
