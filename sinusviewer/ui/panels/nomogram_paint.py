@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPolygonF
 
-from sinusviewer.domain.scoring import risk_percent as percent
+from sinusviewer.domain.scoring import risk_percent
 from sinusviewer.nomogram import NomogramReading
 from sinusviewer.ui.panels.nomogram_geometry import Axis, AxisKind, NomogramGeometry, tick_text
 from sinusviewer.ui.panels.tones import Tones
@@ -24,8 +24,8 @@ class Setting:
 def risk_text(reading: NomogramReading) -> str:
     """A number where everything is known, an interval where not."""
     if reading.risk is not None:
-        return percent(reading.risk)
-    low, high = (percent(end) for end in reading.risk_interval)
+        return risk_percent(reading.risk)
+    low, high = (risk_percent(end) for end in reading.risk_interval)
     return low if low == high else f"{low.removesuffix(' %')} to {high}"
 
 

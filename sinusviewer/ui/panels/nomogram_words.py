@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sinusviewer.analysis.recurrence import clinical_name
-from sinusviewer.domain.scoring import score_text
+from sinusviewer.domain.scoring import risk_percent, score_text
 from sinusviewer.nomogram import CohortSummary, Nomogram, NomogramReading, Predictor
 from sinusviewer.ui.panels.nomogram_geometry import tick_text
-from sinusviewer.ui.panels.nomogram_paint import percent, risk_text
+from sinusviewer.ui.panels.nomogram_paint import risk_text
 from sinusviewer.ui.panels.units import shown_number
 
 
@@ -79,7 +79,7 @@ def risk_sentence(nomogram: Nomogram, reading: NomogramReading) -> str:
     """The headline: "Risk of recurrence 42 %" or an interval and what is missing."""
     outcome = nomogram.outcome.replace("_", " ")
     if reading.risk is not None:
-        return f"Risk of {outcome} {percent(reading.risk)}"
+        return f"Risk of {outcome} {risk_percent(reading.risk)}"
     return f"Risk of {outcome} {risk_text(reading)}"
 
 
@@ -122,7 +122,9 @@ def what_if_sentence(patient: NomogramReading, what_if: NomogramReading) -> str:
     if patient.risk is None or what_if.risk is None:
         return f"Patient {risk_text(patient)}; what if {risk_text(what_if)}."
     difference = f"{(what_if.risk - patient.risk) * 100:+.1f}".replace("-", "−")
-    return f"Patient {percent(patient.risk)}; what if {percent(what_if.risk)} ({difference} percentage points)."
+    return (
+        f"Patient {risk_percent(patient.risk)}; what if {risk_percent(what_if.risk)} ({difference} percentage points)."
+    )
 
 
 def decision_hint(evaluation: Mapping[str, Any] | None, cutoff: float | None) -> str:
