@@ -50,7 +50,7 @@ class MultiTaskUNet3D(nn.Module):
         (not in the paper), which a few hundred patients need. The model file leaves it out.
     concepts
         The MLP reads these burdens (:func:`concepts_of`) instead of the bottleneck itself (Koh 2020): a dozen numbers that mean
-        something, where a few hundred outcomes would be learnt by heart from five hundred.
+        something. No better than the bottleneck in the short trainings tried.
     """
 
     def __init__(
