@@ -6,7 +6,7 @@ A patch is written once and never changed; which of them are in force, in which 
 import base64
 import binascii
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,9 +19,7 @@ from sinusviewer.errors import StorageError
 from sinusviewer.records.findings import FindingStore
 from sinusviewer.records.study_index import StudyIndex
 from sinusviewer.session import ImageMarks, Session
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from sinusviewer.session.connections import Connections
 
 _PATCH = "#decision-"
 """Parts a patch's name in the history from its image's key; what is named so is no finding that stands on a film."""
@@ -37,18 +35,14 @@ class MaskRecorder:
         self._written: dict[str, tuple[MaskPatch, ...]] = {}
         self._known: set[str] = set()  # identifiers of patches whose voxels are in the records
         self._restored: set[str] = set()
-        self._connections: list[tuple[Any, Callable[..., None]]] = [
+        self._connections = Connections(
             (session.marks_changed, self._marks_changed),
             (session.image_changed, self._image_changed),
-        ]
-        for signal, slot in self._connections:
-            signal.connect(slot)
+        )
 
     def release(self) -> None:
         """Write no more."""
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
-        self._connections.clear()
+        self._connections.release()
 
     def _marks_changed(self, key: str) -> None:
         patches = self._session.marks[key].mask_patches

@@ -1,7 +1,7 @@
 """Keeps what a person does: every change goes to the records at once, and comes back when the study is opened again."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sinusviewer.actions.keeping import ReadingKeeper
 from sinusviewer.actions.restoring import DECISION, Restorer
@@ -12,9 +12,7 @@ from sinusviewer.errors import StorageError
 from sinusviewer.records.findings import FindingStore
 from sinusviewer.records.study_index import StudyIndex
 from sinusviewer.session import ImageMarks, Session
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from sinusviewer.session.connections import Connections
 
 _STATUS_ACTIONS = {
     FindingStatus.ACCEPTED: "accepted",
@@ -32,7 +30,7 @@ class Recorder:
         self._written: dict[str, ImageMarks] = {}
         self._known: set[str] = set()
         self._restorer = Restorer(session, findings, keeper, self._written)
-        self._connections: list[tuple[Any, Callable[..., None]]] = [
+        self._connections = Connections(
             (session.marks_changed, self._marks_changed),
             (session.key_images_changed, self._key_images_changed),
             (session.clinical_changed, self._clinical_changed),
@@ -42,15 +40,11 @@ class Recorder:
             (session.studies_changed, self._studies_changed),
             (session.thumbnail_changed, self._thumbnail_changed),
             (session.readings_changed, self._readings_changed),
-        ]
-        for signal, slot in self._connections:
-            signal.connect(slot)
+        )
 
     def release(self) -> None:
         """Write no more: the database is about to be closed."""
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
-        self._connections.clear()
+        self._connections.release()
         self._keeper.release()
 
     # -- writing -----------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ Python's lock while it works, so that threads use every core. What it cannot rea
 plug-ins. Nothing is decoded before the stream's own size has been held against the header.
 """
 
+import contextlib
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any, BinaryIO
@@ -82,11 +83,10 @@ class FrameReader:
             self._file: BinaryIO = header.path.open("rb")
         except OSError as error:
             raise DicomReadError(f"The file cannot be opened ({error.strerror or type(error).__name__}).") from error
-        try:
+        with contextlib.ExitStack() as unless_found:
+            unless_found.callback(self._file.close)
             self._find_frames()
-        except BaseException:  # the file is closed whatever happens, and what happened goes on
-            self._file.close()
-            raise
+            unless_found.pop_all()
 
     def _find_frames(self) -> None:
         header = self.header

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from sinusviewer.errors import CancelledError, InferenceError, ModelFileError, OutOfMemoryError
 from sinusviewer.jobs.runner import CancelToken, Progress
@@ -25,6 +26,14 @@ _MEMORY_WORDS = ("out of memory", "failed to allocate", "bad_alloc", "bad alloca
 _FATAL_ONLY = 4
 
 Array = npt.NDArray[Any]
+
+ORT_ERRORS: tuple[type[Exception], ...] = (
+    *(kind for kind in vars(ort_errors).values() if isinstance(kind, type) and issubclass(kind, Exception)),
+    RuntimeError,
+    ValueError,
+    OSError,
+)
+"""What ONNX Runtime raises: its own classes stand straight below Exception; drivers and missing libraries add the others."""
 
 _stderr_lock = threading.Lock()
 _cuda_state: dict[str, bool] = {}
@@ -127,8 +136,7 @@ class OnnxSession:
             outputs = self._session.run(None, dict(feed), options)
         except MemoryError as error:
             raise _out_of_memory() from error
-        except Exception as error:
-            # ONNX Runtime raises its own classes straight below Exception; they become ours here.
+        except ORT_ERRORS as error:
             token.raise_if_cancelled()
             if any(word in str(error).lower() for word in _MEMORY_WORDS):
                 raise _out_of_memory() from error
@@ -151,7 +159,7 @@ class OnnxSession:
         try:
             with _quiet_stderr():
                 return ort.InferenceSession(str(self._path), options, providers=providers)
-        except Exception as error:  # ONNX Runtime's own classes stand straight below Exception
+        except ORT_ERRORS as error:
             raise ModelFileError(
                 f"The network in “{self._path.parent.name}” cannot be opened.", "Install the model again."
             ) from error
@@ -175,7 +183,7 @@ def cuda_works() -> bool:
                     session = ort.InferenceSession(_tiny_network(), options, providers=[_CUDA, _CPU])
                     session.run(None, {"x": np.zeros(1, np.float32)})
                     _cuda_state["cuda"] = _CUDA in session.get_providers()
-            except Exception as error:  # noqa: BLE001 - any failure of a driver means the same: no CUDA here
+            except ORT_ERRORS as error:  # any failure of a driver means the same: no CUDA here
                 _LOG.info("CUDA cannot be used: %s", type(error).__name__)
     return _cuda_state["cuda"]
 

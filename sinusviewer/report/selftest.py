@@ -42,7 +42,7 @@ def run() -> tuple[list[str], bool]:
     try:
         provider = onnx_session.run_tiny_network()
         lines.append(f"  in use                {provider} (a tiny network was run)")
-    except Exception as error:  # noqa: BLE001 - whatever a driver or wheel does wrong, the page must say so and go on
+    except onnx_session.ORT_ERRORS as error:  # whatever a driver or wheel does wrong, the page must say so and go on
         usable = False
         lines.append(f"  in use                none: {type(error).__name__}")
     lines.append("Codecs")

@@ -21,6 +21,7 @@ from sinusviewer.domain.image import OrientationEvidence
 from sinusviewer.domain.mask_edit import BrushMode
 from sinusviewer.paths import resources_dir
 from sinusviewer.session import Session
+from sinusviewer.session.connections import Connections
 from sinusviewer.settings import Settings
 from sinusviewer.ui import dialogs, pictures, verbs
 from sinusviewer.ui.navigator import strip_content
@@ -58,7 +59,7 @@ class MainWindow(WindowFrame):
     # -- construction ------------------------------------------------------------------------------------------------
     def _connect(self) -> None:
         session = self.session
-        self._connections: list[tuple[Any, Callable[..., None]]] = [
+        self._connections = Connections(
             (session.studies_changed, self._show_studies),
             (session.study_changed, self.refresh),
             (session.image_changed, self.refresh),
@@ -75,9 +76,7 @@ class MainWindow(WindowFrame):
             (session.key_images_changed, self._show_key_images),
             (session.view_changed, self._show_strip),
             (session.readings_changed, self._show_strip),
-        ]
-        for signal, slot in self._connections:
-            signal.connect(slot)
+        )
         self.scale_requested.connect(self.set_scale)
         self.job_bar.cancel_requested.connect(self.actions_.desk.cancel)
         self.job_bar.messages_requested.connect(self.show_messages)
@@ -376,9 +375,7 @@ class MainWindow(WindowFrame):
             }
         )
         self._save(self.settings)
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
-        self._connections.clear()
+        self._connections.release()
         self.view_area.release()
         super().closeEvent(event)
 

@@ -1,7 +1,7 @@
 """Wires the result panels to session and actions: what changed goes in by ``set_``, what is asked for comes out by signals."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from sinusviewer.domain.display import Tool
 from sinusviewer.domain.finding import FindingStatus
 from sinusviewer.domain.reading import SeriesReading
 from sinusviewer.session import ImageMarks
+from sinusviewer.session.connections import Connections
 from sinusviewer.ui.panels.endotype_panel import EndotypePanel
 from sinusviewer.ui.panels.findings_panel import FindingsPanel
 from sinusviewer.ui.panels.heat_controls import HeatStyle
@@ -19,8 +20,6 @@ from sinusviewer.ui.sinus_wiring import SinusWiring
 from sinusviewer.ui.worklist_wiring import WorklistWiring
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from PySide6.QtWidgets import QWidget
 
     from sinusviewer.ui.main_window import MainWindow
@@ -50,7 +49,7 @@ class PanelWiring:
             window.add_panel(panel, title, says)
         self._connect_panels()
         session = self._session
-        self._connections: list[tuple[Any, Callable[..., None]]] = [
+        self._connections = Connections(
             (session.readings_changed, self._on_image),
             (session.marks_changed, self._on_image),
             (session.image_changed, self.refresh),
@@ -64,9 +63,7 @@ class PanelWiring:
             (session.selection_changed, self.findings.set_selected),
             (session.display_changed, self._show_display),
             (session.view_changed, self._show_slice),
-        ]
-        for signal, slot in self._connections:
-            signal.connect(slot)
+        )
         self._reading_now = False
         self._kind = ""
         self.refresh()
@@ -76,9 +73,7 @@ class PanelWiring:
         """Keep what is not written yet, stop every timer, let go of the session."""
         self.patient.release()
         self._worklist.release()
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
-        self._connections.clear()
+        self._connections.release()
 
     # -- asked for by the panels -------------------------------------------------------------------------------------
     def _connect_panels(self) -> None:

@@ -1,6 +1,6 @@
 """The views side by side, in the session's layout; each view's requests become changes of the session."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PySide6.QtCore import QPoint, Signal
 from PySide6.QtWidgets import QAbstractSpinBox, QGridLayout, QLineEdit, QPlainTextEdit, QTextEdit, QWidget
@@ -8,12 +8,10 @@ from PySide6.QtWidgets import QAbstractSpinBox, QGridLayout, QLineEdit, QPlainTe
 from sinusviewer.actions import Actions
 from sinusviewer.domain.display import LayoutKind
 from sinusviewer.session import VIEWS, ImageMarks, Session
+from sinusviewer.session.connections import Connections
 from sinusviewer.ui.mask_painting import Painting
 from sinusviewer.ui.view_content import ContentResolver
 from sinusviewer.ui.viewport import Viewport
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # view -> row, column, row span, column span
 _GRIDS: dict[LayoutKind, dict[str, tuple[int, int, int, int]]] = {
@@ -53,7 +51,7 @@ class ViewArea(QWidget):
         self.viewports: dict[str, Viewport] = {}
         for view in VIEWS:
             self.viewports[view] = self._make(view)
-        self._connections: list[tuple[Any, Callable[..., None]]] = [
+        self._connections = Connections(
             (session.view_changed, self.refresh),
             (session.layout_changed, self.arrange),
             (session.display_changed, self.refresh_all),
@@ -66,9 +64,7 @@ class ViewArea(QWidget):
             (session.key_images_changed, self.refresh_all),
             (session.active_view_changed, self._activate),
             (session.study_changed, self._forget),
-        ]
-        for signal, slot in self._connections:
-            signal.connect(slot)
+        )
         self.arrange()
 
     def _make(self, view: str) -> Viewport:
@@ -92,9 +88,7 @@ class ViewArea(QWidget):
 
     def release(self) -> None:
         """Let go of the session, so that nothing of the window is kept alive by it."""
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
-        self._connections.clear()
+        self._connections.release()
 
     def change_state(self, view: str, changes: dict[str, Any]) -> None:
         """Change one view; a window set on one plane of a CT follows in the views that had the same."""
