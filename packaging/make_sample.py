@@ -22,7 +22,8 @@ from sinustrainer.simulate.ct.scanners import CtProtocol
 from sinusviewer.domain.anatomy import Side
 from sinusviewer.paths import resources_dir
 
-NAME, IDENTIFIER, AGE, SEX = "Simulated^Sample", "SIM-SAMPLE", 44.0, "M"
+NAME, IDENTIFIER, AGE, SEX, BORN = "Simulated^Sample", "SIM-SAMPLE", 44.0, "M", "19811105"
+"""The age is that of the CT; on the film the patient is 42."""
 CLINICAL: dict[str, float | bool] = {
     "age": AGE, "female": False, "asthma": True, "allergic_rhinitis": False, "eosinophils_per_ul": 420.0,
     "smoking": False, "drinking": True, "hypertension": False, "diabetes": False,
@@ -48,7 +49,8 @@ def ct_case(seed: int) -> CtCase:
 def adopt(file: Path, date: str) -> None:
     """Give a file the sample patient's name and a date; the pixels stay."""
     dataset = pydicom.dcmread(file)
-    dataset.PatientName = NAME
+    dataset.PatientName, dataset.PatientBirthDate = NAME, BORN
+    dataset.PatientAge = f"{(int(date) - int(BORN)) // 10000:03d}Y"
     for keyword in ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate"):
         if keyword in dataset:
             setattr(dataset, keyword, date)

@@ -2,17 +2,19 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
 from phantom_head import phantom_head
+from pydicom.dataset import Dataset
 
 from sinustrainer.simulate.ct.scan import CtScan, scan
 from sinustrainer.simulate.ct.scanners import CtProtocol
 from sinustrainer.simulate.dicom.ct import write_ct
-from sinustrainer.simulate.dicom.header import Subject, uid_of
+from sinustrainer.simulate.dicom.header import Subject, add_subject, uid_of
 from sinustrainer.simulate.dicom.radiograph import Orientation, StoredFilm, write_radiograph
 
 SUBJECT = Subject(
@@ -126,3 +128,16 @@ def test_exposure_and_distance_are_in_the_header(tmp_path: Path) -> None:
     assert (ds.KVP, ds.Exposure, ds.ExposureTime, ds.DistanceSourceToDetector) == (75, 16, 60, 1200)
     assert [float(v) for v in ds.ImagerPixelSpacing] == [0.3, 0.3]
     assert ds.PatientAge == "034Y"
+
+
+@pytest.mark.parametrize(
+    ("age_years", "written"), [(0.5, "006M"), (1.0, "012M"), (1.75, "021M"), (8.0, "008Y"), (44.0, "044Y")]
+)
+@pytest.mark.parametrize("study_date", ["20180101", "20180630", "20200229"])
+def test_the_birth_date_gives_the_age_in_the_header(age_years: float, written: str, study_date: str) -> None:
+    ds = Dataset()
+    add_subject(ds, replace(SUBJECT, age_years=age_years, study_date=study_date))
+    born, day = str(ds.PatientBirthDate), study_date
+    months = (int(day[:4]) - int(born[:4])) * 12 + int(day[4:6]) - int(born[4:6]) - (int(day[6:]) < int(born[6:]))
+    assert ds.PatientAge == written
+    assert (f"{months:03d}M" if months < 24 else f"{months // 12:03d}Y") == written

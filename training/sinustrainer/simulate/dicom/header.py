@@ -134,6 +134,6 @@ def _age_string(years: float) -> str:
 
 
 def _birth_date(subject: Subject) -> str:
-    year = int(subject.study_date[:4]) - int(subject.age_years) - 1
-    month_day = subject.study_date[4:]
-    return f"{year:04d}{'0228' if month_day == '0229' else month_day}"
+    """So many whole months before the study as the age has."""
+    months = int(subject.study_date[:4]) * 12 + int(subject.study_date[4:6]) - 1 - int(subject.age_years * 12)
+    return f"{months // 12:04d}{months % 12 + 1:02d}{min(int(subject.study_date[6:]), 28):02d}"
