@@ -174,6 +174,12 @@ class SeriesReading:
     recurrence_heat: Heatmap | None = None
     """Where the network looked that gave the radiomic score; on a coarser grid than the volume's."""
 
+    @property
+    def asks_to_be_read(self) -> bool:
+        """Whether nobody has read it yet: not while a network's masks are there before its numbers, but with stored masks."""
+        network_is_at_work = self.segmentation is not None and self.segmentation_model is not None
+        return self.status is SeriesStatus.VIEWED_ONLY and not network_is_at_work
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:

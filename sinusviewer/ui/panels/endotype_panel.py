@@ -76,8 +76,7 @@ class EndotypePanel(ScrollPanel):
         endotype = series.endotype if series is not None else None
         refused = series is not None and endotype is None and series.status is SeriesStatus.REFUSED
         self._state.setVisible(endotype is None and not refused)
-        being_read = series is not None and series.segmentation is not None  # masks come before the numbers
-        self._read.setVisible(series is None or (series.status is SeriesStatus.VIEWED_ONLY and not being_read))
+        self._read.setVisible(series is None or series.asks_to_be_read)
         self._withheld.setVisible(refused)
         self._shown.setVisible(endotype is not None)
         self._trained_on.setVisible(endotype is not None)

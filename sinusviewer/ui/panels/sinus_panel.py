@@ -175,8 +175,7 @@ class SinusPanel(ScrollPanel):
         measured = series is not None and any(m.volume_ml is not None for m in series.sinuses)
         refused = series is not None and not measured and series.status is SeriesStatus.REFUSED
         self._state.setVisible(not measured and not refused)
-        being_read = series is not None and series.segmentation is not None  # masks come before the numbers
-        self._read.setVisible(series is None or (series.status is SeriesStatus.VIEWED_ONLY and not being_read))
+        self._read.setVisible(series is None or series.asks_to_be_read)
         self._withheld.setVisible(refused)
         self._shown.setVisible(measured)
         self._trained_on.setVisible(measured)
