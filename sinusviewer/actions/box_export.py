@@ -18,7 +18,7 @@ def why_no_training_film(session: Session, view: str) -> SinusViewerError | None
         )
     marks = session.marks.get(session.image_key(view), ImageMarks())
     try:
-        film_labels(reading.waters, marks.detections, session.waters_threshold(view))
+        film_labels(reading.waters, marks.detections, _lowest_threshold(session, view))
     except SinusViewerError as error:
         return error
     return None
@@ -30,7 +30,7 @@ def export_training_film(session: Session, desk: JobDesk, view: str, folder: Pat
     if film is None or reading is None or reading.waters is None:
         return None
     marks = session.marks.get(session.image_key(view), ImageMarks())
-    labels = film_labels(reading.waters, marks.detections, session.waters_threshold(view))
+    labels = film_labels(reading.waters, marks.detections, _lowest_threshold(session, view))
 
     def work(_progress: Progress, _token: CancelToken) -> Path:
         from sinusviewer.exchange.bare_film import bare_film
@@ -42,3 +42,10 @@ def export_training_film(session: Session, desk: JobDesk, view: str, folder: Pat
         session.say(f"Saved as training data: {path}", "warning", BURNED_IN_CAUTION)
 
     return desk.submit("io", "Writing training data", work, Continuation(written))
+
+
+def _lowest_threshold(session: Session, view: str) -> float:
+    """A box must be judged if the result shows it, or if it was shown for looking."""
+    reading = session.reading(view)
+    own = reading.waters.threshold if reading is not None and reading.waters is not None else 0.0
+    return min(own, session.waters_threshold(view))

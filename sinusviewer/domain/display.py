@@ -106,7 +106,7 @@ class DisplayState:
     ai_hidden: bool = False
     """True while the hide key is held."""
     thresholds: dict[str, float] = field(default_factory=dict)
-    """A reader's own threshold per task; absent means the model card's."""
+    """By image key: the threshold a reader moved, to look at one film while it is on screen; absent means the reading's own."""
     hidden_structures: frozenset[int] = frozenset()
     """Codes of sinus masks that are not drawn."""
     heat_color_map: str = "inferno"

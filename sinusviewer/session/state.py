@@ -1,5 +1,6 @@
 """The whole session: readings, key images, clinical data, jobs and messages over the layers below."""
 
+from collections.abc import Set
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,6 +16,10 @@ from sinusviewer.session.marks import Marks
 
 if TYPE_CHECKING:
     from sinusviewer.domain.anatomy import Side
+
+
+SAME_THRESHOLD = 0.005
+"""A slider of whole hundredths cannot come nearer to a threshold."""
 
 
 class Session(Marks):
@@ -41,10 +46,13 @@ class Session(Marks):
         self.jobs: dict[str, JobState] = {}
         self.models: dict[str, str] = {}  # SHA-256 of the active weights by name; empty until they were looked at
         self.messages: tuple[Message, ...] = ()
+        for signal in (self.view_changed, self.layout_changed):
+            signal.connect(self._leave_thresholds)
 
     def set_reading(self, reading: SeriesReading, series_key: str = "") -> None:
         """File a reading under its series; its boxes become marks unless a reader has marks there already."""
         key = self.place_reading(reading, series_key)
+        self._keep_thresholds(self.display.thresholds.keys() - {key})  # another model may have another threshold
         if reading.waters is not None:
             self.marks_changed.emit(key)
         self.readings_changed.emit(key)
@@ -82,10 +90,30 @@ class Session(Marks):
         return self.readings.get(self.image_key(view))
 
     def waters_threshold(self, view: str) -> float:
-        """The threshold in force for what a view shows: the reader's, else the model's own."""
+        """The threshold for looking at what a view shows: the reader's, else the reading's own.
+
+        Only what is drawn follows it. Result, report, list and exports keep to the reading's own.
+        """
         reading = self.reading(view)
         own = reading.waters.threshold if reading is not None and reading.waters is not None else 0.0
-        return self.display.thresholds.get("waters", own)
+        return self.display.thresholds.get(self.image_key(view), own)
+
+    def move_threshold(self, view: str, threshold: float) -> None:
+        """Look at the film of a view at another threshold, until it leaves the screen; the reading's own takes that back."""
+        key, reading = self.image_key(view), self.reading(view)
+        if reading is None or reading.waters is None:
+            return
+        others = {k: v for k, v in self.display.thresholds.items() if k != key}
+        back = abs(threshold - reading.waters.threshold) < SAME_THRESHOLD
+        self.set_display(thresholds=others if back else {**others, key: threshold})
+
+    def _leave_thresholds(self, *_: object) -> None:
+        """The next film is looked at with its own threshold, and so is this one when it comes back."""
+        if self.display.thresholds:
+            self._keep_thresholds({self.image_key(view) for view in self.views})
+
+    def _keep_thresholds(self, keys: Set[str]) -> None:
+        self.set_display(thresholds={k: v for k, v in self.display.thresholds.items() if k in keys})
 
     def toggle_key_image(self, key_image: KeyImage) -> None:
         known = [k for k in self.key_images if replace(k, note="") == replace(key_image, note="")]

@@ -82,9 +82,7 @@ class PanelWiring:
         def status(identifier: str, wanted: FindingStatus) -> None:
             actions.marks.set_status(session.active_view, identifier, wanted)
 
-        self.findings.threshold_changed.connect(
-            lambda value: session.set_display(thresholds={**session.display.thresholds, "waters": value})
-        )
+        self.findings.threshold_changed.connect(lambda value: session.move_threshold(session.active_view, value))
         self.findings.accept_requested.connect(lambda i: status(i, FindingStatus.ACCEPTED))
         self.findings.reject_requested.connect(lambda i: status(i, FindingStatus.REJECTED))
         self.findings.edit_requested.connect(self._edit)
@@ -143,7 +141,7 @@ class PanelWiring:
         if self._actions.reading.is_reading(session.views[view].series_key):
             self.findings.set_message("Reading … the image stays usable.", can_read=False)
             return
-        self.findings.set_series_reading(reading, session.display.thresholds.get("waters"))
+        self.findings.set_series_reading(reading, session.waters_threshold(view))
         marks = session.marks.get(session.image_key(view), ImageMarks())
         self.findings.set_detections(marks.detections, session.selected)
 
@@ -172,10 +170,10 @@ class PanelWiring:
         of_score = display.heat_of == "recurrence"
         self.endotype.set_heat_style(replace(style, visible=style.visible and not of_score))
         self.patient.nomogram.set_heat_style(replace(style, visible=style.visible and of_score))
-        threshold = display.thresholds.get("waters")
-        reading = self._session.reading(self._session.active_view)
-        if threshold is not None and reading is not None and reading.waters is not None:
-            self.findings.set_threshold(threshold)
+        view = self._session.active_view
+        reading = self._session.reading(view)
+        if reading is not None and reading.waters is not None:
+            self.findings.set_threshold(self._session.waters_threshold(view))
 
     def _show_slice(self, _view: str) -> None:
         """Keep the strip of slices and the row of the table in step with the crosshair."""

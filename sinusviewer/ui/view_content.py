@@ -137,13 +137,14 @@ class ContentResolver:
         image = film or volume
         selected = session.selected if image_key == session.image_key(session.active_view) else ""
         cursor = self._cursor(session, view, stack) if volume is not None and display.show_crosshair else None
+        said = (*notes(film, volume, state), *threshold_note(reading, display.thresholds.get(image_key)))
         return ViewContent(
             view, state, display, stack, film, image.identity if image else identity,
             series_text(series.description if series else "", stack.plane),
             directions(film, stack), film.spacing_kind if film else SpacingKind.CALIBRATED,
             self._grey(state, film, volume),
-            marks, reading, display.thresholds.get("waters"),
-            labels, heat, heatmap, cursor, notes(film, volume, state), self._is_key_image(session, view), selected,
+            marks, reading, display.thresholds.get(image_key),
+            labels, heat, heatmap, cursor, said, self._is_key_image(session, view), selected,
             "", None, session.mask_revisions.get(image_key, 0), original,
         )  # fmt: skip
 
@@ -223,3 +224,10 @@ def notes(film: Radiograph | None, volume: Volume | None, state: ViewState) -> t
         if not volume.measurable:
             result.append("Geometry faults: volumes withheld")
     return tuple(result)
+
+
+def threshold_note(reading: SeriesReading | None, moved: float | None) -> tuple[str, ...]:
+    """Said on the picture, and on any picture made of it: its boxes are not those of the result."""
+    if moved is None or reading is None or reading.waters is None:
+        return ()
+    return (f"Boxes at threshold {moved:.2f}, moved for looking; the result is at {reading.waters.threshold:.2f}",)

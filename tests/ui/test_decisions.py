@@ -95,7 +95,7 @@ def test_next_finding_passes_over_what_is_below_the_threshold(program_with):
     for _ in range(3):
         program.window.verbs["next_finding"].trigger()
         assert session.selected == "ai-1"
-    session.set_display(thresholds={"waters": 0.05})
+    session.move_threshold("A", 0.05)
     assert "proposed" in rows.item(1).text()
     program.window.verbs["next_finding"].trigger()
     assert session.selected == "ai-2"
@@ -312,3 +312,38 @@ def test_the_side_in_a_files_own_header_is_not_swapped(program_with):
     program.actions.reading.swap_side("A")
     assert program.session.film("A").patient_right_is_image_left is True
     assert "confirmed by hand" in program.session.messages[-1].text
+
+
+# -- the threshold for looking ------------------------------------------------------------------------------------------
+
+
+def test_a_threshold_moved_on_one_film_is_back_at_its_own_on_the_next_and_when_the_first_returns(program_with):
+    program = program_with((film(),))
+    session, findings = two_films(program), program.wiring.findings
+    program.actions.opening.show_study("study-1")
+    session.set_image("series-1", (film(),))
+    session.move_threshold("A", 0.9)
+    assert session.waters_threshold("A") == 0.9
+    assert any("0.90, moved for looking" in n for n in program.window.view_area.viewports["A"].content.notes)
+    program.actions.opening.show_study("study-2")
+    session.set_image("series-2", (replace(film(), sop_instance_uid="film-2"),))
+    assert session.waters_threshold("A") == 0.4
+    assert findings.findChild(QLabel, "threshold_moved").isHidden()
+    program.actions.opening.show_study("study-1")
+    session.set_image("series-1", (film(),))
+    assert session.waters_threshold("A") == 0.4
+    assert not program.window.view_area.viewports["A"].content.notes
+
+
+def test_headline_report_and_list_say_the_same_however_the_slider_stands(program_with):
+    program = program_with((film(),))
+    session = program.session
+    session.set_reading(waters_reading())
+    session.move_threshold("A", 0.9)
+    program.wiring.refresh()
+    headline = program.wiring.findings.findChild(QLabel, "four_way_result").text()
+    assert "right maxillary sinus (threshold 0.40)" in headline
+    assert "threshold 0.40 in the right maxillary sinus" in program.wiring.patient._report_text()
+    assert [item.result for item in program.wiring.worklist._model.items] == ["right"]
+    session.set_reading(waters_reading(threshold=0.5))
+    assert session.waters_threshold("A") == 0.5, "a new reading brings its own threshold"

@@ -81,13 +81,17 @@ def test_the_slider_asks_for_a_threshold_and_changes_nothing_itself(panel: Findi
     assert "0.43" in text(panel, "four_way_result")
 
 
-def test_a_changed_threshold_redraws_without_a_new_reading_and_keeps_the_models_own_in_sight(
-    panel: FindingsPanel,
-) -> None:
+def test_a_moved_threshold_is_for_looking_and_the_result_stays_that_of_the_report(panel: FindingsPanel) -> None:
     panel.set_series_reading(waters_series(0.82, 0.22))
     panel.set_threshold(0.2)
-    assert "both maxillary sinuses" in text(panel, "four_way_result")
-    assert "0.43" in text(panel, "threshold_text")
+    assert text(panel, "four_way_result") == "Sinusitis suspected: right maxillary sinus (threshold 0.43)"
+    assert "moved to 0.20 for looking" in text(panel, "threshold_moved")
+    assert "both maxillary sinuses" in text(panel, "threshold_moved")
+    second = panel.findChild(ScoreBar, "score_second")
+    assert second is not None
+    assert second.is_positive
+    panel.set_threshold(0.43)
+    assert panel.findChild(QLabel, "threshold_moved").isHidden()
 
 
 def test_the_slider_follows_the_session_without_asking_back(panel: FindingsPanel, qtbot: QtBot) -> None:

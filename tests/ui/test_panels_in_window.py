@@ -143,8 +143,9 @@ def test_the_slider_moves_the_threshold_of_picture_and_panel_without_a_new_readi
     slider = desk.window.findChild(QSlider, "threshold_slider")
     assert slider is not None
     slider.setValue(20)
-    assert desk.session.display.thresholds["waters"] == 0.2
-    assert "both maxillary sinuses" in desk.text("four_way_result")
+    assert desk.session.display.thresholds[FILM_KEY] == 0.2
+    assert "right maxillary sinus (threshold 0.43)" in desk.text("four_way_result")
+    assert "both maxillary sinuses" in desk.text("threshold_moved")
     assert not desk.session.jobs
 
 

@@ -217,7 +217,7 @@ def test_the_threshold_hides_boxes_without_a_new_reading(program_with):
     program = program_with((film(),))
     program.session.set_reading(waters_reading(), "series-1")
     assert len(shown_detections(port_of(program).content)) == 1
-    program.session.set_display(thresholds={"waters": 0.9})
+    program.session.move_threshold("A", 0.9)
     assert shown_detections(port_of(program).content) == ()
 
 

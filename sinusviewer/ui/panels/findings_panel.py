@@ -14,6 +14,7 @@ from sinusviewer.ui.panels.scroll_panel import ScrollPanel
 from sinusviewer.ui.panels.withheld import WithheldNotice
 from sinusviewer.ui.panels.wording import (
     four_way_sentence,
+    lower_first,
     model_lines,
     reading_stamp,
     trained_on_statement,
@@ -57,6 +58,7 @@ class FindingsPanel(ScrollPanel):
         self._unverified = self._build_unverified()
         self._warnings = ToneLabel("", "amber", "findings_warnings")
         self._result = ToneLabel("", "text", "four_way_result", scale=1.15, bold=True)
+        self._moved = ToneLabel("", "amber", "threshold_moved")
         self._stamp = ToneLabel("", "muted", "findings_stamp")
         self._bars = (ScoreBar("score_first"), ScoreBar("score_second"))
         self._evidence = ToneLabel("", "muted", "normal_evidence")
@@ -73,7 +75,15 @@ class FindingsPanel(ScrollPanel):
         shown = QVBoxLayout(self._shown)
         shown.setContentsMargins(0, 0, 0, 0)
         shown.setSpacing(8)
-        for widget in (self._result, self._stamp, *self._bars, self._evidence, self._sensitivity, self.boxes):
+        for widget in (
+            self._result,
+            self._moved,
+            self._stamp,
+            *self._bars,
+            self._evidence,
+            self._sensitivity,
+            self.boxes,
+        ):
             shown.addWidget(widget)
         again = button("Read again", "read_again", "Read this film again, e.g. after another model was taken into use.",
                        self.read_requested.emit, "Ctrl+R")  # fmt: skip
@@ -103,7 +113,7 @@ class FindingsPanel(ScrollPanel):
         self._redraw()
 
     def set_threshold(self, threshold: float) -> None:
-        """The sensitivity in force: bars, wording and the positives follow; nothing is read again."""
+        """The sensitivity for looking: bars and boxes follow; the result keeps to the model's own, as report and list do."""
         self._threshold = threshold
         self._redraw()
 
@@ -153,7 +163,14 @@ class FindingsPanel(ScrollPanel):
             self._draw_waters(series, waters)
 
     def _draw_waters(self, series: SeriesReading, waters: WatersReading) -> None:
-        self._result.setText(four_way_sentence(waters.sides, self._threshold))
+        changed = abs(self._threshold - waters.threshold) > 0.004
+        self._result.setText(four_way_sentence(waters.sides, waters.threshold))
+        self._moved.setText(
+            f"Threshold moved to {self._threshold:.2f} for looking, on this film only. There: "
+            f"{lower_first(four_way_sentence(waters.sides, self._threshold))}. "
+            f"The result above, report, list and exports keep {waters.threshold:.2f}."
+        )
+        self._moved.setVisible(changed)
         for bar, side in zip(self._bars, waters.sides, strict=True):
             bar.set_score(side, self._threshold)
         clear = [
@@ -170,10 +187,9 @@ class FindingsPanel(ScrollPanel):
         with QSignalBlocker(self._slider):
             self._slider.setValue(round(self._threshold * _STEPS))
         self.boxes.set_threshold(self._threshold)
-        changed = abs(self._threshold - waters.threshold) > 0.004
         self._slider_text.setText(
             f"Sensitivity: threshold {self._threshold:.2f}"
-            + (f" for looking; the model's own is {waters.threshold:.2f}" if changed else " (the model's own)")
+            + (f"; the model's own is {waters.threshold:.2f}" if changed else " (the model's own)")
         )
         self._reset.setEnabled(changed)
         models = tuple(m for m in (waters.model, waters.patch_model) if m is not None)
@@ -195,7 +211,7 @@ class FindingsPanel(ScrollPanel):
         describe(
             self._slider,
             "threshold_slider",
-            "Move left to see more (more sensitive), right to see less. Redraws while it moves; nothing is read again.",
+            "Move left to see more (more sensitive), right to see less, on this film only. Result and report keep the model's own.",
             "arrow keys",
             "Threshold",
         )

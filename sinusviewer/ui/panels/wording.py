@@ -78,8 +78,12 @@ def four_way_sentence(sides: tuple[SideScore, ...], threshold: float) -> str:
         return f"Sinusitis suspected in both maxillary sinuses, right and left ({at})"
     if len(positive) == 2:
         return f"Sinusitis suspected in both maxillary sinuses ({at})"
-    name = antrum_name(positive[0])
-    return f"Sinusitis suspected: {name[0].lower()}{name[1:]} ({at})"
+    return f"Sinusitis suspected: {lower_first(antrum_name(positive[0]))} ({at})"
+
+
+def lower_first(sentence: str) -> str:
+    """For a sentence within another."""
+    return sentence[:1].lower() + sentence[1:]
 
 
 def detection_line(detection: Detection, threshold: float = 0.0) -> str:
