@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from sinustrainer.simulate.anatomy.growth import antral_proportions, draw_volumes_ml, head_size
 from sinustrainer.simulate.anatomy.mirror import mirror
+from sinustrainer.simulate.anatomy.nasal_airway import open_airway
 from sinustrainer.simulate.anatomy.pneumatisation import shrink_lumen
 from sinustrainer.simulate.anatomy.shape import HeadShape, SinusWarp, draw_shape
 from sinustrainer.simulate.anatomy.templates import antrum_floors
@@ -24,6 +25,8 @@ _RADIAL_RANGE: dict[Sinus, tuple[float, float]] = {
     Sinus.FRONTAL: (0.85, 1.45),
     Sinus.SPHENOID: (0.85, 1.35),
 }
+_NASAL_AIR = (0.25, 0.5)
+"""Share of nose without septum that holds air; the templates have 0.05 and 0.2, parametric heads about 0.5."""
 _GROWN_AT = 13.0
 _SMALLEST_KEPT = 0.04
 """Of a lumen; below it the sinus is taken as absent (never an antrum: one without air is a sick one to a reader)."""
@@ -57,6 +60,7 @@ def draw_head(rng: np.random.Generator, sources: Sequence[Head], age: float, sex
     head = warp_head(source, replace(shape, sinus_warps=warps), rng, spacing_mm)
     for structure, share in keep.items():
         shrink_lumen(head.hu, head.labels, head.spacing, structure, share, rng)
+    open_airway(head, float(rng.uniform(*_NASAL_AIR)), rng)
     add_variants(head, age, rng)
     return replace(head, landmarks=head.landmarks | antrum_floors(head.labels, head.affine))
 

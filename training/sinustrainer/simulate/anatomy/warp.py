@@ -13,6 +13,7 @@ from scipy import ndimage
 from torch.nn import functional
 
 from sinustrainer.simulate.anatomy.boxes import box_of
+from sinustrainer.simulate.anatomy.label_vote import voted_labels
 from sinustrainer.simulate.anatomy.shape import (
     HeadShape,
     Point,
@@ -62,7 +63,7 @@ def _resampled(
     """HU and labels on the new grid, slab by slab, where the map leads to the head at all."""
     hu = np.full(size, _OUTSIDE_HU, dtype=np.int16)
     labels = np.zeros(size, dtype=np.uint8)
-    volume, marks = _sampled_volumes(head)
+    volume = _sampled_volume(head)
     coarse = _normalised(source, head)
     occupied = _leads_into(head, source)
     marked = _label_range(source, head, size)
@@ -84,16 +85,20 @@ def _resampled(
         if part is not None:
             (z0, z1), (y0, y1), (x0, x1) = part
             inner = grid[:, z0 - start : z1 - start, y0 - y.start : y1 - y.start, x0 - x.start : x1 - x.start]
-            found = functional.grid_sample(marks, inner, mode="nearest", padding_mode="zeros", align_corners=True)
-            labels[z0:z1, y0:y1, x0:x1] = found[0, 0].numpy().astype(np.uint8)
+            labels[z0:z1, y0:y1, x0:x1] = voted_labels(head.labels, _in_voxels(inner[0].numpy(), head))
     return hu, labels
 
 
 @lru_cache(maxsize=6)
-def _sampled_volumes(head: Head) -> tuple[torch.Tensor, torch.Tensor]:
-    """HU above air and labels as ``grid_sample`` wants them; kept, since every patient is drawn from a few templates."""
-    hu = torch.from_numpy(np.asarray(head.hu, dtype=np.float32) + 1024)
-    return hu[None, None], torch.from_numpy(head.labels.astype(np.float32))[None, None]
+def _sampled_volume(head: Head) -> torch.Tensor:
+    """HU above air as ``grid_sample`` wants it; kept, since every patient is drawn from a few templates."""
+    return torch.from_numpy(np.asarray(head.hu, dtype=np.float32) + 1024)[None, None]
+
+
+def _in_voxels(normalised: npt.NDArray[np.float32], head: Head) -> npt.NDArray[np.float32]:
+    """(x, y, z) in voxels of the head from the -1..1 coordinates of ``grid_sample``."""
+    half = (np.asarray(head.hu.shape[::-1], dtype=np.float32) - 1) / 2
+    return np.asarray((normalised + np.float32(1)) * half, dtype=np.float32)
 
 
 def _normalised(source: Points, head: Head) -> torch.Tensor:

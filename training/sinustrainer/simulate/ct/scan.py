@@ -4,12 +4,14 @@ Sampling reads the head once per slice profile; the slice's thickness is an aver
 """
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import SimpleITK
 
+from sinustrainer.simulate.anatomy.label_vote import voted_labels
 from sinustrainer.simulate.ct.noise import correlated_noise
 from sinustrainer.simulate.ct.scanners import SCANNERS, CtProtocol, Kernel
 from sinustrainer.simulate.ct.streaks import add_streaks
@@ -66,15 +68,10 @@ def scan(
     for offset in offsets:
         hu += _sampled(source, to_head @ affine, shape, float(offset), sitk.sitkLinear, _AIR)
     hu /= len(offsets)
-    labels = _sampled(
-        sitk.GetImageFromArray(head.labels), to_head @ affine, shape, 0.0, sitk.sitkNearestNeighbor, 0.0
-    ).astype(np.uint8)
-    filled = _sampled(
-        sitk.GetImageFromArray(opacified.astype(np.uint8)), to_head @ affine, shape, 0.0, sitk.sitkNearestNeighbor, 0.0
-    ).astype(bool)
-    # readers outline the nose with its septum and turbinates (Hua 2022, He 2023)
-    labels[np.isin(labels, _WITHIN_NOSE)] = Structure.NASAL_CAVITY
-    labels[labels > Structure.NASAL_CAVITY] = 0
+    labels = _sampled_labels(head, to_head @ affine, shape)
+    share = _sampled(
+        sitk.GetImageFromArray(opacified.astype(np.float32)), to_head @ affine, shape, 0.0, sitk.sitkLinear, 0.0
+    )
     kernel = _kernel(protocol)
     spacing = protocol.field_mm / protocol.matrix
     hu = _with_energy(hu, protocol.kvp)
@@ -92,7 +89,7 @@ def scan(
     padding = SCANNERS[protocol.scanner].padding_hu
     if padding is not None:
         voxels[:, _outside_circle(protocol.matrix)] = padding
-    return CtScan(voxels, labels, filled & (labels > 0), affine, protocol)
+    return CtScan(voxels, labels, (share >= 0.5) & (labels > 0), affine, protocol)
 
 
 def scan_grid(head: Head, protocol: CtProtocol) -> tuple[npt.NDArray[np.float64], int]:
@@ -163,6 +160,36 @@ def _sampled(
     resampler.SetDefaultPixelValue(fill)
     values: npt.NDArray[np.float32] = sitk.GetArrayFromImage(resampler.Execute(image)).astype(np.float32, copy=False)
     return values
+
+
+def _sampled_labels(head: Head, to_index: npt.NDArray[np.float64], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """Sinuses and nose on the scan's grid, their borders between voxels where the CT numbers have theirs."""
+    codes = head.labels.copy()
+    # readers outline the nose with its septum and turbinates (Hua 2022, He 2023)
+    codes[np.isin(codes, _WITHIN_NOSE)] = Structure.NASAL_CAVITY
+    codes[codes > Structure.NASAL_CAVITY] = 0
+    labels = np.zeros(shape, dtype=np.uint8)
+    z, y, x = _reached(codes, np.linalg.inv(to_index), shape)
+    grid = np.meshgrid(*(np.arange(s.start, s.stop) for s in (z, y, x)), indexing="ij")
+    points = np.stack(grid[::-1], axis=-1) @ to_index[:3, :3].T + to_index[:3, 3]
+    labels[z, y, x] = voted_labels(codes, points.astype(np.float32))
+    return labels
+
+
+def _reached(
+    codes: npt.NDArray[np.uint8], to_scan: npt.NDArray[np.float64], shape: tuple[int, ...]
+) -> tuple[slice, slice, slice]:
+    """The part of the scan's grid that can hold a code."""
+    spans = [np.flatnonzero(codes.any(axis=tuple(a for a in range(3) if a != axis))) for axis in (2, 1, 0)]
+    if any(span.size == 0 for span in spans):
+        return slice(0, 0), slice(0, 0), slice(0, 0)
+    corners = np.array(list(product(*((span[0] - 1, span[-1] + 1) for span in spans))))
+    found = corners @ to_scan[:3, :3].T + to_scan[:3, 3]
+    low, high = np.floor(found.min(axis=0)).astype(int), np.ceil(found.max(axis=0)).astype(int) + 1
+    x, y, z = (
+        slice(int(np.clip(a, 0, n)), int(np.clip(b, 0, n))) for a, b, n in zip(low, high, shape[::-1], strict=True)
+    )
+    return z, y, x
 
 
 def _kernel(protocol: CtProtocol) -> Kernel:

@@ -1,0 +1,75 @@
+"""Open the airway of a congested nose: turbinates swell and shrink in every nose (the nasal cycle), and a template has but one state.
+
+A head scanned after death, or with a cold, has hardly any nasal air; polyps, which take the place of air, could then not be
+seen at all, and what they tell about the endotype would be lost.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from sinustrainer.simulate.disease.noise import smooth_noise
+from sinustrainer.simulate.head import Head
+from sinusviewer.domain.anatomy import Structure
+
+AIR_HU = -980.0
+_TURBINATES = (Structure.RIGHT_TURBINATES, Structure.LEFT_TURBINATES)
+_CORE_MM = 1.3
+"""Half of a turbinate's bone with what mucosa is left on it."""
+_DEEPEST_MM = 5.0
+_BONE_ABOVE_HU = 200.0
+
+
+def open_airway(head: Head, share: float, rng: np.random.Generator) -> None:
+    """Shrink the turbinates until ``share`` of nose without septum is air, in place; a nose that has more air stays.
+
+    Mucosa gives way from its surface inwards, never bone and never a turbinate's core.
+    """
+    span = _box(head)
+    if span is None:
+        return
+    labels, hu = head.labels[span], head.hu[span]
+    air, swollen = labels == Structure.NASAL_CAVITY, np.isin(labels, _TURBINATES)
+    wanted = round(share * (np.count_nonzero(air) + np.count_nonzero(swollen))) - np.count_nonzero(air)
+    if wanted <= 0 or not air.any():
+        return
+    depth = _depth(labels, air, head.spacing, rng)
+    core = ndimage.distance_transform_edt(hu <= _BONE_ABOVE_HU, head.spacing)
+    yields = swollen & (core > _CORE_MM)
+    found = np.sort(depth[yields])
+    if found.size == 0:
+        return
+    level = min(float(found[min(wanted, found.size) - 1]), _DEEPEST_MM)
+    # Slits of the template hold grey air (partial volume); once they are wide it is black.
+    cover = np.clip(0.5 + (level - depth) / max(head.spacing), 0, 1).astype(np.float32) * (yields | air)
+    cover *= np.clip(core - 0.5, 0, 1).astype(np.float32)
+    mixed = hu.astype(np.float32)
+    mixed += cover * (np.minimum(mixed, AIR_HU) - mixed)
+    hu[:] = np.round(mixed).astype(np.int16)
+    labels[yields & (depth <= level)] = Structure.NASAL_CAVITY
+
+
+def _depth(
+    labels: npt.NDArray[np.uint8],
+    air: npt.NDArray[np.bool_],
+    spacing: tuple[float, float, float],
+    rng: np.random.Generator,
+) -> npt.NDArray[np.float32]:
+    """How late mucosa yields (mm): from the air inwards, and in the slit beside the septum, whose width varies along the nose."""
+    from_air = ndimage.distance_transform_edt(~air, spacing)
+    septum = labels == Structure.SEPTUM
+    beside = ndimage.distance_transform_edt(~septum, spacing) if septum.any() else np.full(labels.shape, np.inf)
+    uneven = 0.8 * smooth_noise(labels.shape, 6.0, spacing, rng)
+    depth = np.minimum(1.4 * from_air, np.maximum(beside - 0.5, 0)) + np.maximum(uneven, 0)
+    return np.where(air, 0, depth).astype(np.float32)
+
+
+def _box(head: Head) -> tuple[slice, slice, slice] | None:
+    nose: npt.NDArray[np.bool_] = np.isin(head.labels, (Structure.NASAL_CAVITY, *_TURBINATES))
+    spans = []
+    for axis in range(3):
+        found = np.flatnonzero(nose.any(axis=tuple(a for a in range(3) if a != axis)))
+        if found.size == 0:
+            return None
+        spans.append(slice(int(found[0]), int(found[-1]) + 1))
+    return spans[0], spans[1], spans[2]
