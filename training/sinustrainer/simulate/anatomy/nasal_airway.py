@@ -30,7 +30,8 @@ def open_airway(head: Head, share: float, rng: np.random.Generator) -> None:
         return
     labels, hu = head.labels[span], head.hu[span]
     air, swollen = labels == Structure.NASAL_CAVITY, np.isin(labels, _TURBINATES)
-    wanted = round(share * (np.count_nonzero(air) + np.count_nonzero(swollen))) - np.count_nonzero(air)
+    airy = int(np.count_nonzero(air))
+    wanted = round(share * (airy + int(np.count_nonzero(swollen)))) - airy
     if wanted <= 0 or not air.any():
         return
     depth = _depth(labels, air, head.spacing, rng)

@@ -169,7 +169,7 @@ def _sampled_labels(head: Head, to_index: npt.NDArray[np.float64], shape: tuple[
     codes[np.isin(codes, _WITHIN_NOSE)] = Structure.NASAL_CAVITY
     codes[codes > Structure.NASAL_CAVITY] = 0
     labels = np.zeros(shape, dtype=np.uint8)
-    z, y, x = _reached(codes, np.linalg.inv(to_index), shape)
+    z, y, x = _reached(codes, np.asarray(np.linalg.inv(to_index), dtype=np.float64), shape)
     grid = np.meshgrid(*(np.arange(s.start, s.stop) for s in (z, y, x)), indexing="ij")
     points = np.stack(grid[::-1], axis=-1) @ to_index[:3, :3].T + to_index[:3, 3]
     labels[z, y, x] = voted_labels(codes, points.astype(np.float32))
