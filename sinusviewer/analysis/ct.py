@@ -5,7 +5,15 @@ Without a segmentation network the sinus-air measurement is all there is, and it
 
 from dataclasses import dataclass, field, replace
 
-from sinusviewer.analysis import ct_checks, endotype, opacification, recurrence, sinus_air, sinus_measurement
+from sinusviewer.analysis import (
+    ct_checks,
+    endotype,
+    endotype_checks,
+    opacification,
+    recurrence,
+    sinus_air,
+    sinus_measurement,
+)
 from sinusviewer.analysis.protocol import Context, Step, run_steps
 from sinusviewer.analysis.sinus_air import SinusAir
 from sinusviewer.domain.finding import Segmentation
@@ -40,6 +48,8 @@ class CtState:
     air: SinusAir | None = None
     refusal: str = ""
     notes: tuple[ImageWarning, ...] = field(default=())
+    overruled: tuple[str, ...] = ()
+    """What was read only because a reader gave a reason: the check's own words."""
 
 
 def read(volume: Volume, tasks: frozenset[str], context: Context, seconds: dict[str, float]) -> SeriesReading:
@@ -60,8 +70,9 @@ def read(volume: Volume, tasks: frozenset[str], context: Context, seconds: dict[
     provenance = Provenance(device=used[0].session.device if used else "")
     if state.refusal and not context.override_reason:
         return replace(reading, status=SeriesStatus.REFUSED, reason=state.refusal, provenance=provenance)
-    if state.refusal:
+    if state.refusal or state.overruled:
         provenance = replace(provenance, override_reason=context.override_reason)
+    if state.refusal:
         overruled = ImageWarning("input_check_overruled", f"Read against the input check: {state.refusal}")
         state = replace(state, notes=(*state.notes, overruled))
     return replace(
@@ -158,19 +169,37 @@ def _endotype(state: CtState, context: Context) -> CtState:
     segmentation = state.reading.segmentation
     if not state.models.endotype or segmentation is None or state.models.segmentation is None:
         return _missing(state, "endotype", "ecrs", here=bool(state.models.endotype))
+    insufficient = endotype_checks.insufficient(state.volume, segmentation)
+    if insufficient and not context.override_reason:
+        return _withheld(state, insufficient)
     try:
         found = endotype.read_endotype(state.volume, segmentation, state.models.endotype, context)
     except (GeometryError, InferenceError) as error:
         return _failed(state, "endotype", error)
     if found is None:
-        note = ImageWarning("endotype_not_assessed", "No slice shows opacified sinus; an endotype cannot be read.")
-        return replace(state, notes=(*state.notes, note))
-    reading = replace(state.reading, endotype=found.reading, heatmaps=found.heatmaps)
-    notes = (*state.notes, *found.warnings)
-    if cut_off := ct_checks.incomplete(state.volume, segmentation):
-        text = f"The endotype was read from a part only: not wholly on this CT, or not found: {cut_off}."
-        notes = (*notes, ImageWarning("endotype_of_a_part", text))
-    return replace(state, reading=reading, notes=notes)
+        return _withheld(state, endotype_checks.NO_LESION, "endotype_not_assessed")
+    few = endotype_checks.too_few_slices(len(found.reading.slices))
+    if few and not context.override_reason:
+        return _withheld(state, few)
+    against = " ".join(part for part in (insufficient, few) if part)
+    if against:
+        state = replace(state, overruled=(*state.overruled, f"endotype: {against}"))
+    doubts = endotype_checks.doubts(found.reading, state.volume, segmentation)
+    if against:
+        doubts = (f"Read against the check, by a reader's decision. {against}", *doubts)
+    reading = replace(state.reading, endotype=replace(found.reading, doubts=doubts), heatmaps=found.heatmaps)
+    if not doubts:
+        return replace(state, reading=reading)
+    note = ImageWarning("endotype_doubtful", f"The probability of eosinophilic CRS is doubtful. {' '.join(doubts)}")
+    return replace(state, reading=reading, notes=(*state.notes, note))
+
+
+def _withheld(state: CtState, reason: str, code: str = "endotype_withheld") -> CtState:
+    """The endotype part of the reading without a probability, and why."""
+    said = f"The probability of eosinophilic CRS is withheld. {reason}"
+    part = endotype.withheld(state.models.endotype, reason)
+    notes = (*state.notes, ImageWarning(code, said))
+    return replace(state, reading=replace(state.reading, endotype=part), notes=notes)
 
 
 def _recurrence(state: CtState, context: Context) -> CtState:
@@ -180,10 +209,12 @@ def _recurrence(state: CtState, context: Context) -> CtState:
     if model is None or segmentation is None or state.models.segmentation is None:
         return _missing(state, "recurrence", "recurrence", here=model is not None)
     if cut_off := ct_checks.incomplete(state.volume, segmentation):
-        note = ImageWarning(
-            "recurrence_not_assessed", f"Recurrence was not scored: not wholly on this CT, or not found: {cut_off}."
-        )
-        return replace(state, notes=(*state.notes, note))
+        why = f"not wholly on this CT, or not found: {cut_off}."
+        if not context.override_reason:
+            note = ImageWarning("recurrence_not_assessed", f"Recurrence was not scored: {why}")
+            return replace(state, notes=(*state.notes, note))
+        note = ImageWarning("recurrence_doubtful", f"Recurrence was scored by a reader's decision, though {why}")
+        state = replace(state, notes=(*state.notes, note), overruled=(*state.overruled, f"recurrence: {why}"))
     try:
         score = recurrence.score(state.volume, segmentation, model, context)
         nomogram = recurrence.load_nomogram(model.folder)

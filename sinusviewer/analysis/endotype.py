@@ -9,7 +9,7 @@ import numpy.typing as npt
 from sinusviewer.analysis.networks import runner
 from sinusviewer.analysis.protocol import Context
 from sinusviewer.domain.finding import Heatmap, Segmentation
-from sinusviewer.domain.image import ImageWarning, Volume
+from sinusviewer.domain.image import Volume
 from sinusviewer.domain.reading import EndotypeReading, SliceProbability
 from sinusviewer.imaging import resample
 from sinusviewer.imaging.preprocess_ct import (
@@ -25,17 +25,26 @@ from sinusviewer.inference.registry import LoadedModel
 
 STAGE = "Reading the endotype"
 BATCH = 16
-HEAT_EXPECTED_INSIDE = 0.5
 _WINDOW_NAMES = {"soft": "Soft tissue", "bone": "Bone"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EndotypeResult:
-    """The reading, heatmaps on the volume's own grid, and what a reader must know of them."""
+    """The reading, and heatmaps on the volume's own grid."""
 
     reading: EndotypeReading
     heatmaps: tuple[Heatmap, ...]
-    warnings: tuple[ImageWarning, ...]
+
+
+def withheld(models: Sequence[LoadedModel], reason: str) -> EndotypeReading:
+    """The part of a reading that says why there is no probability, and which networks would have given it."""
+    return EndotypeReading(
+        probability_ecrs=None,
+        slices=(),
+        models=tuple(model.card.reference for model in models),
+        threshold=models[0].card.threshold,
+        withheld=reason,
+    )
 
 
 def read_endotype(
@@ -66,10 +75,6 @@ def read_endotype(
     first_model, stack, on_stack, first = results[0]
     heatmaps, inside = _heat(volume, canonical, first_model, stack, on_stack, first, context)
     card = first_model.card
-    warnings: list[ImageWarning] = []
-    if inside is not None and inside < HEAT_EXPECTED_INSIDE:
-        text = f"Only {100 * inside:.0f} % of the heat lies within nose and sinuses: the network looked elsewhere."
-        warnings.append(ImageWarning("heat_outside_sinuses", text))
     attentions = [s.attention_probability for *_, s in results if s.attention_probability is not None]
     reading = EndotypeReading(
         probability_ecrs=float(np.mean(probabilities)),
@@ -81,7 +86,7 @@ def read_endotype(
         heat_inside_mask=inside,
         calibrated_on=card.calibration.fitted_on if card.calibration is not None else "",
     )
-    return EndotypeResult(reading, heatmaps, tuple(warnings))
+    return EndotypeResult(reading, heatmaps)
 
 
 def _calibrated(probability: float, model: LoadedModel) -> float:

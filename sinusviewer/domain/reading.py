@@ -108,11 +108,20 @@ class SliceProbability:
     slice_index: int = -1
 
 
+class Standing(StrEnum):
+    """What a reader may make of a computed probability."""
+
+    GIVEN = "given"
+    DOUBTFUL = "doubtful"
+    WITHHELD = "withheld"
+
+
 @dataclass(frozen=True, slots=True)
 class EndotypeReading:
     """Probability of eosinophilic CRS; ECRS = eosinophils >= 10 % of inflammatory cells in tissue (Hua 2022)."""
 
-    probability_ecrs: float
+    probability_ecrs: float | None
+    """None where it is withheld; ``withheld`` then says why."""
     slices: tuple[SliceProbability, ...]
     models: tuple[ModelReference, ...]
     threshold: float
@@ -121,6 +130,16 @@ class EndotypeReading:
     heat_inside_mask: float | None = None
     calibrated_on: str = ""
     """What the probability was calibrated on; empty where it was not."""
+    withheld: str = ""
+    """Why no probability is given, as sentences; empty where one is."""
+    doubts: tuple[str, ...] = ()
+    """What must be weighed beside the probability, as sentences; stands wherever it is shown or written."""
+
+    @property
+    def standing(self) -> Standing:
+        if self.probability_ecrs is None:
+            return Standing.WITHHELD
+        return Standing.DOUBTFUL if self.doubts else Standing.GIVEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,12 @@ LUND_MACKAY_SIDE = Code("LUND_MACKAY_SIDE", SCHEME, "Lund-Mackay score of a side
 LUND_MACKAY_TOTAL = Code("LUND_MACKAY_TOTAL", SCHEME, "Lund-Mackay score, total")
 SINUSITIS_SCORE = Code("SINUSITIS_SCORE", SCHEME, "Score of sinusitis on a Waters' view")
 ECRS_PROBABILITY = Code("ECRS_PROBABILITY", SCHEME, "Probability of eosinophilic chronic rhinosinusitis")
+STANDING = Code("STANDING", SCHEME, "What may be made of a computed probability")
+STANDING_WORDS = {
+    "given": Code("GIVEN", SCHEME, "Given"),
+    "doubtful": Code("DOUBTFUL", SCHEME, "Doubtful"),
+    "withheld": Code("WITHHELD", SCHEME, "Withheld: the images do not suffice"),
+}
 DLR_SCORE = Code("DLR_SCORE", SCHEME, "Radiomic score of recurrence")
 RECURRENCE_RISK = Code("RECURRENCE_RISK", SCHEME, "Risk of recurrence after surgery")
 READER_STATUS = Code("READER_STATUS", SCHEME, "What the reader said of the finding")

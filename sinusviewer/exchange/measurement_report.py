@@ -12,7 +12,7 @@ from pydicom.sr.coding import Code
 from sinusviewer import __version__
 from sinusviewer.domain.anatomy import SINUS_CODES, AnySide, Side, Sinus
 from sinusviewer.domain.finding import Detection, ModelReference
-from sinusviewer.domain.reading import SeriesReading, SinusMeasurement
+from sinusviewer.domain.reading import EndotypeReading, SeriesReading, SinusMeasurement
 from sinusviewer.errors import StorageError
 from sinusviewer.exchange import anatomy_codes as codes
 from sinusviewer.exchange.segmentation_object import structures_in
@@ -183,13 +183,29 @@ def _film(reading: SeriesReading, boxes: Sequence[Detection], source: Dataset) -
     return result
 
 
+def _endotype(endotype: EndotypeReading) -> _Group:
+    """The probability, what casts doubt on it in words, or why there is none."""
+    name = "Endotype: eosinophils at least 10 % of inflammatory cells in tissue"
+    why = endotype.withheld or " ".join(endotype.doubts)
+    model = endotype.models[0] if endotype.models else None
+    numbers = None
+    if endotype.probability_ecrs is not None:
+        numbers = [_number(codes.ECRS_PROBABILITY, endotype.probability_ecrs, _ONE, model)]
+    standing = hd.sr.QualitativeEvaluation(
+        name=CodedConcept.from_code(codes.STANDING),
+        value=CodedConcept.from_code(codes.STANDING_WORDS[endotype.standing.value]),
+    )
+    words = f"{name}. {endotype.standing.value.capitalize()}: {why}" if why else name
+    return hd.sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=_tracking(words), measurements=numbers, qualitative_evaluations=[standing]
+    )
+
+
 def _patient(reading: SeriesReading) -> list[_Group]:
     """What is said of the patient, and not of a place."""
     result: list[_Group] = []
     if reading.endotype is not None:
-        model = reading.endotype.models[0] if reading.endotype.models else None
-        number = _number(codes.ECRS_PROBABILITY, reading.endotype.probability_ecrs, _ONE, model)
-        result.append(_group("Endotype: eosinophils at least 10 % of inflammatory cells in tissue", [number]))
+        result.append(_endotype(reading.endotype))
     if reading.recurrence is not None:
         numbers = [_number(codes.DLR_SCORE, reading.recurrence.dlr_score, _ONE, reading.recurrence.model)]
         if reading.recurrence.risk is not None:

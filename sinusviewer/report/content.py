@@ -1,7 +1,7 @@
 """What a report says, as data; HTML and PDF only lay it out, and the window's report panel edits it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sinusviewer.domain.finding import ModelReference
 from sinusviewer.domain.image import Identity
@@ -28,13 +28,22 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Section:
-    """One series: sentences, tables, pictures, warnings and where it all came from."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One kind of result of a series under a small heading: sentences, then its table."""
 
     heading: str
     sentences: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Section:
+    """One series: sentences, then its parts in a surgeon's order, pictures, warnings and where it all came from."""
+
+    heading: str
+    sentences: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
     pictures: tuple[Picture, ...] = ()
     warnings: tuple[str, ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
@@ -56,6 +65,7 @@ def build(
     identity: Identity,
     pictures: Mapping[int, tuple[Picture, ...]] | None = None,
     title: str = "Paranasal sinus reading",
+    headings: Sequence[str] = (),
 ) -> ReportContent:
     """Everything a report of ``reading`` must say.
 
@@ -63,9 +73,13 @@ def build(
     ----------
     pictures
         By the place of their series in ``reading.series``.
+    headings
+        Names of the series in ``reading.series``, as people know them; without them, their UIDs.
     """
     pictures = pictures or {}
     sections = tuple(_section(s, pictures.get(i, ())) for i, s in enumerate(reading.series))
+    if headings:
+        sections = tuple(replace(s, heading=name) for s, name in zip(sections, headings, strict=True))
     said = [m.trained_on for s in reading.series for m in models_of(s) if m.trained_on]
     trained = [t for t in dict.fromkeys(said) if not any(o != t and o.startswith(t) for o in said)]  # none twice
     notes = (*trained, "Computed by software; it has not been read by a physician unless a signature says so.")
@@ -103,35 +117,55 @@ def _identity_rows(identity: Identity, reading: Reading) -> tuple[tuple[str, str
 
 def _section(series: SeriesReading, pictures: tuple[Picture, ...]) -> Section:
     sentences = [wording.status_sentence(series)]
-    tables: list[Table] = []
     if series.waters is not None:
         sentences += wording.waters_sentences(series.waters)
         if series.waters.calibrated_on:
             sentences.append(f"Scores calibrated on: {series.waters.calibrated_on}.")
-    if series.sinuses:
-        tables.append(Table(
-            ("Sinus", "Side", "Volume, ml", "Opacified", "Mean HU", "Lund-Mackay", "Remark"),
-            tuple(wording.sinus_row(sinus) for sinus in series.sinuses),
-        ))  # fmt: skip
-    if series.lund_mackay is not None:
-        sentences.append(wording.lund_mackay_sentence(series.lund_mackay))
-    if series.air is not None:
-        sentences.append(f"{series.air.method} Enclosed air {series.air.total_ml:.1f} ml.")
-    if series.endotype is not None:
-        sentences += wording.endotype_sentences(series.endotype)
-    if series.recurrence is not None:
-        sentences += wording.recurrence_sentences(series.recurrence)
-        points = tuple((wording.PREDICTOR_WORDS.get(k, k), f"{v:.1f}") for k, v in series.recurrence.points.items())
-        if points:
-            tables.append(Table(("Predictor", "Points"), points))
+    parts = tuple(part for part in (_sinuses(series), _endotype(series), _recurrence(series)) if part is not None)
     heading = " ".join(part for part in (series.modality, "series", _short(series.series_instance_uid)) if part)
-    warnings = tuple(f"{w.message} [{w.code}]" for w in series.warnings)
+    said = _SAID_IN_PARTS if series.endotype is not None else frozenset()
+    warnings = tuple(f"{w.message} [{w.code}]" for w in series.warnings if w.code not in said)
     if series.provenance.override_reason:
         warnings = (
             f"Read against the input check; the reader's reason: {series.provenance.override_reason}",
             *warnings,
         )
-    return Section(heading, tuple(sentences), tuple(tables), pictures, warnings, _provenance_rows(series))
+    return Section(heading, tuple(sentences), parts, pictures, warnings, _provenance_rows(series))
+
+
+_SAID_IN_PARTS = frozenset({"endotype_withheld", "endotype_doubtful", "endotype_not_assessed"})
+"""Warnings that the endotype's own sentences say already."""
+
+
+def _sinuses(series: SeriesReading) -> Part | None:
+    """What a surgeon asks first: the score, then how much of each sinus is opacified."""
+    sentences, tables = [], []
+    if series.lund_mackay is not None:
+        sentences.append(wording.lund_mackay_sentence(series.lund_mackay))
+    if series.air is not None:
+        sentences.append(f"{series.air.method} Enclosed air {series.air.total_ml:.1f} ml.")
+    if series.sinuses:
+        tables.append(Table(
+            ("Sinus", "Side", "Volume, ml", "Opacified", "Mean HU", "Lund-Mackay", "Remark"),
+            tuple(wording.sinus_row(sinus) for sinus in series.sinuses),
+        ))  # fmt: skip
+    return (
+        Part("Sinuses: Lund-Mackay and opacification", tuple(sentences), tuple(tables)) if sentences or tables else None
+    )
+
+
+def _endotype(series: SeriesReading) -> Part | None:
+    if series.endotype is None:
+        return None
+    return Part("Endotype: eosinophilic chronic rhinosinusitis", wording.endotype_sentences(series.endotype))
+
+
+def _recurrence(series: SeriesReading) -> Part | None:
+    if series.recurrence is None:
+        return None
+    points = tuple((wording.PREDICTOR_WORDS.get(k, k), f"{v:.1f}") for k, v in series.recurrence.points.items())
+    tables = (Table(("Predictor", "Points"), points),) if points else ()
+    return Part("Recurrence after surgery", wording.recurrence_sentences(series.recurrence), tables)
 
 
 def _provenance_rows(series: SeriesReading) -> tuple[tuple[str, str], ...]:

@@ -28,6 +28,7 @@ _BODY = ParagraphStyle("body", fontName="Helvetica", fontSize=9.5, leading=13, s
 _SMALL = ParagraphStyle("small", parent=_BODY, fontSize=7.5, leading=10, textColor=_GREY)
 _TITLE = ParagraphStyle("title", parent=_BODY, fontName="Helvetica-Bold", fontSize=16, leading=20)
 _HEADING = ParagraphStyle("heading", parent=_BODY, fontName="Helvetica-Bold", fontSize=11.5, leading=15, spaceBefore=8)
+_PART = ParagraphStyle("part", parent=_BODY, fontName="Helvetica-Bold", fontSize=10, leading=13, spaceBefore=7)
 _RESEARCH = ParagraphStyle(
     "research", parent=_BODY, fontName="Helvetica-Bold", backColor=colors.HexColor("#fff3cd"), borderPadding=4,
     borderColor=colors.HexColor("#d9b44a"), borderWidth=0.5, spaceBefore=6, spaceAfter=10,
@@ -120,8 +121,10 @@ def _section(section: Section) -> list[Any]:
     head += [Paragraph(markup(warning), _WARNING) for warning in section.warnings]
     head += [Paragraph(markup(sentence), _BODY) for sentence in section.sentences]
     story: list[Any] = [KeepTogether(head)] if len(head) < 12 else head
-    for table in section.tables:
-        story += [Spacer(1, 2 * mm), _table(table)]
+    for part in section.parts:
+        lines = [Paragraph(markup(part.heading), _PART), *(Paragraph(markup(text), _BODY) for text in part.sentences)]
+        tables = [_table(table) for table in part.tables]
+        story += [KeepTogether([*lines, *(t for table in tables for t in (Spacer(1, 1.5 * mm), table))])]
     for first in range(0, len(section.pictures), 2):
         story += [Spacer(1, 2 * mm), _side_by_side(section.pictures[first : first + 2])]
     story += [Spacer(1, 2 * mm), _pairs(section.provenance, _SMALL)]

@@ -178,6 +178,9 @@ def _sinus(sinus: SinusMeasurement) -> Json:
 def _endotype(endotype: EndotypeReading) -> Json:
     return _without_none(
         {
+            "standing": endotype.standing.value,
+            "withheld": endotype.withheld or None,
+            "doubts": list(endotype.doubts) or None,
             "probability_ecrs": _number(endotype.probability_ecrs),
             "slices": [
                 {"sop_instance_uid": s.sop_instance_uid, "probability": _number(s.probability)}

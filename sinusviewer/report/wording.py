@@ -10,6 +10,7 @@ from sinusviewer.domain.reading import (
     SeriesStatus,
     SideScore,
     SinusMeasurement,
+    Standing,
     WatersLabel,
     WatersReading,
 )
@@ -144,18 +145,29 @@ def lund_mackay_sentence(totals: LundMackay) -> str:
     )
 
 
+def endotype_headline(endotype: EndotypeReading) -> str:
+    """The probability, that it is doubtful, or that it is withheld; the same words everywhere."""
+    if endotype.probability_ecrs is None:
+        return "Probability of eosinophilic CRS withheld"
+    doubtful = " (doubtful)" if endotype.standing is Standing.DOUBTFUL else ""
+    return f"Probability of eosinophilic CRS {score_text(endotype.probability_ecrs)}{doubtful}"
+
+
 def endotype_sentences(endotype: EndotypeReading) -> tuple[str, ...]:
+    """The probability with its place and what casts doubt on it, or why it is withheld."""
+    if endotype.probability_ecrs is None:
+        return (f"{endotype_headline(endotype)}. {endotype.withheld}", ECRS_DEFINITION)
     above = "at or above" if endotype.probability_ecrs >= endotype.threshold else "below"
-    first = (
-        f"Probability of eosinophilic CRS {score_text(endotype.probability_ecrs)}, {above} threshold {endotype.threshold:.2f} "
-        f"(mean of {len(endotype.slices)} slices)."
-    )
-    more = [first]
+    more = [
+        f"{endotype_headline(endotype)}, {above} threshold {endotype.threshold:.2f} "
+        f"(mean of {len(endotype.slices)} slices).",
+        *(f"Doubt: {doubt}" for doubt in endotype.doubts),
+    ]
     if endotype.attention_probability is not None:
         more.append(f"Attention-pooled probability {score_text(endotype.attention_probability)}.")
     if endotype.spread is not None:
         more.append(f"Spread between networks {endotype.spread:.2f}.")
-    if endotype.heat_inside_mask is not None:
+    if endotype.heat_inside_mask is not None and not any("of the heat" in doubt for doubt in endotype.doubts):
         more.append(f"{100 * endotype.heat_inside_mask:.0f} % of the heat lies within the sinus mask.")
     if endotype.calibrated_on:
         more.append(f"Calibrated on: {endotype.calibrated_on}.")

@@ -10,7 +10,7 @@ from PySide6.QtCore import QTimer
 from sinusviewer.actions.reading import outdated
 from sinusviewer.domain.anatomy import ImageSide
 from sinusviewer.domain.finding import Author, FindingStatus
-from sinusviewer.domain.reading import SeriesReading, SeriesStatus, WatersReading
+from sinusviewer.domain.reading import EndotypeReading, SeriesReading, SeriesStatus, Standing, WatersReading
 from sinusviewer.domain.scoring import score_text
 from sinusviewer.domain.study import SeriesKind, Study
 from sinusviewer.session import ImageMarks
@@ -131,10 +131,17 @@ def _result(reading: SeriesReading) -> str:
         return waters_words(reading.waters)
     parts = []
     if reading.endotype is not None:
-        parts.append(f"ECRS {score_text(reading.endotype.probability_ecrs)}")
+        parts.append(_endotype_words(reading.endotype))
     if reading.lund_mackay is not None and reading.lund_mackay.total is not None:
         parts.append(f"Lund-Mackay {reading.lund_mackay.total}")
     return ", ".join(parts)
+
+
+def _endotype_words(endotype: EndotypeReading) -> str:
+    if endotype.probability_ecrs is None:
+        return "ECRS withheld"
+    doubtful = ", doubtful" if endotype.standing is Standing.DOUBTFUL else ""
+    return f"ECRS {score_text(endotype.probability_ecrs)}{doubtful}"
 
 
 def waters_words(waters: WatersReading) -> str:

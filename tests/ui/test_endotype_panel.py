@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from panel_factories import MODEL, ct_series, refused
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QComboBox, QLabel, QSlider, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QSlider, QWidget
 from pytestqt.qtbot import QtBot
 
 from sinusviewer.domain.finding import Heatmap
@@ -47,11 +47,34 @@ def test_the_probability_comes_with_threshold_definition_and_calibration(panel: 
         assert fact in shown
 
 
-def test_disagreeing_networks_are_pointed_out(panel: EndotypePanel) -> None:
+def test_what_casts_doubt_stands_below_a_headline_that_says_doubtful(panel: EndotypePanel) -> None:
     slices = (SliceProbability("1", 0.6, 0),)
-    panel.set_series_reading(ct_series(endotype=EndotypeReading(0.6, slices, (MODEL,), 0.5, 0.4, 0.3)))
-    assert "networks disagree" in text(panel, "endotype_spread")
-    assert "different sides of the threshold" in text(panel, "endotype_spread")
+    said = ("The networks disagree: treat this probability as undecided.", "Only 1 slices were read.")
+    panel.set_series_reading(ct_series(endotype=EndotypeReading(0.6, slices, (MODEL,), 0.5, doubts=said)))
+    assert text(panel, "ecrs_probability") == "Probability of eosinophilic CRS 0.60 (doubtful)"
+    assert text(panel, "endotype_spread") == " ".join(said)
+
+
+def test_a_withheld_probability_shows_its_reason_and_can_be_read_with_one(panel: EndotypePanel, qtbot: QtBot) -> None:
+    why = "The sinuses are not wholly on this CT, or were not found: left maxillary."
+    panel.set_series_reading(ct_series(endotype=EndotypeReading(None, (), (MODEL,), 0.5, withheld=why)))
+    assert text(panel, "endotype_withheld_text") == f"Probability of eosinophilic CRS withheld. {why}"
+    shown = [label.text() for label in panel.findChildren(QLabel) if label.isVisible()]
+    assert not any("0." in words for words in shown)
+    view_only = panel.findChild(QPushButton, "endotype_view_only")
+    assert view_only is not None
+    assert not view_only.isVisible()  # the sinuses are read: only this one number is withheld
+    anyway, reason = (
+        panel.findChild(QPushButton, "endotype_read_anyway"),
+        panel.findChild(QLineEdit, "endotype_override_reason"),
+    )
+    assert anyway is not None
+    assert reason is not None
+    qtbot.mouseClick(anyway, Qt.MouseButton.LeftButton)
+    reason.setText("clear on an earlier CT")
+    with qtbot.waitSignal(panel.read_anyway_requested) as asked:
+        qtbot.keyClick(reason, Qt.Key.Key_Return)
+    assert asked.args == ["clear on an earlier CT"]
 
 
 def test_a_click_on_the_strip_asks_for_the_slice_there(panel: EndotypePanel, qtbot: QtBot) -> None:

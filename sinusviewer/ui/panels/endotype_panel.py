@@ -3,8 +3,9 @@
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from sinusviewer.domain.reading import EndotypeReading, SeriesReading, SeriesStatus
+from sinusviewer.domain.reading import EndotypeReading, SeriesReading, SeriesStatus, Standing
 from sinusviewer.domain.scoring import score_text
+from sinusviewer.report.wording import endotype_headline
 from sinusviewer.ui.panels.heat_controls import HeatControls, HeatStyle
 from sinusviewer.ui.panels.parts import Facts, Fold, ToneLabel, button, heading, research_line
 from sinusviewer.ui.panels.probability_strip import ProbabilityStrip
@@ -12,8 +13,8 @@ from sinusviewer.ui.panels.scroll_panel import ScrollPanel
 from sinusviewer.ui.panels.withheld import WithheldNotice
 from sinusviewer.ui.panels.wording import ECRS_DEFINITION, model_lines, reading_stamp, trained_on_statement
 
-WIDE_SPREAD = 0.15
-"""A spread between networks above this is pointed out."""
+_DOUBTS_OF_OLD = ("endotype_of_a_part", "heat_outside_sinuses")
+"""How readings kept by earlier versions said that theirs is doubtful."""
 _WHY_NOT = ("endotype_not_assessed", "model_missing")
 
 
@@ -38,7 +39,7 @@ class EndotypePanel(ScrollPanel):
         self._read = button(
             "Read", "read_endotype", "Read the endotype from this CT.", self.read_requested.emit, "Ctrl+R"
         )
-        self._withheld = WithheldNotice("endotype_withheld", "endotype_")
+        self._withheld = WithheldNotice("endotype_withheld", "endotype_", "what is cut off was clear on an earlier CT")
         self._withheld.view_only_requested.connect(self.view_only_requested)
         self._withheld.read_anyway_requested.connect(self.read_anyway_requested)
         self._result = ToneLabel("", "text", "ecrs_probability", scale=1.25, bold=True)
@@ -46,7 +47,7 @@ class EndotypePanel(ScrollPanel):
         self._definition = ToneLabel(ECRS_DEFINITION, "muted", "ecrs_definition")
         self._stamp = ToneLabel("", "muted", "endotype_stamp")
         self._pooling = Facts("endotype_pooling")
-        self._spread = ToneLabel("", "amber", "endotype_spread")
+        self._spread = ToneLabel("", "amber", "endotype_spread")  # what casts doubt on the probability
         self.strip = ProbabilityStrip()
         self._strip_text = ToneLabel("", "muted", "strip_text")
         self.heat = HeatControls()
@@ -57,7 +58,7 @@ class EndotypePanel(ScrollPanel):
         shown.setContentsMargins(0, 0, 0, 0)
         shown.setSpacing(8)
         for widget in (
-            self._result, self._place, self._stamp, self._definition, self._pooling, self._spread, heading("Slices"), self.strip,
+            self._result, self._spread, self._place, self._stamp, self._definition, self._pooling, heading("Slices"), self.strip,
             self._strip_text, heading("Where the network looked"), self.heat,
             Fold("Where these numbers come from", self._facts, "endotype_provenance_fold", open_at_start=True),
         ):  # fmt: skip
@@ -74,11 +75,13 @@ class EndotypePanel(ScrollPanel):
     def set_series_reading(self, series: SeriesReading | None, slice_count: int = 0) -> None:
         """Show a CT's endotype; ``slice_count`` is that of the volume."""
         endotype = series.endotype if series is not None else None
+        withheld = endotype is not None and endotype.standing is Standing.WITHHELD
         refused = series is not None and endotype is None and series.status is SeriesStatus.REFUSED
         self._state.setVisible(endotype is None and not refused)
         self._read.setVisible(series is None or series.asks_to_be_read)
-        self._withheld.setVisible(refused)
-        self._shown.setVisible(endotype is not None)
+        self._withheld.setVisible(refused or withheld)
+        self._withheld.set_view_only_offered(refused)
+        self._shown.setVisible(endotype is not None and not withheld)
         self._trained_on.setVisible(endotype is not None)
         if series is None:
             self._state.setText("Not read yet. Open a sinus CT and press Read (Ctrl+R).")
@@ -89,6 +92,9 @@ class EndotypePanel(ScrollPanel):
         elif endotype is None:
             why = next((w.message for w in series.warnings if w.code in _WHY_NOT), series.reason)
             self._state.setText(why or "No endotype was read from this series.")
+        elif withheld:
+            self._withheld.set_text(f"{endotype_headline(endotype)}. {endotype.withheld}")
+            self._trained_on.setText(trained_on_statement(endotype.models))
         else:
             self._draw(series, endotype, slice_count)
 
@@ -105,10 +111,11 @@ class EndotypePanel(ScrollPanel):
         self._read.setVisible(False)
 
     def _draw(self, series: SeriesReading, endotype: EndotypeReading, slice_count: int) -> None:
-        self._result.setText(f"Probability of eosinophilic CRS {score_text(endotype.probability_ecrs)}")
-        above = "At or above" if endotype.probability_ecrs >= endotype.threshold else "Below"
+        probability = endotype.probability_ecrs or 0.0
+        self._result.setText(endotype_headline(endotype))
+        above = "At or above" if probability >= endotype.threshold else "Below"
         self._place.setText(f"{above} threshold {endotype.threshold:.2f}. Mean of {len(endotype.slices)} slices.")
-        rows = [("Mean of slices", f"{score_text(endotype.probability_ecrs)} (as published: patient as unit)")]
+        rows = [("Mean of slices", f"{score_text(probability)} (as published: patient as unit)")]
         if endotype.attention_probability is not None:
             rows.append(
                 ("Attention", f"{score_text(endotype.attention_probability)} (slices weighted by a learned attention)")
@@ -116,14 +123,7 @@ class EndotypePanel(ScrollPanel):
         if endotype.spread is not None:
             rows.append(("Spread", f"± {endotype.spread:.2f} between networks or mirrored readings"))
         self._pooling.set_rows(rows)
-        doubts = []
-        if endotype.spread is not None and endotype.spread > WIDE_SPREAD:
-            doubts.append("The networks disagree: treat this probability as undecided.")
-        if endotype.attention_probability is not None and (
-            (endotype.attention_probability >= endotype.threshold) != (endotype.probability_ecrs >= endotype.threshold)
-        ):
-            doubts.append("Mean and attention fall on different sides of the threshold.")
-        doubts += [w.message for w in series.warnings if w.code == "endotype_of_a_part"]
+        doubts = [*endotype.doubts, *(w.message for w in series.warnings if w.code in _DOUBTS_OF_OLD)]
         self._spread.setText(" ".join(doubts))
         self._spread.setVisible(bool(doubts))
         self.strip.set_slices(endotype.slices, endotype.threshold, slice_count)

@@ -42,8 +42,9 @@ def proposed_text(content: ReportContent) -> str:
     blocks = []
     for section in content.sections:
         lines = [f"{section.heading}:", *(s for s in section.sentences if s != "Read.")]
-        for table in section.tables:
-            lines += [table_line(table.columns, cells) for cells in table.rows]
+        for part in section.parts:
+            lines += [f"{part.heading}.", *part.sentences]
+            lines += [table_line(table.columns, cells) for table in part.tables for cells in table.rows]
         lines += [f"Note: {_CODE.sub('', warning)}" for warning in section.warnings]
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)

@@ -34,7 +34,9 @@ from sinusviewer.ui.panels.wording import (
 )
 
 _UNKNOWN = "–"
-_OF_ENDOTYPE = frozenset({"heat_outside_sinuses", "endotype_of_a_part", "endotype_not_assessed"})
+_OF_ENDOTYPE = frozenset(
+    {"heat_outside_sinuses", "endotype_of_a_part", "endotype_not_assessed", "endotype_withheld", "endotype_doubtful"}
+)
 """Said in the Endotype tab, where they matter; here they would cast doubt on the wrong numbers."""
 _GEOMETRY_FAULTS = frozenset({"missing_slices", "uneven_spacing", "duplicate_slices", "mixed_orientation"})
 

@@ -20,15 +20,16 @@ class WithheldNotice(Notice):
     view_only_requested = Signal()
     read_anyway_requested = Signal(str)
 
-    def __init__(self, name: str, prefix: str = "") -> None:
+    def __init__(self, name: str, prefix: str = "", example: str = "steep but usable projection") -> None:
+        """``prefix`` tells the widgets of several panels apart; ``example`` shows what a reason may be."""
         super().__init__(name)
-        view = button(
+        self._view = view = button(
             "View only", f"{prefix}view_only", "Look at the image without any result.", self.view_only_requested.emit
         )
         anyway = button("Read anyway …", f"{prefix}read_anyway",
                         "Read in spite of the failed check; asks for a reason, which is recorded.", self._open_reason)  # fmt: skip
         self._reason = QLineEdit()
-        self._reason.setPlaceholderText("Reason, e.g. steep but usable projection")
+        self._reason.setPlaceholderText(f"Reason, e.g. {example}")
         describe(self._reason, f"{prefix}override_reason", "Why this image should be read in spite of the failed check. Recorded.",
                  "Enter", "Reason for reading anyway")  # fmt: skip
         self._confirm = button("Read with this reason", f"{prefix}read_anyway_confirm",
@@ -45,6 +46,10 @@ class WithheldNotice(Notice):
         self.body.addLayout(row(view, anyway))
         self.body.addWidget(self._part)
         view.clicked.connect(self._part.hide)
+
+    def set_view_only_offered(self, offered: bool) -> None:
+        """Looking without results is offered where nothing was read; not where one result of many is withheld."""
+        self._view.setVisible(offered)
 
     def set_text(self, text: str) -> None:
         """Another image's reason never carries over what was typed for the one before."""

@@ -7,12 +7,21 @@ import pytest
 import tiny_models
 from phantom_head import phantom_head
 
+from sinusviewer.analysis.endotype_checks import doubts
 from sinusviewer.analysis.protocol import TASKS
 from sinusviewer.analysis.read import read_series
 from sinusviewer.domain.anatomy import ImageSide, Side, Sinus, Structure
 from sinusviewer.domain.clinical import ClinicalData
+from sinusviewer.domain.finding import Segmentation
 from sinusviewer.domain.image import Identity, Volume
-from sinusviewer.domain.reading import SeriesReading, SeriesStatus, SinusMeasurement
+from sinusviewer.domain.reading import (
+    EndotypeReading,
+    SeriesReading,
+    SeriesStatus,
+    SinusMeasurement,
+    SliceProbability,
+    Standing,
+)
 from sinusviewer.errors import CancelledError
 from sinusviewer.inference.registry import ModelRegistry
 from sinusviewer.jobs.events import JobPartial
@@ -108,11 +117,64 @@ def test_the_endotype_is_the_mean_over_slices_with_lesion(registry: ModelRegistr
     assert reading.endotype.attention_probability is not None
 
 
-def test_a_head_without_lesion_has_no_endotype_and_says_so(registry: ModelRegistry) -> None:
+def test_a_head_without_lesion_has_no_probability_and_says_so(registry: ModelRegistry) -> None:
     reading = read_series(head(filled=None), TASKS, registry)
     assert reading.status is SeriesStatus.READ
-    assert reading.endotype is None
+    assert reading.endotype is not None
+    assert reading.endotype.probability_ecrs is None
+    assert reading.endotype.withheld == "No slice shows opacified sinus; an endotype cannot be read."
     assert "endotype_not_assessed" in {w.code for w in reading.warnings}
+
+
+def cut_off() -> Volume:
+    """A head whose first slice goes through the maxillary sinuses."""
+    whole = head()
+    first = int(np.argwhere(HEAD.labels == Structure.RIGHT_MAXILLARY)[:, 0].min()) + 2
+    affine = whole.affine.copy()
+    affine[:3, 3] += affine[:3, 2] * first
+    return replace(whole, voxels=whole.voxels[first:].copy(), affine=affine, sop_instance_uids=())
+
+
+@pytest.mark.parametrize("uneven", [False, True])
+def test_sinuses_that_are_cut_off_or_uneven_slices_withhold_the_probability(
+    registry: ModelRegistry, *, uneven: bool
+) -> None:
+    reading = read_series(head(measurable=False) if uneven else cut_off(), TASKS, registry)
+    endotype = reading.endotype
+    assert endotype is not None
+    assert (endotype.standing, endotype.probability_ecrs, endotype.slices) == (Standing.WITHHELD, None, ())
+    assert ("even volume" if uneven else "right maxillary, left maxillary") in endotype.withheld
+    assert endotype.models
+    assert reading.heatmaps == ()
+    assert any(endotype.withheld in w.message for w in reading.warnings if w.code == "endotype_withheld")
+    assert uneven or reading.recurrence is None
+
+
+def test_a_readers_reason_gives_the_probability_of_cut_off_sinuses_as_a_doubtful_one(registry: ModelRegistry) -> None:
+    reading = read_series(cut_off(), TASKS, registry, override_reason="the floor was clear on an earlier CT")
+    assert reading.endotype is not None
+    assert reading.endotype.standing is Standing.DOUBTFUL
+    assert reading.endotype.doubts[0].startswith("Read against the check, by a reader's decision.")
+    assert reading.recurrence is not None
+    assert reading.provenance.override_reason == "the floor was clear on an earlier CT"
+    codes = {w.code for w in reading.warnings}
+    assert {"endotype_doubtful", "recurrence_doubtful"} <= codes
+
+
+def test_what_casts_doubt_on_a_probability_stands_beside_it() -> None:
+    labels = np.zeros((4, 20, 20), np.uint8)
+    labels[:, 5:15, 5:15] = Structure.RIGHT_MAXILLARY
+    opacified = np.zeros(labels.shape, bool)
+    opacified[0, 5, 5] = True
+    thick = Volume(np.zeros(labels.shape, np.int16), np.diag([0.5, 0.5, 5.0, 1.0]), Identity())
+    slices = tuple(SliceProbability(str(i), 0.6, i) for i in range(4))
+    reading = EndotypeReading(0.6, slices, (), 0.5, attention_probability=0.4, spread=0.3, heat_inside_mask=0.1)
+    said = doubts(reading, thick, Segmentation(labels, thick.affine, opacified))
+    for phrase in ("10 % of the heat", "4 slices", "0 % of the sinuses", "5.0 mm apart", "disagree", "different sides"):
+        assert any(phrase in doubt for doubt in said), phrase
+    sure = EndotypeReading(0.6, slices * 2, (), 0.5, attention_probability=0.7, heat_inside_mask=0.8)
+    whole = Segmentation(labels, thick.affine, labels > 0)
+    assert doubts(sure, replace(thick, affine=np.diag([0.5, 0.5, 1.0, 1.0])), whole) == ()
 
 
 def test_recurrence_without_a_nomogram_gives_the_score_alone(registry: ModelRegistry) -> None:

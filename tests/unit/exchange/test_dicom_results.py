@@ -154,6 +154,26 @@ def test_the_structured_report_holds_every_number_with_its_place(ct, tmp_path):
     assert {g.reference_type.value for g in groups} == {"121191"}  # each refers to its segment
 
 
+@pytest.mark.parametrize(
+    ("endotype", "word"),
+    [
+        (EndotypeReading(0.71, (), (MODEL,), 0.5), "Given"),
+        (EndotypeReading(0.71, (), (MODEL,), 0.5, doubts=("Only 11 % of the heat lies within.",)), "Doubtful"),
+        (EndotypeReading(None, (), (MODEL,), 0.5, withheld="The left maxillary is cut off."), "Withheld"),
+    ],
+)
+def test_the_structured_report_says_what_may_be_made_of_the_endotype(ct, tmp_path, endotype, word):
+    series, _volume, reading = ct
+    report = saved(measurement_report(replace(reading, endotype=endotype), source_headers(series)), tmp_path)
+    groups = hd.sr.Comprehensive3DSR.from_dataset(report).content.get_image_measurement_groups()
+    group = next(g for g in groups if g.tracking_identifier.startswith("Endotype"))
+    assert group.get_qualitative_evaluations()[0].value.meaning.startswith(word)
+    assert len(group.get_measurements()) == (word != "Withheld")
+    assert (endotype.withheld or " ".join(endotype.doubts)) in group.tracking_identifier
+    if shutil.which("dciodvfy") is not None:
+        assert faults(tmp_path / "object.dcm") == []
+
+
 def test_boxes_on_a_film_keep_their_place_and_what_the_reader_said(film, tmp_path):
     series, reading = film
     boxes = (

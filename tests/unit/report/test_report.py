@@ -71,7 +71,11 @@ FULL = Reading(
 
 def said(reading: Reading) -> str:
     built = content.build(reading, Identity())
-    return " ".join(s for section in built.sections for s in (*section.sentences, *section.warnings))
+    return " ".join(
+        s
+        for section in built.sections
+        for s in (*section.sentences, *(s for part in section.parts for s in part.sentences), *section.warnings)
+    )
 
 
 def test_a_film_without_finding_is_never_called_normal() -> None:
@@ -221,6 +225,24 @@ def test_a_box_that_a_reader_accepted_shows_below_the_threshold_too() -> None:
     assert columns_of(shown, pictures.RIGHT_RED) < 0.5
     rgb = np.asarray(Image.open(io.BytesIO(hidden.png)).convert("RGB")).astype(int)
     assert (np.abs(rgb - np.array(pictures.RIGHT_RED)).max(axis=2) < 12).sum() < 5
+
+
+def test_a_refused_film_is_shown_bare_with_the_reason_and_a_capture_is_not() -> None:
+    refused = SeriesReading("1.2.3", "DX", SeriesStatus.REFUSED, "Not assessed: the film seems to stand upside down.")
+    (picture,) = pictures.key_pictures(film(right_is_image_left=True), refused, "001")
+    assert picture.caption == ("The film, not assessed: the film seems to stand upside down. Nothing is marked on it.")
+    rgb = np.asarray(Image.open(io.BytesIO(picture.png)).convert("RGB")).astype(int)
+    above_band = rgb[: rgb.shape[0] - 30]
+    assert (above_band.max(axis=2) == above_band.min(axis=2)).all(), "nothing coloured is drawn on it"
+    capture = replace(film(right_is_image_left=None), for_models=False)
+    assert pictures.key_pictures(capture, replace(refused, status=SeriesStatus.VIEWED_ONLY), "001") == ()
+
+
+def test_sections_bear_the_names_they_are_given_and_their_uids_without() -> None:
+    reading = Reading("1.2", (series(waters=waters()),))
+    named = content.build(reading, Identity(), headings=("PNS Waters PA (DX), waters.dcm",))
+    assert [s.heading for s in named.sections] == ["PNS Waters PA (DX), waters.dcm"]
+    assert [s.heading for s in content.build(reading, Identity()).sections] == ["DX series 1.2.3"]
 
 
 def test_dates_and_ages_are_written_as_people_read_them() -> None:

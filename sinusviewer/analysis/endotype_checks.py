@@ -1,0 +1,75 @@
+"""May a probability of eosinophilic CRS be given at all, and what casts doubt on one that is? One place, so that all say the same.
+
+Withheld where the region is cut off or the slices do not suffice; a reader may overrule that with a reason, which is
+recorded. Anything less is a doubt that stands beside the probability wherever it is shown or written.
+"""
+
+import numpy as np
+
+from sinusviewer.analysis import ct_checks
+from sinusviewer.domain.anatomy import Structure
+from sinusviewer.domain.finding import Segmentation
+from sinusviewer.domain.image import Volume
+from sinusviewer.domain.reading import EndotypeReading
+from sinusviewer.domain.scoring import score_text
+
+FEWEST_SLICES = 3
+"""Slices with lesion below which their mean is no reading of a patient."""
+FEW_SLICES = 6
+HEAT_EXPECTED_INSIDE = 0.5
+WIDE_SPREAD = 0.15
+"""A spread between networks above this is pointed out."""
+LITTLE_DISEASE = 0.04
+"""Opacified share of all sinuses below which this hardly is chronic rhinosinusitis, of which alone the networks learnt."""
+NO_LESION = "No slice shows opacified sinus; an endotype cannot be read."
+
+
+def insufficient(volume: Volume, segmentation: Segmentation) -> str:
+    """Why no probability can be given for this CT, as sentences; empty where one can."""
+    reasons = []
+    if cut_off := ct_checks.incomplete(volume, segmentation):
+        reasons.append(f"The sinuses are not wholly on this CT, or were not found: {cut_off}.")
+    if not volume.measurable:
+        reasons.append("The slices do not form an even volume.")
+    return " ".join(reasons)
+
+
+def too_few_slices(count: int) -> str:
+    """Why the mean of so few slices is withheld; empty where there are enough."""
+    if count >= FEWEST_SLICES:
+        return ""
+    return f"Only {count} slice{'s' if count != 1 else ''} with opacified sinus could be read."
+
+
+def doubts(reading: EndotypeReading, volume: Volume, segmentation: Segmentation) -> tuple[str, ...]:
+    """What a reader must weigh beside the probability, as sentences."""
+    found = []
+    if reading.heat_inside_mask is not None and reading.heat_inside_mask < HEAT_EXPECTED_INSIDE:
+        share = f"{100 * reading.heat_inside_mask:.0f} %"
+        found.append(f"Only {share} of the heat lies within nose and sinuses: the network looked elsewhere.")
+    if len(reading.slices) < FEW_SLICES:
+        found.append(f"Only {len(reading.slices)} slices with opacified sinus were read.")
+    if (opacified := _opacified_share(segmentation)) is not None and opacified < LITTLE_DISEASE:
+        found.append(
+            f"Only {100 * opacified:.0f} % of the sinuses is opacified: the network learnt from patients with chronic "
+            "rhinosinusitis alone."
+        )
+    if max(volume.spacing) > ct_checks.THICK_SLICE_MM:
+        found.append(f"The slices are {max(volume.spacing):.1f} mm apart, thicker than the network was trained on.")
+    if reading.spread is not None and reading.spread > WIDE_SPREAD:
+        found.append("The networks disagree: treat this probability as undecided.")
+    mean, attention = reading.probability_ecrs, reading.attention_probability
+    if mean is not None and attention is not None and (attention >= reading.threshold) != (mean >= reading.threshold):
+        found.append(
+            f"Mean ({score_text(mean)}) and attention ({score_text(attention)}) fall on different sides of the threshold."
+        )
+    return tuple(found)
+
+
+def _opacified_share(segmentation: Segmentation) -> float | None:
+    """Opacified share of all sinus voxels; None where there are none or nothing says what is opacified."""
+    sinus = (segmentation.labels > 0) & (segmentation.labels < Structure.NASAL_CAVITY)
+    count = int(np.count_nonzero(sinus))
+    if segmentation.opacified is None or count == 0:
+        return None
+    return float(np.count_nonzero(sinus & segmentation.opacified)) / count

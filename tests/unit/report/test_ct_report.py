@@ -1,0 +1,77 @@
+"""What a report of a CT says of sinuses, endotype and recurrence, in a surgeon's order."""
+
+from dataclasses import replace
+
+from sinusviewer.domain.anatomy import Side, Sinus
+from sinusviewer.domain.finding import ModelReference
+from sinusviewer.domain.image import Identity
+from sinusviewer.domain.reading import (
+    EndotypeReading,
+    LundMackay,
+    Reading,
+    RecurrenceReading,
+    SeriesReading,
+    SeriesStatus,
+    SinusMeasurement,
+    SliceProbability,
+)
+from sinusviewer.report import content, html, reading_json
+from sinusviewer.ui.panels.report_text import proposed_text
+
+MODEL = ModelReference("ecrs_efficientnet_b0", "1.0", "ab" * 32, "Trained on simulated patients only.")
+ENDOTYPE = EndotypeReading(0.7, (SliceProbability("1.9", 0.7, 3),), (MODEL,), 0.5)
+CT = SeriesReading(
+    "1.2.4",
+    "CT",
+    SeriesStatus.READ,
+    sinuses=(SinusMeasurement(Sinus.MAXILLARY, Side.RIGHT, 14.2, 0.31, -600.0, 1, True),),
+    lund_mackay=LundMackay(None, None, 0, None),
+    endotype=ENDOTYPE,
+    recurrence=RecurrenceReading(0.4, None, (0.1, 0.6), ("asthma",), {"dlr": 31.0}, None, MODEL, "simulated"),
+)
+
+
+def reading(endotype: EndotypeReading = ENDOTYPE) -> Reading:
+    return Reading("1.2", (replace(CT, endotype=endotype),))
+
+
+def test_a_surgeon_reads_the_sinuses_before_the_endotype_and_that_before_recurrence() -> None:
+    built = content.build(reading(), Identity())
+    page, text = html.render(built), proposed_text(built)
+    for whole in (page, text):
+        places = [
+            whole.index(words)
+            for words in (
+                "Lund-Mackay total",
+                "14.2",
+                "Probability of eosinophilic CRS",
+                "Deep-learning radiomic score",
+            )
+        ]
+        assert places == sorted(places)
+
+
+def test_a_withheld_endotype_keeps_its_place_in_report_and_json_without_a_number() -> None:
+    ct = reading(EndotypeReading(None, (), (MODEL,), 0.5, withheld="The left maxillary is cut off."))
+    assert "Probability of eosinophilic CRS withheld. The left maxillary is cut off." in proposed_text(
+        content.build(ct, Identity())
+    )
+    part = reading_json.reading_as_json(ct)
+    written = part["series"][0]["endotype"]
+    assert (written["standing"], written["withheld"]) == ("withheld", "The left maxillary is cut off.")
+    assert "probability_ecrs" not in written
+    assert not list(reading_json._validator("reading.schema.json").iter_errors(part))
+    written["probability_ecrs"] = 0.35
+    assert list(reading_json._validator("reading.schema.json").iter_errors(part))
+
+
+def test_a_doubtful_endotype_is_marked_in_report_and_json() -> None:
+    ct = reading(replace(ENDOTYPE, doubts=("Only 11 % of the heat lies within.",)))
+    assert "Probability of eosinophilic CRS 0.70 (doubtful)" in proposed_text(content.build(ct, Identity()))
+    assert "Doubt: Only 11 % of the heat lies within." in proposed_text(content.build(ct, Identity()))
+    part = reading_json.reading_as_json(ct)
+    written = part["series"][0]["endotype"]
+    assert (written["standing"], written["doubts"]) == ("doubtful", ["Only 11 % of the heat lies within."])
+    assert not list(reading_json._validator("reading.schema.json").iter_errors(part))
+    del written["probability_ecrs"]
+    assert list(reading_json._validator("reading.schema.json").iter_errors(part))
