@@ -30,6 +30,8 @@ class StudyOutcome:
 
     reading: Reading
     failures: tuple[FileOutcome, ...] = ()
+    sources: tuple[Series, ...] = ()
+    """The series of each part of the reading, in its order."""
 
 
 def read_series(
@@ -95,12 +97,14 @@ def read_study(
     tasks = check_tasks(tasks)
     readings: list[SeriesReading] = []
     failures: list[FileOutcome] = []
+    sources: list[Series] = []
     for series in study.series:
         for image, reading in _series_readings(series, tasks, context, failures):
             readings.append(reading)
+            sources.append(series)
             if on_series is not None:
                 on_series(image, reading)
-    return StudyOutcome(Reading(study.study_instance_uid, tuple(readings)), tuple(failures))
+    return StudyOutcome(Reading(study.study_instance_uid, tuple(readings)), tuple(failures), tuple(sources))
 
 
 def check_tasks(tasks: Iterable[str]) -> tuple[str, ...]:

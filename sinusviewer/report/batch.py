@@ -2,7 +2,7 @@
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from sinusviewer.analysis import clinical_table
 from sinusviewer.analysis.protocol import TASKS
 from sinusviewer.analysis.read import check_tasks, read_study
 from sinusviewer.domain.clinical import ClinicalData
-from sinusviewer.domain.study import FileOutcome, FileStatus, ScanResult, Study
+from sinusviewer.domain.reading import SeriesReading
+from sinusviewer.domain.study import FileOutcome, FileStatus, ScanResult, Series, Study
 from sinusviewer.errors import StorageError
 from sinusviewer.imaging import archive, scan
 from sinusviewer.inference.registry import ModelRegistry
@@ -72,12 +73,15 @@ def read_paths(
         say(f"{len(found.studies)} studies in {len(found.files)} files.")
         failures: dict[str, str] = {}
         done: list[tuple[int, str, str]] = []
-        work = [(s, table.find(s.study_instance_uid, s.identity.patient_id)) for s in found.studies]
+        work = [
+            Assignment(s, table.find(s.study_instance_uid, s.identity.patient_id), _labels_of(s, found.labels))
+            for s in found.studies
+        ]
         for number, (name, failed) in _run_all(work, out, chosen, jobs, registry, progress, token):
             study = found.studies[number]
             done.append((number, study.study_instance_uid, name))
             failures.update({found.labels.get(f.path, f.path): f.reason or "" for f in failed})
-            say(f"{len(done)} of {len(work)}: {name}")
+            say(f"{len(done)} of {len(work)}: {printable(source_name(study, work[number].labels))} -> {name}")
     done.sort()
     studies = tuple((uid, name) for _, uid, name in done)
     files = tuple(_with_failure(outcome, failures) for outcome in found.files)
@@ -88,9 +92,17 @@ def read_paths(
     return BatchResult(studies, files, len(given - set(failures)))
 
 
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One study to be read, what is known of its patient, and the names of its files that lie in archives."""
+
+    study: Study
+    clinical: ClinicalData
+    labels: Mapping[str, str]
+
+
 def read_one(
-    study: Study,
-    clinical: ClinicalData,
+    given: Assignment,
     out: Path,
     tasks: tuple[str, ...],
     registry: ModelRegistry | None = None,
@@ -98,14 +110,16 @@ def read_one(
     token: CancelToken | None = None,
 ) -> tuple[str, tuple[FileOutcome, ...]]:
     """Read one study into its folder below ``out``; returns the folder's name and the files that could not be decoded."""
+    study = given.study
     folder = StudyFolder(out, study.study_instance_uid)
-    outcome = read_study(study, tasks, registry, clinical, progress, token, on_series=folder.add)
-    folder.finish(outcome.reading, study.identity)
+    outcome = read_study(study, tasks, registry, given.clinical, progress, token, on_series=folder.add)
+    names = zip(outcome.sources, outcome.reading.series, strict=True)
+    folder.finish(outcome.reading, study.identity, tuple(_heading(s, r, given.labels) for s, r in names))
     return folder.name, outcome.failures
 
 
 def _run_all(
-    work: Sequence[tuple[Study, ClinicalData]],
+    work: Sequence[Assignment],
     out: Path,
     tasks: tuple[str, ...],
     jobs: int,
@@ -115,18 +129,15 @@ def _run_all(
 ) -> Iterable[tuple[int, tuple[str, tuple[FileOutcome, ...]]]]:
     if jobs <= 1 or len(work) <= 1:
         registry = registry or ModelRegistry()
-        for number, (study, clinical) in enumerate(work):
+        for number, given in enumerate(work):
             token.raise_if_cancelled()
-            yield number, read_one(study, clinical, out, tasks, registry, progress, token)
+            yield number, read_one(given, out, tasks, registry, progress, token)
         return
     workers = min(jobs, len(work))
     threads = max(1, (os.cpu_count() or 1) // workers)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(threads,)) as pool:
-        waiting = {
-            pool.submit(_read_in_worker, study, clinical, out, tasks): number
-            for number, (study, clinical) in enumerate(work)
-        }
+        waiting = {pool.submit(_read_in_worker, given, out, tasks): number for number, given in enumerate(work)}
         try:
             for future in as_completed(waiting):
                 token.raise_if_cancelled()
@@ -147,10 +158,32 @@ def _start_worker(threads: int) -> None:
     _worker_registry.append(ModelRegistry(threads=threads))
 
 
-def _read_in_worker(
-    study: Study, clinical: ClinicalData, out: Path, tasks: tuple[str, ...]
-) -> tuple[str, tuple[FileOutcome, ...]]:
-    return read_one(study, clinical, out, tasks, _worker_registry[0])
+def _read_in_worker(given: Assignment, out: Path, tasks: tuple[str, ...]) -> tuple[str, tuple[FileOutcome, ...]]:
+    return read_one(given, out, tasks, _worker_registry[0])
+
+
+def _labels_of(study: Study, labels: Mapping[str, str]) -> dict[str, str]:
+    paths = {str(i.path) for series in study.series for i in series.instances}
+    return {path: labels[path] for path in paths & labels.keys()}
+
+
+def source_name(study: Study, labels: Mapping[str, str]) -> str:
+    """Where a study came from, as a person finds it again: its file in its folder, or how many files of which folder."""
+    files = [Path(labels.get(str(i.path), str(i.path))) for series in study.series for i in series.instances]
+    folders = {path.parent for path in files}
+    parent = next(iter(folders)).name if len(folders) == 1 else f"{len(folders)} folders"
+    last = files[0].name if len(files) == 1 else f"{len(files)} files"
+    return f"{parent}/{last}" if parent else last
+
+
+def _heading(series: Series, reading: SeriesReading, labels: Mapping[str, str]) -> str:
+    """A part's name in the report: what the series is called, what made it, and its file where that is one."""
+    uid = reading.sop_instance_uid.partition("#")[0]
+    own = [i for i in series.instances if len(series.instances) == 1 or (uid and i.sop_instance_uid == uid)]
+    said = series.description.strip() or series.identity.study_description.strip()
+    name = f"{said} ({reading.modality})" if said and reading.modality else said or f"{reading.modality} series".strip()
+    size = printable(Path(labels.get(str(own[0].path), str(own[0].path))).name) if len(own) == 1 else ""
+    return f"{name}, {size or f'{len(series.instances)} files'}"
 
 
 def _with_failure(outcome: FileOutcome, failures: dict[str, str]) -> FileOutcome:

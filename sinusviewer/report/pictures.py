@@ -49,16 +49,18 @@ STRUCTURE_COLOURS = {
 
 
 def key_pictures(image: Radiograph | Volume, reading: SeriesReading, stem: str) -> tuple[Picture, ...]:
-    """The pictures a report shows of a series that was read; none for images that are only viewed."""
+    """The pictures a report shows of a series that was read, and the bare film of one that was not; none of other images."""
     if reading.status is not SeriesStatus.READ:
-        return ()
+        # A reader must see what was withheld; colour and captures may be of anything, so they are left to the viewer.
+        bare = isinstance(image, Radiograph) and image.for_models and not image.is_color
+        return (film_picture(image, reading, f"{stem}.png"),) if bare and isinstance(image, Radiograph) else ()
     if isinstance(image, Radiograph):
         return (film_picture(image, reading, f"{stem}.png"),)
     return ct_pictures(image, reading, stem)
 
 
 def film_picture(film: Radiograph, reading: SeriesReading, name: str) -> Picture:
-    """The film as it hangs (patient's right on the left, where that is known), with patch, boxes and scores."""
+    """The film as it hangs (patient's right on the left, where that is known), with patch, boxes and scores if it was read."""
     grey = windowing.to_display_uint8(film)
     mirrored, upside_down = film.patient_right_is_image_left is False, film.upside_down
     grey = grey[:, ::-1] if mirrored else grey
@@ -91,6 +93,10 @@ def film_picture(film: Radiograph, reading: SeriesReading, name: str) -> Picture
         _label(draw, (8, size[1] // 2), "R", _TEXT, large=True)
         _label(draw, (size[0] - 26, size[1] // 2), "L", _TEXT, large=True)
     note = "Stored mirrored, shown turned." if mirrored else ""
+    if waters is None:
+        why = (reading.reason or "").removeprefix("Not assessed: ").rstrip(".")
+        state = "viewed only" if reading.status is SeriesStatus.VIEWED_ONLY else "not assessed"
+        return _finish(canvas, name, f"The film, {state}{f': {why}' if why else ''}. Nothing is marked on it.", note)
     return _finish(canvas, name, "Waters' view with findings. Red: patient's right, blue: patient's left, green: the area read." if
                    film.patient_right_is_image_left is not None else
                    "Waters' view with findings; side unverified, image-left and image-right as stored.", note)  # fmt: skip

@@ -80,11 +80,14 @@ class StudyFolder:
                     }
                 )
 
-    def finish(self, reading: Reading, identity: Identity) -> None:
-        """Write ``labels.json``, ``reading.json``, ``report.html`` and ``report.pdf``."""
+    def finish(self, reading: Reading, identity: Identity, headings: tuple[str, ...] = ()) -> None:
+        """Write ``labels.json``, ``reading.json``, ``report.html`` and ``report.pdf``.
+
+        ``headings`` name the parts of the reading for people; without them their UIDs do.
+        """
         if self._mask_files:
             masks.write_labels(self.path / "masks", self._mask_files)
-        report = content.build(reading, identity, self._pictures)
+        report = content.build(reading, identity, self._pictures, headings=headings)
         write_text(self.path / "report.html", html.render(report))
         write_bytes(self.path / "report.pdf", pdf.render(report))
         reading_json.write_validated(

@@ -1,5 +1,6 @@
 """The second layer of the session: what each view shows, and how linked views follow one another."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -140,6 +141,13 @@ class Views(Images):
         frame, zero = self._frame_of_reference(view), (0.0, 0.0, 0.0)
         others = [self._frame_of_reference(v) for v in self.shown_views if self.volume(v) is not None]
         return self.volume(view) is not None and any(self.frame_links.point(zero, frame, f) is None for f in others)
+
+    @property
+    def linkable(self) -> bool:
+        """Whether two of the views on screen can scroll together: volumes of one frame of reference, or of linked ones."""
+        frames = [self._frame_of_reference(v) for v in self.shown_views if self.volume(v) is not None]
+        zero = (0.0, 0.0, 0.0)
+        return any(self.frame_links.point(zero, a, b) is not None for a, b in itertools.combinations(frames, 2))
 
     def _show_point(self, view: str, point_lps: tuple[float, float, float]) -> None:
         state = self.views[view]

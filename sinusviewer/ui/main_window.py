@@ -126,7 +126,8 @@ class MainWindow(WindowFrame):
         session, display = self.session, self.session.display
         state = session.views[session.active_view]
         on = {
-            "link": display.linked, "corners": display.show_corners, "boxes": display.show_boxes, "masks": display.show_masks,
+            "link": display.linked and session.linkable, "corners": display.show_corners,
+            "boxes": display.show_boxes, "masks": display.show_masks,
             "outlines": display.masks_outlined, "heatmap": display.show_heatmap, "mirror_compare": state.mirror_compare,
             "play": self._play.isActive(), "studies_panel": not self.studies_panel.isHidden(),
             "results_panel": self._right_open, "full_screen": self.isFullScreen(), "theme": self.settings.theme == "light",
@@ -146,6 +147,7 @@ class MainWindow(WindowFrame):
         self.verbs["tool_box"].setEnabled(film is not None)
         by_hand = film is not None and film.orientation_evidence is OrientationEvidence.CONFIRMED
         self.verbs["swap_side"].setEnabled(by_hand)
+        self.verbs["link"].setEnabled(session.linkable)
         self.verbs["tool_brush"].setEnabled(session.volume(session.active_view) is not None)
 
     def _show_studies(self) -> None:

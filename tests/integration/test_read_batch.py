@@ -169,3 +169,19 @@ def test_images_that_lie_in_the_output_folder_are_read_all_the_same(tmp_path: Pa
     (out / "1.2.3" / "images").mkdir(parents=True)
     write_film(out / "1.2.3" / "images" / "film.dcm", np.arange(64 * 48, dtype=np.uint16).reshape(64, 48))
     assert read_paths([str(tmp_path)], out, tasks=("waters",)).images == 1
+
+
+def test_people_read_file_names_where_programs_read_uids(tmp_path: Path, registry: ModelRegistry) -> None:
+    picture = (np.add.outer(np.arange(80), np.arange(64)) * 9).astype(np.uint16)
+    write_film(tmp_path / "given" / "first.dcm", picture, "L\\F", study=f"{ROOT}.41.1", SeriesDescription="PNS Waters")
+    with zipfile.ZipFile(tmp_path / "given" / "mail.zip", "w") as archive:
+        inside = write_film(tmp_path / "second.dcm", picture, "L\\F", study=f"{ROOT}.41.2", SeriesDescription="")
+        archive.write(inside, "disc/second.dcm")
+    said: list[str] = []
+    read_paths([str(tmp_path / "given")], tmp_path / "out", say=said.append, registry=registry)
+    assert any("given/first.dcm -> " in line for line in said)
+    assert any("disc/second.dcm -> " in line for line in said)
+    pages = [p.read_text(encoding="utf-8") for p in sorted((tmp_path / "out").glob("*/report.html"))]
+    assert any("<h2>PNS Waters (DX), first.dcm</h2>" in page for page in pages)
+    assert any("second.dcm</h2>" in page for page in pages)
+    assert not any(ROOT in page.partition("<h2>")[2].partition("</h2>")[0] for page in pages)

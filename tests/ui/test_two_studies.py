@@ -54,6 +54,23 @@ def test_studies_of_one_frame_need_no_link(program_with):
     assert session.views["B"].slice_index == 7
 
 
+def test_linking_is_offered_only_where_two_views_can_scroll_together(program_with):
+    program = program_with((film(),))
+    link = program.window.verbs["link"]
+    assert not link.isEnabled()
+    assert not link.isChecked()
+    other = program_with(volume())
+    link = other.window.verbs["link"]
+    assert link.isEnabled(), "the planes of one CT"
+    assert link.isChecked()
+    other.window.verbs["layout_one"].trigger()
+    assert not link.isEnabled()
+    beside(other)
+    assert not link.isEnabled(), "two frames of reference that nobody has linked"
+    other.window.verbs["link_here"].trigger()
+    assert link.isEnabled()
+
+
 def test_linking_a_study_that_is_alone_says_what_is_missing(program_with):
     program = program_with(volume())
     program.window.verbs["link_here"].trigger()
