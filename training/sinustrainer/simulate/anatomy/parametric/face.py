@@ -1,6 +1,7 @@
 """Bones of the face, teeth and the inside of the nose."""
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -25,9 +26,9 @@ from sinustrainer.simulate.anatomy.parametric.soft import orbit_cavity
 from sinusviewer.domain.anatomy import Structure
 
 _SIDES = ((-1.0, "RIGHT"), (1.0, "LEFT"))
-_UPPER_NECK_MM, _LOWER_NECK_MM = 15.0, 33.0
+_UPPER_NECK_MM, _LOWER_NECK_MM = 18.0, 36.0
 """From the palate down to where the crowns of the upper and the lower teeth meet their roots."""
-_ROOT_HU, _ENAMEL_HU, _DENTIN_HU = 950.0, 1750.0, 1000.0
+_ROOT_HU, _ENAMEL_HU, _DENTIN_HU = 800.0, 1600.0, 850.0
 """As a millimetre voxel shows them: enamel and roots share theirs with softer neighbours."""
 
 
@@ -76,8 +77,8 @@ def paint_facial_bones(canvas: Canvas, person: Person) -> None:
         canvas.fill(nasal, (-12, -112, -24), (12, -86, 12), bone * 0.8)
     arch = _alveolar_arch(p)
     _solid(canvas, arch, (-42, -96, p - 20), (42, -28, p + 6), bone * 0.62, 0.25)
-    palate = intersection(ellipsoid((0, -54, p), (24, 31, 30)), block((0, -62, p), (30, 24, 1.8), 1.2))
-    canvas.fill(palate, (-26, -92, p - 5), (26, -32, p + 5), bone * 0.8)
+    palate = intersection(ellipsoid((0, -54, p), (24, 31, 30)), block((0, -62, p), (30, 24, 1.4), 1.2))
+    canvas.fill(palate, (-26, -92, p - 5), (26, -32, p + 5), bone * 0.7)
     canvas.fill(capsule((0, -84, p), (0, -89, p - 1), 2.5, 1.2), (-6, -94, p - 6), (6, -78, p + 6), bone)
     nasion = ellipsoid((0, -92, 7), (9, 5, 6))
     _solid(canvas, nasion, (-14, -102, -6), (14, -80, 18), bone, 0.36)
@@ -93,7 +94,7 @@ def _smooth_path(
 
 
 def _alveolar_arch(p: float) -> Shape:
-    points = [(0.0, -82.0), (12.0, -79.0), (21.0, -68.0), (26.0, -52.0), (27.0, -38.0)]
+    points = [(0.0, -82.5), (11.0, -80.5), (19.5, -72.5), (24.5, -59.0), (28.0, -39.0)]
     parts: list[Shape] = []
     for side, _name in _SIDES:
         for (x0, y0), (x1, y1) in itertools.pairwise(points):
@@ -115,46 +116,69 @@ def _solid(
 
 
 def paint_teeth(canvas: Canvas, person: Person) -> None:
-    """32 teeth (24 in a child, with buds of the permanent ones above and below), some missing."""
-    count = 6 if person.is_child else 8
-    scale = 0.85 if person.is_child else 1.0
+    """The teeth of that age: milk teeth, buds of those to come, permanent ones as they erupt; some missing."""
     for jaw, (z, step) in enumerate(
         ((person.palate_z - _UPPER_NECK_MM, 1.0), (person.palate_z - _LOWER_NECK_MM, -1.0))
     ):
         for side_index, (side, _name) in enumerate(_SIDES):
-            for k in range(count):
-                number = jaw * 16 + side_index * 8 + k
-                x, y = _tooth_place(k, jaw, scale)
-                if person.is_child and k >= 1:
-                    _paint_bud(canvas, side * x, y + 1, z + step * 17 - step * 2 * (k % 3))
-                if number in person.missing_teeth:
+            for k, erupts in enumerate(_ERUPTION_YEARS):
+                x, y = _tooth_place(k, jaw)
+                place = (side * x, y)
+                if person.age >= erupts:
+                    if jaw * 16 + side_index * 8 + k not in person.missing_teeth:
+                        _paint_tooth(canvas, place, z, step, _PERMANENT[k], molar=k >= _MOLARS_FROM)
                     continue
-                _paint_tooth(canvas, (side * x, y), z, step, scale, molar=k >= 5)
+                if person.age >= _BUD_YEARS[k]:
+                    milk = k < _MOLARS_FROM
+                    _paint_bud(canvas, side * x, y + milk, z + step * ((15 if milk else 8) - 2 * (k % 3)))
+                if k < _MOLARS_FROM and person.age >= _MILK_YEARS[k]:
+                    _paint_tooth(canvas, place, z, step, _MILK[k], molar=k >= _MILK_MOLARS_FROM)
 
 
-def _tooth_place(k: int, jaw: int, scale: float) -> tuple[float, float]:
-    angle = (0.09, 0.27, 0.46, 0.63, 0.80, 1.00, 1.22, 1.43)[k] * scale**-0.5
-    inner = 1.0 if jaw == 0 else 1.5
-    return float((29 - inner) * np.sin(min(angle, 1.5))), float(-85 + inner + 49 * (1 - np.cos(min(angle, 1.5))))
+def _tooth_place(k: int, jaw: int) -> tuple[float, float]:
+    """|x| and y of a tooth, from the middle incisor backwards; the lower arch stands a little inside the upper."""
+    x, y = _ARCH_MM[k]
+    inner = 1.0 if jaw == 0 else 2.0
+    return x - inner * x / 28.0, -85.0 + inner + y
+
+
+@dataclass(frozen=True, slots=True)
+class _ToothSize:
+    """Half width of the crown, half its height and the length of the root (mm)."""
+
+    half: float
+    tall: float
+    root: float
+
+
+_ARCH_MM = ((4.2, 0.0), (10.8, 1.6), (16.4, 5.5), (20.2, 11.5), (23.0, 18.0), (25.6, 26.0), (27.8, 35.5), (29.2, 44.5))
+"""Tooth by tooth: from the middle plane, and behind the front of the arch."""
+_MOLARS_FROM, _MILK_MOLARS_FROM = 5, 3
+_ERUPTION_YEARS = (7.0, 8.0, 11.0, 10.5, 11.5, 6.0, 12.0, 19.0)
+_BUD_YEARS = (0.5, 0.5, 0.5, 2.0, 2.5, 0.0, 3.0, 9.0)
+"""From when on a permanent tooth's crown holds enough lime to be seen."""
+_MILK_YEARS = (0.7, 0.9, 1.6, 1.3, 2.3)
+_PERMANENT = (*((_ToothSize(3.2, 3.6, 12.0),) * 5), *((_ToothSize(4.5, 3.4, 11.0),) * 3))
+_MILK = (*((_ToothSize(2.5, 2.5, 8.0),) * 3), *((_ToothSize(3.7, 2.5, 7.0),) * 2))
 
 
 def _paint_tooth(
-    canvas: Canvas, place: tuple[float, float], z: float, step: float, scale: float, *, molar: bool
+    canvas: Canvas, place: tuple[float, float], z: float, step: float, size: _ToothSize, *, molar: bool
 ) -> None:
     x, y = place
-    half = (4.6 if molar else 3.2) * scale
+    half, tall = size.half, size.tall
     low, high = (x - 9, y - 9, z - 22), (x + 9, y + 9, z + 22)
     tops = ((-2.2, 0.0), (2.2, 1.0), (1.0, -2.2)) if molar else ((0.0, 0.0),)
+    thick = 0.46 * half if molar else 0.62 * half
     roots = [
-        capsule((x + dx * 0.6, y + dy * 0.6, z), (x + dx, y + dy, z + step * 12 * scale), 2.1, 0.9) for dx, dy in tops
+        capsule((x + dx * 0.6, y + dy * 0.6, z), (x + dx, y + dy, z + step * size.root), thick, 0.9) for dx, dy in tops
     ]
     canvas.fill(union(*roots, softness=1), low, high, _ROOT_HU, label=Structure.TEETH)
-    crown = block((x, y, z - step * 3.5 * scale), (half, half * 0.95, 3.6 * scale), 1.8)
+    crown = block((x, y, z - step * tall), (half, half * 0.95, tall), 1.8)
     canvas.fill(crown, low, high, _ENAMEL_HU, label=Structure.TEETH)
-    canvas.fill(
-        block((x, y, z - step * 2.2 * scale), (half - 1.1, half * 0.95 - 1.1, 2.9 * scale), 1), low, high, _DENTIN_HU
-    )
-    canvas.fill(capsule((x, y, z - step), (x, y, z + step * 8 * scale), 0.8, 0.5), low, high, 250)
+    core = block((x, y, z - step * 0.65 * tall), (half - 1.1, half * 0.95 - 1.1, 0.8 * tall), 1)
+    canvas.fill(core, low, high, _DENTIN_HU)
+    canvas.fill(capsule((x, y, z - step), (x, y, z + step * 0.65 * size.root), 0.8, 0.5), low, high, 250)
 
 
 def _paint_bud(canvas: Canvas, x: float, y: float, z: float) -> None:
@@ -244,13 +268,21 @@ def _septum(person: Person, half_mm: float) -> Shape:
 def antrum_space(person: Person, side: float) -> Shape:
     """Room for the maxillary sinus: a pyramid with its base at the nose and its apex in the zygoma."""
     w = person.nose_half_width + 1.5
-    floor = person.palate_z - 4.0
+    floor = person.palate_z - 5.0
     planes = [
         ((-side, 0.0, 0.06), -w),  # nose
-        ((side * 0.2, -0.05, 1.0), float(np.dot((side * 0.2, -0.05, 1.0), (side * 20, -55, -11)))),  # below the ethmoid
+        (
+            (side * 0.2, -0.05, 1.0),
+            float(np.dot((side * 0.2, -0.05, 1.0), (side * 20, -55, -6.5))),
+        ),  # below the ethmoid
         ((side * 0.55, -0.80, -0.1), float(np.dot((side * 0.55, -0.80, -0.1), (side * 27, -76, -30)))),  # cheek
-        ((side * 0.62, 0.78, 0.0), float(np.dot((side * 0.62, 0.78, 0.0), (side * 30, -44, -30)))),  # infratemporal
-        ((side * 0.55, 0.0, -0.80), float(np.dot((side * 0.55, 0.0, -0.80), (side * 30, -60, floor + 8)))),  # alveolus
+        ((side * 0.62, 0.78, 0.0), float(np.dot((side * 0.62, 0.78, 0.0), (side * 29, -44, -30)))),  # infratemporal
+        ((side * 0.55, 0.0, -0.80), float(np.dot((side * 0.55, 0.0, -0.80), (side * 29, -60, floor + 9)))),  # alveolus
+        (
+            (-side * 0.6, 0.0, -0.80),
+            float(np.dot((-side * 0.6, 0.0, -0.80), (side * (w + 1), -60, floor + 9))),
+        ),  # palate
+        ((0.0, 0.75, -0.66), float(np.dot((0.0, 0.75, -0.66), (side * 20, -48, floor + 9)))),  # tuberosity
         ((0.0, 0.0, -1.0), -floor),
         ((0.0, 1.0, 0.0), -39.0),
     ]

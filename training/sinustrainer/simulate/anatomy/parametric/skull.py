@@ -115,7 +115,7 @@ def paint_mandible(canvas: Canvas, person: Person) -> None:
     """Body, rami, condyles and coronoids: cortex around marrow."""
     w = person.jaw_width
     parts: list[Shape] = []
-    path = [(0.0, -83.0, -93.0), (16.0, -79.0, -93.0), (30.0, -62.0, -90.0), (41.0, -38.0, -82.0), (46.0, -20.0, -71.0)]
+    path = [(0.0, -83.0, -95.0), (16.0, -79.0, -95.0), (30.0, -62.0, -92.0), (41.0, -38.0, -83.0), (46.0, -20.0, -71.0)]
     for side, _name in _SIDES:
         points = [(side * x * w, y, z) for x, y, z in path]
         parts += [capsule(a, b, 10, 10, (1.7, 1.7, 0.75)) for a, b in itertools.pairwise(points)]
