@@ -278,10 +278,7 @@ def antrum_space(person: Person, side: float) -> Shape:
         ((side * 0.55, -0.80, -0.1), float(np.dot((side * 0.55, -0.80, -0.1), (side * 27, -76, -30)))),  # cheek
         ((side * 0.62, 0.78, 0.0), float(np.dot((side * 0.62, 0.78, 0.0), (side * 29, -44, -30)))),  # infratemporal
         ((side * 0.55, 0.0, -0.80), float(np.dot((side * 0.55, 0.0, -0.80), (side * 29, -60, floor + 9)))),  # alveolus
-        (
-            (-side * 0.6, 0.0, -0.80),
-            float(np.dot((-side * 0.6, 0.0, -0.80), (side * (w + 1), -60, floor + 9))),
-        ),  # palate
+        ((-side * 0.6, 0.64, -0.48), float(np.dot((-side * 0.6, 0.64, -0.48), (side * w, -52, floor + 15)))),  # palate
         ((0.0, 0.75, -0.66), float(np.dot((0.0, 0.75, -0.66), (side * 20, -48, floor + 9)))),  # tuberosity
         ((0.0, 0.0, -1.0), -floor),
         ((0.0, 1.0, 0.0), -39.0),
