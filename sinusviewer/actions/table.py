@@ -75,6 +75,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("masks", "View", "Sinus masks", "T", "Show or hide the sinus masks", checkable=True),
     Action("outlines", "View", "Masks as outlines", "Shift+T", "Outline the masks instead of filling them", checkable=True),
     Action("heatmap", "View", "Heatmap", "G", "Where the network looked; not why, not the lesion's extent", checkable=True),
+    Action("shutter", "View", "Cover blank borders", "Shift+S", "Draw bright empty borders of films black", checkable=True),
     Action("hide_ai", "View", "Hide AI while held", "H", "All AI marks vanish while the key is held"),
     Action("studies_panel", "View", "Studies panel", "F9", "Fold or unfold the panel on the left", checkable=True),
     Action("results_panel", "View", "Results panel", "F10", "Fold or unfold the panel on the right", checkable=True),

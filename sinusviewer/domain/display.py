@@ -115,3 +115,5 @@ class DisplayState:
     """Whether the network's own outline shows where a reader has changed a mask."""
     heat_of: str = ""
     """Which result's heat is drawn: "recurrence", or else the endotype's (on films, the only one there is)."""
+    shutter: bool = True
+    """Whether bright borders of films, blank to the last pixel, are drawn black."""

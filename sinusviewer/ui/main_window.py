@@ -127,7 +127,7 @@ class MainWindow(WindowFrame):
         state = session.views[session.active_view]
         on = {
             "link": display.linked and session.linkable, "corners": display.show_corners,
-            "boxes": display.show_boxes, "masks": display.show_masks,
+            "shutter": display.shutter, "boxes": display.show_boxes, "masks": display.show_masks,
             "outlines": display.masks_outlined, "heatmap": display.show_heatmap, "mirror_compare": state.mirror_compare,
             "play": self._play.isActive(), "studies_panel": not self.studies_panel.isHidden(),
             "results_panel": self._right_open, "full_screen": self.isFullScreen(), "theme": self.settings.theme == "light",

@@ -189,6 +189,7 @@ def verbs_of(window: WindowVerbs) -> dict[str, Callable[[], object]]:
         "link": toggle("linked"), "link_here": window.link_here,
         "corners": toggle("show_corners"), "boxes": toggle("show_boxes"), "masks": toggle("show_masks"),
         "outlines": toggle("masks_outlined"), "heatmap": toggle("show_heatmap"), "hide_ai": toggle("ai_hidden"),
+        "shutter": toggle("shutter"),
         "studies_panel": window.toggle_left, "results_panel": window.toggle_right, "full_screen": window.toggle_full_screen,
         "theme": window.toggle_theme, "auto_window": lambda: change(window=None),
         "invert": lambda: change(inverted=not session.views[view()].inverted), "flip": flip,

@@ -11,10 +11,13 @@ from sinusviewer.domain.finding import Heatmap
 from sinusviewer.domain.image import Identity, LookupTable, Radiograph, SpacingKind, Volume, Window
 from sinusviewer.domain.planes import PlaneStack, hung_array
 from sinusviewer.domain.reading import SeriesReading
+from sinusviewer.imaging.shutter import Border
 from sinusviewer.session import ImageMarks, Message, Session
 from sinusviewer.ui.image_layer import GreyScale
 from sinusviewer.ui.view_geometry import film_directions
 
+DAZZLING = 0.5
+"""Share of full white from which on a blank border is covered."""
 Directions = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 
@@ -60,6 +63,8 @@ class ViewContent:
     message: Message | None = None
     mask_revision: int = 0
     original_labels: npt.NDArray[np.uint8] | None = None
+    borders: tuple[Border, ...] = ()
+    """Blank strips of a film that would be bright and are drawn black."""
 
     @property
     def pixels(self) -> npt.NDArray[np.generic] | None:
@@ -92,11 +97,13 @@ class ContentResolver:
         self._turned: dict[tuple[int, Plane], npt.NDArray[Any]] = {}
         self._owners: dict[tuple[int, Plane], object] = {}
         self._initial: dict[int, tuple[Radiograph | Volume, Window | LookupTable]] = {}
+        self._borders: dict[int, tuple[Radiograph, tuple[Border, ...]]] = {}
 
     def forget(self) -> None:
         self._turned.clear()
         self._owners.clear()
         self._initial.clear()
+        self._borders.clear()
 
     def _in_plane(self, owner: object, array: npt.NDArray[Any], volume: Volume, plane: Plane) -> npt.NDArray[Any]:
         key = (id(owner), plane)
@@ -137,15 +144,17 @@ class ContentResolver:
         image = film or volume
         selected = session.selected if image_key == session.image_key(session.active_view) else ""
         cursor = self._cursor(session, view, stack) if volume is not None and display.show_crosshair else None
+        grey = self._grey(state, film, volume)
+        borders = self._bright_borders(film, grey) if film is not None and display.shutter else ()
         said = (*notes(film, volume, state), *threshold_note(reading, display.thresholds.get(image_key)))
         return ViewContent(
             view, state, display, stack, film, image.identity if image else identity,
             series_text(series.description if series else "", stack.plane),
             directions(film, stack), film.spacing_kind if film else SpacingKind.CALIBRATED,
-            self._grey(state, film, volume),
+            grey,
             marks, reading, display.thresholds.get(image_key),
             labels, heat, heatmap, cursor, said, self._is_key_image(session, view), selected,
-            "", None, session.mask_revisions.get(image_key, 0), original,
+            "", None, session.mask_revisions.get(image_key, 0), original, borders,
         )  # fmt: skip
 
     def _grey(self, state: ViewState, film: Radiograph | None, volume: Volume | None) -> GreyScale:
@@ -162,6 +171,22 @@ class ContentResolver:
         if film is None:
             return GreyScale(voi, None, state.inverted, volume.padding_hu if volume else None)
         return GreyScale(voi, film.presentation_lut, state.inverted != film.inverted)
+
+    def _bright_borders(self, film: Radiograph, grey: GreyScale) -> tuple[Border, ...]:
+        """Of the blank strips of a film those that dazzle as it is windowed now."""
+        from sinusviewer.imaging.shutter import blank_borders
+        from sinusviewer.imaging.windowing import display_values
+
+        if id(film) not in self._borders:
+            if len(self._borders) >= 16:
+                self._borders.clear()
+            self._borders[id(film)] = (film, blank_borders(film))
+        found = self._borders[id(film)][1]
+        if not found:
+            return ()
+        values = np.array([b.value for b in found], np.float32)
+        shown = display_values(values, grey.voi, grey.presentation, inverted=grey.inverted)
+        return tuple(b for b, light in zip(found, shown, strict=True) if light >= DAZZLING)
 
     @staticmethod
     def _heatmap(reading: SeriesReading, state: ViewState, heat_of: str = "") -> Heatmap | None:

@@ -70,6 +70,11 @@ class ViewPainter:
         self._image.draw(
             painter, matrix, size, content.grey, smooth=zoom < 8, tint=self._tint(content, pixels.shape[:2])
         )
+        for border in content.borders:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(Qt.GlobalColor.black)
+            painter.drawPolygon(quad(matrix, border.xyxy))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
         if content.cursor is not None:
             _paint_crosshair(painter, content.cursor, matrix, size)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -301,11 +306,12 @@ def series_lines(content: ViewContent) -> list[str]:
 def window_lines(content: ViewContent, matrix: Matrix) -> list[str]:
     window = content.window
     zoom = math.hypot(matrix[0, 0], matrix[1, 0])
+    covered = "  blank border covered" if content.borders else ""
     if isinstance(content.grey.voi, LookupTable):
-        return [f"Table of the file {content.grey.voi.name}".strip(), f"{zoom * 100:.0f} %"]
+        return [f"Table of the file {content.grey.voi.name}".strip(), f"{zoom * 100:.0f} %{covered}"]
     name = f"{window.name}  " if window.name else ""
     inverted = "  inverted" if content.state.inverted else ""
-    return [f"{name}W {window.width:.0f}  L {window.center:.0f}{inverted}", f"{zoom * 100:.0f} %"]
+    return [f"{name}W {window.width:.0f}  L {window.center:.0f}{inverted}", f"{zoom * 100:.0f} %{covered}"]
 
 
 def _paint_scale_bar(

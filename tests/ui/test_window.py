@@ -3,6 +3,7 @@
 import gc
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from sinusviewer.actions.table import ACTIONS, MENUS, conflicts, shortcuts
 from sinusviewer.domain.anatomy import ImageSide, Side
 from sinusviewer.domain.display import LayoutKind, Plane, Tool
 from sinusviewer.domain.finding import FindingStatus, Segmentation
-from sinusviewer.domain.image import BONE, SOFT_TISSUE, Identity, OrientationEvidence
+from sinusviewer.domain.image import BONE, SOFT_TISSUE, Identity, OrientationEvidence, Window
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
 from sinusviewer.session import ImageMarks
 from sinusviewer.ui.pictures import picture, without_identity
@@ -219,6 +220,28 @@ def test_the_threshold_hides_boxes_without_a_new_reading(program_with):
     assert len(shown_detections(port_of(program).content)) == 1
     program.session.move_threshold("A", 0.9)
     assert shown_detections(port_of(program).content) == ()
+
+
+@pytest.mark.parametrize("monochrome1", [False, True])
+def test_a_dazzling_border_is_covered_on_screen_until_the_reader_wants_it_back(program_with, monochrome1):
+    image = film(rows=160, columns=160)
+    y, x = np.mgrid[:160, :160]
+    pixels = (200 + 3 * np.minimum(x, 159 - x) + y).astype(np.uint16)
+    pixels[:30] = 0 if monochrome1 else 4000
+    program = program_with((replace(image, pixels=pixels, inverted=monochrome1, windows=(Window(2000, 4000),)),))
+    port = port_of(program)
+
+    def light_in_border() -> int:
+        at_ = port.matrix() @ np.array([80, 20, 1])
+        return port.grab().toImage().pixelColor(round(at_[0]), round(at_[1])).red()
+
+    assert light_in_border() < 10
+    assert (program.session.images["series-1"][0].pixels == pixels).all()
+    program.window.verbs["shutter"].trigger()
+    assert light_in_border() > 240
+    program.window.verbs["shutter"].trigger()
+    program.window.verbs["invert"].trigger()
+    assert not port.content.borders, "what is dark already needs no cover"
 
 
 @pytest.mark.parametrize("right_is_left", [True, False])
