@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from sinustrainer.simulate.anatomy.dentition import make_teeth_young
 from sinustrainer.simulate.anatomy.growth import antral_proportions, draw_volumes_ml, head_size
 from sinustrainer.simulate.anatomy.mirror import mirror
 from sinustrainer.simulate.anatomy.nasal_airway import open_airway
@@ -61,6 +62,7 @@ def draw_head(rng: np.random.Generator, sources: Sequence[Head], age: float, sex
     for structure, share in keep.items():
         shrink_lumen(head.hu, head.labels, head.spacing, structure, share, rng)
     open_airway(head, float(rng.uniform(*_NASAL_AIR)), rng)
+    make_teeth_young(head, age, rng)
     add_variants(head, age, rng)
     return replace(head, landmarks=head.landmarks | antrum_floors(head.labels, head.affine))
 
