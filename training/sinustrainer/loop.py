@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sinustrainer.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
 from sinustrainer.data.loaders import batches
-from sinustrainer.tasks.task import TrainingTask
+from sinustrainer.tasks.task import FinishingTask, TrainingTask
 from sinustrainer.train_recipe import LoopSettings, OptimiserSettings, TrainRecipe
 from sinusviewer.errors import InputError, SinusViewerError
 from sinusviewer.jobs.runner import CancelToken, Progress
@@ -82,7 +82,11 @@ class TrainingLoop:
             self._after_step(terms)
             if self._ends():
                 break
-        if self.state.step % self.settings.checkpoint_every or self.stopped_early:
+        unsaved = self.stopped_early or self.state.step % self.settings.checkpoint_every > 0
+        if isinstance(self.task, FinishingTask) and not self.stopped_early:
+            self.task.finish(self.evaluated.eval())
+            unsaved = True
+        if unsaved:
             self._save()
         return self.state
 

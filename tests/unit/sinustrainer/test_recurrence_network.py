@@ -1,5 +1,6 @@
 """The recurrence network from cross-validation to the nomogram's table and the evaluation, on toy heads."""
 
+import copy
 import csv
 import json
 from collections.abc import Iterator
@@ -8,16 +9,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from torch import nn
 from toy_ct import toy_ct_folder
 
 from sinustrainer import cross_validation, export, radiomics
+from sinustrainer.checkpoint import LAST, load_checkpoint
 from sinustrainer.cross_validation import cross_validate, read_scores
 from sinustrainer.data.box_batches import BURDENS
+from sinustrainer.data.manifest import load_manifest
 from sinustrainer.evaluate.recurrence_network import evaluate
 from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D, concepts_of, read_concepts
 from sinustrainer.recurrence_table import write_fresh_table, write_tables
 from sinustrainer.run_folder import load_run
+from sinustrainer.tasks.perceptron import fit_perceptron
+from sinustrainer.tasks.recurrence import RecurrenceTask
 from sinustrainer.tasks.task import ExportSpec
+from sinustrainer.train import train
 from sinustrainer.train_recipe import TrainRecipe, parse_recipe
 from sinusviewer.errors import InputError
 from sinusviewer.jobs.runner import CancelToken, silent_progress
@@ -187,3 +196,47 @@ def test_the_radiomics_baseline_ranks_what_differs() -> None:
     measured = rng.normal(size=(60, 5)) + 2 * y[:, None] * np.array([1, 0, 0, 0, 0])
     predicted = radiomics.fit_and_predict(measured[:40], y[:40].tolist(), measured[40:])
     assert np.mean(predicted[y[40:] == 1][:, None] > predicted[y[40:] == 0][None]) > 0.8
+
+
+def test_a_perceptron_fitted_at_the_end_is_as_good_as_a_logistic_regression() -> None:
+    rng = np.random.default_rng(0)
+    read = rng.normal(size=(300, 12)).astype(np.float32)
+    truth = (rng.random(300) < 1 / (1 + np.exp(-(read[:, 0] - 1.5 * read[:, 3])))).astype(np.int64)
+    mlp = nn.Sequential(nn.Dropout(0.0), nn.Linear(12, 16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 2)).eval()
+    given = [p.detach().clone() for p in mlp.parameters()]
+    reached = fit_perceptron(mlp, torch.from_numpy(read), torch.from_numpy(truth), 0.005, seed=3)
+    oracle = LogisticRegression().fit(read, truth).predict_proba(read)
+    assert reached < log_loss(truth, oracle) + 0.01
+    assert not mlp.training
+    assert all(p.requires_grad for p in mlp.parameters())
+    again = [p.detach().clone() for p in mlp.parameters()]
+    assert not torch.equal(given[0], again[0])
+    fit_perceptron(mlp, torch.from_numpy(read), torch.from_numpy(truth), 0.005, seed=3)
+    for before, after in zip(again, mlp.parameters(), strict=True):
+        torch.testing.assert_close(before, after.detach())
+
+
+def test_a_refit_is_in_the_checkpoint_and_resuming_a_finished_run_changes_nothing(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "write_export", lambda _spec, out: out)
+    wanted = recipe(2, burden=True, concepts=True, refit_l2=0.02)
+    train(wanted, data, tmp_path / "run")
+    first = load_checkpoint(tmp_path / "run" / LAST)
+    task = RecurrenceTask(wanted, load_manifest(data))
+    task.network.load_state_dict(first["averaged"] or first["network"])
+    task.network.eval()
+    read = torch.cat([task.network.read(task._image(task.source.cases, i)) for i in range(len(task.source.cases))])
+    mlp = copy.deepcopy(task.network.mlp)
+    fit_perceptron(mlp, read.detach(), torch.tensor(task.source.truth), 0.02, wanted.seed)
+    torch.testing.assert_close(mlp[1].weight, task.network.mlp[1].weight, atol=1e-4, rtol=1e-3)
+    train(wanted, data, tmp_path / "run", resume=True)
+    second = load_checkpoint(tmp_path / "run" / LAST)
+    name = "averaged" if first["averaged"] else "network"
+    for key, value in first[name].items():
+        torch.testing.assert_close(value, second[name][key], msg=key)
+
+
+def test_a_refit_needs_concepts(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="refit_l2 needs concepts"):
+        train(recipe(2, burden=True, refit_l2=0.02), data, tmp_path / "run")

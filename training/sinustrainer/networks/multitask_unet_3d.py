@@ -98,15 +98,9 @@ class MultiTaskUNet3D(nn.Module):
         self.log_variance = nn.Parameter(torch.zeros(3 if burdens else 2))
 
     def forward(self, image: Tensor) -> MultiTaskOutput:
-        skips: list[Tensor] = []
-        x = image - 0.5
-        for level, encoder in enumerate(self.encoders):
-            x = encoder(x if level == 0 else functional.max_pool3d(x, 2))
-            skips.append(x)
-        features = x
-        pooled = self.pooled(features)
-        burden = None if self.burden is None else self.burden(pooled)
-        read = pooled if burden is None or not self.concepts else read_concepts(burden.sigmoid())
+        skips = self._encoded(image)
+        features = x = skips[-1]
+        burden, read = self._read(features)
         recurrence = None if self.mlp is None else self.mlp(read)
         if self.classify is None:
             return MultiTaskOutput(None, recurrence, features, burden)
@@ -114,6 +108,26 @@ class MultiTaskUNet3D(nn.Module):
             raised = functional.interpolate(x, scale_factor=2.0, mode="nearest")
             x = self.decoders[level](torch.cat([skips[level], raised], dim=1))
         return MultiTaskOutput(self.classify(x), recurrence, features, burden)
+
+    def read(self, image: Tensor) -> Tensor:
+        """What the MLP reads of an image, ``[n, numbers]``."""
+        return self._read(self._encoded(image)[-1])[1]
+
+    def _encoded(self, image: Tensor) -> list[Tensor]:
+        skips: list[Tensor] = []
+        x = image - 0.5
+        for level, encoder in enumerate(self.encoders):
+            x = encoder(x if level == 0 else functional.max_pool3d(x, 2))
+            skips.append(x)
+        return skips
+
+    def _read(self, features: Tensor) -> tuple[Tensor | None, Tensor]:
+        """The burdens, where they are learnt, and what the MLP reads."""
+        pooled = self.pooled(features)
+        if self.burden is None:
+            return None, pooled
+        burden = self.burden(pooled)
+        return burden, read_concepts(burden.sigmoid()) if self.concepts else pooled
 
     def pooled(self, features: Tensor) -> Tensor:
         """What the MLP reads: averages of the bottleneck over its cells, ``[n, channels * pool**3]``."""

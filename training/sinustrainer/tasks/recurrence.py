@@ -16,6 +16,7 @@ from sinustrainer.data.ct_augmentation import CtAugmentation
 from sinustrainer.data.ct_cases import CtCases
 from sinustrainer.data.manifest import TRAIN, Case, Manifest, folds, hold_out
 from sinustrainer.networks.multitask_unet_3d import ExportedMultiTask, MultiTaskUNet3D, weigh_by_uncertainty
+from sinustrainer.tasks.perceptron import fit_perceptron
 from sinustrainer.tasks.segment_model import segment_with
 from sinustrainer.tasks.segmentation import SINUSES, dice_loss
 from sinustrainer.tasks.task import Conclusion, ExportSpec
@@ -54,6 +55,8 @@ class RecurrenceOptions(BaseModel):
     """Beside the published tasks, learn how much of each sinus is filled, and how dense (needs masks of each sinus)."""
     concepts: bool = False
     """Predict recurrence from those burdens alone, not from the bottleneck as published."""
+    refit_l2: float | None = Field(default=None, gt=0)
+    """At the end, fit the perceptron of the concepts anew with this penalty, on all training patients at once."""
     spacing_mm: float = 1.6
     shape: tuple[int, int, int] = (64, 80, 80)
     windows: tuple[tuple[float, float], ...] = ((40.0, 350.0), (300.0, 2000.0))
@@ -74,6 +77,11 @@ class RecurrenceTask:
         self.options = options
         if options.concepts and not options.burden:
             raise InputError("The recipe's concepts need burden = true.", "The concepts are what is learnt as burden.")
+        if options.refit_l2 is not None and (not options.concepts or options.variant == "segmentation"):
+            raise InputError(
+                "The recipe's refit_l2 needs concepts = true.", "Only their perceptron can be fitted anew."
+            )
+        self.seed = recipe.seed
         self.monitor = "dice" if options.variant == "segmentation" else "auc"
         usable = tuple(c for c in manifest.of_split(TRAIN) if c.labels.get("recurrence") in (0, 1))
         if options.segmentation_model is None:
@@ -140,6 +148,21 @@ class RecurrenceTask:
             raise TypeError(f"trained with MultiTaskUNet3D, not {type(network).__name__}")
         return weigh_by_uncertainty(terms, network.log_variance)
 
+    def finish(self, network: nn.Module) -> None:
+        """Fit the perceptron anew where the recipe asks for it (``refit_l2``)."""
+        if self.options.refit_l2 is None:
+            return
+        if not isinstance(network, MultiTaskUNet3D) or network.mlp is None:
+            raise TypeError(f"trained with MultiTaskUNet3D, not {type(network).__name__}")
+        cases = self.source.cases
+        with torch.no_grad():
+            read = torch.cat([network.read(self._image(cases, index)) for index in range(len(cases))])
+        fit_perceptron(network.mlp, read, torch.tensor(self.source.truth), self.options.refit_l2, self.seed)
+
+    def _image(self, cases: CtCases, index: int) -> Tensor:
+        part = tuple(slice(cases.margin, cases.margin + n) for n in self.settings.shape)
+        return torch.from_numpy(box_input(np.asarray(cases.box(index).hu[part]), self.settings)[None])
+
     def scores(self, network: nn.Module, cases: CtCases) -> tuple[list[int], list[float], list[float]]:
         """Truth, DLR-score and Dice of the region, for each case (empty where the variant has no such part)."""
         truth: list[int] = []
@@ -149,9 +172,8 @@ class RecurrenceTask:
         part = tuple(slice(margin, margin + n) for n in self.settings.shape)
         for index, case in enumerate(cases.cases):
             prepared = cases.box(index)
-            image = torch.from_numpy(box_input(np.asarray(prepared.hu[part]), self.settings)[None])
             with torch.no_grad():
-                out = network(image)
+                out = network(self._image(cases, index))
             truth.append(int(case.labels["recurrence"]))
             if out.recurrence is not None:
                 score.append(float(out.recurrence.softmax(dim=1)[0, 1]))

@@ -1,7 +1,7 @@
 """What a training needs of a task: a network, its loss, batches, a validation, and how it is exported."""
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -60,6 +60,15 @@ class TrainingTask(Protocol):
     def export_spec(self, network: nn.Module) -> ExportSpec: ...
 
     def optimiser_groups(self, rate: float, backbone_factor: float) -> list[dict[str, Any]]: ...
+
+
+@runtime_checkable
+class FinishingTask(Protocol):
+    """A task with something to settle once the last step is made, before the last checkpoint is written."""
+
+    def finish(self, network: nn.Module) -> None:
+        """Change the network that will be used, in place; doing it again changes nothing."""
+        ...
 
 
 def two_groups(network: nn.Module, pretrained: str, rate: float, factor: float) -> list[dict[str, Any]]:
