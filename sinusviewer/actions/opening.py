@@ -119,6 +119,21 @@ class Opening:
         else:
             self.load(key)
 
+    def show_image(self, image_key: str) -> bool:
+        """Bring the image of a key on screen; False where it is there already, or is open no more."""
+        session = self.session
+        key, study = image_key.partition("/")[0], session.study_of(image_key.partition("/")[0])
+        shown = [v for v in session.shown_views if session.views[v].series_key == key]
+        if study is None or session.image_key(session.active_view) == image_key:
+            return False
+        if shown:
+            session.set_active_view(next((v for v in shown if session.image_key(v) == image_key), shown[0]))
+            return False
+        self.show_study(study.study_instance_uid)
+        if session.views[session.active_view].series_key != key:
+            self.show_series(key)
+        return True
+
     def load(self, key: str) -> None:
         series = self.session.series(key)
         group = f"load:{key}"

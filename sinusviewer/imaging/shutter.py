@@ -6,6 +6,7 @@ is left alone: it may be anatomy too dense to show.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ _SHARE_OF_STEP = 0.5
 _DEEPEST = 0.45
 _SMALLEST_FIELD = 0.25
 _BLOCKS = 512
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,60 +38,59 @@ def blank_borders(film: Radiograph) -> tuple[Border, ...]:
         return ()
     rows, columns = film.pixels.shape[:2]
     step = max(1, min(rows, columns) // _BLOCKS)
-    pixels = film.pixels
+    pixels: npt.NDArray[Any] = film.pixels
     low, high = (float(v) for v in np.percentile(pixels[:: 4 * step, :: 4 * step], (1, 99)))
     span = high - low
-    outermost_ones = (pixels[:step], pixels[-step:], pixels[:, :step], pixels[:, -step:])
-    if span <= 0 or not any(_is_flat(_block_means(part, step), span) for part in outermost_ones):
-        return ()  # most films: nothing but their edges was looked at
-    means = _block_means(pixels, step)
-    # Rows first, then columns between them: strips that meet in a corner share it with the rows.
-    top, bottom = _strip(means, span), _strip(means[::-1], span)
-    inner = means[top : len(means) - bottom].T
-    left, right = _strip(inner, span), _strip(inner[::-1], span)
-    field_rows, field_columns = len(means) - top - bottom, means.shape[1] - left - right
-    if field_rows * field_columns < _SMALLEST_FIELD * means.size:
+    if span <= 0:
         return ()
-    y0, x0 = top * step, left * step
-    # Blocks that are cut off at the far edges belong to the strips there.
-    y1 = rows if not bottom else (len(means) - bottom) * step
-    x1 = columns if not right else (means.shape[1] - right) * step
+    # Rows first, then columns between them: strips that meet in a corner share it with the rows.
+    top, over = _strip(pixels, step, span)
+    bottom, under = _strip(pixels[::-1], step, span)
+    between = pixels[top : rows - bottom].T
+    left, before = _strip(between, step, span)
+    right, after = _strip(between[::-1], step, span)
+    if (rows - top - bottom) * (columns - left - right) < _SMALLEST_FIELD * rows * columns:
+        return ()
     found = (
-        (top, (0, 0, columns, y0), means[0]),
-        (bottom, (0, y1, columns, rows), means[-1]),
-        (left, (0, y0, x0, y1), inner[0]),
-        (right, (x1, y0, columns, y1), inner[-1]),
+        (top, (0, 0, columns, top), over),
+        (bottom, (0, rows - bottom, columns, rows), under),
+        (left, (0, top, left, rows - bottom), before),
+        (right, (columns - right, top, columns, rows - bottom), after),
     )
     return tuple(
-        Border((float(box[0]), float(box[1]), float(box[2]), float(box[3])), float(np.median(outermost)))
-        for depth, box, outermost in found
+        Border((float(box[0]), float(box[1]), float(box[2]), float(box[3])), value)
+        for depth, box, value in found
         if depth
     )
 
 
-def _block_means(pixels: npt.NDArray[np.generic], step: int) -> npt.NDArray[np.float32]:
+def _strip(pixels: npt.NDArray[Any], step: int, span: float) -> tuple[int, float]:
+    """How many rows from the first on are blank, ended by a step, and their value; 0 rows where there is no such strip.
+
+    Looks no further in than it must, for most films have no such strip.
+    """
+    deepest = int(len(pixels) * _DEEPEST) // step
+    level, depth = 0.0, 0
+    for first in range(0, deepest, _AT_ONCE):
+        part = _block_means(pixels[first * step : (first + _AT_ONCE) * step], step)
+        level = float(np.median(part[0])) if first == 0 else level
+        flat = np.abs(part - level).max(axis=1) <= _FLAT * span
+        if not flat.all():
+            depth = first + int(np.argmin(flat))
+            break
+    if depth == 0:  # not blank at its edge, or blank too far in to be a border
+        return 0, level
+    beyond = _block_means(pixels[(depth + 1) * step : (depth + 2) * step], step)[0]
+    stepped = float(np.mean(np.abs(beyond - level) > _STEP * span))
+    return (depth * step if stepped >= _SHARE_OF_STEP else 0), level
+
+
+def _block_means(pixels: npt.NDArray[Any], step: int) -> npt.NDArray[np.float32]:
     """Means of ``step`` x ``step`` pixels: noise falls, a stroke of a letter stays."""
     rows, columns = pixels.shape[0] // step * step, pixels.shape[1] // step * step
     total = np.zeros((rows // step, columns // step), np.float32)
     for y in range(step):
         for x in range(step):
             total += pixels[y:rows:step, x:columns:step]
-    return total / np.float32(step * step)
-
-
-def _is_flat(values: npt.NDArray[np.float32], span: float) -> bool:
-    return bool(np.ptp(values) <= 2 * _FLAT * span)
-
-
-def _strip(rows: npt.NDArray[np.float32], span: float) -> int:
-    """How many rows from the first on are blank, ended by a step; 0 where there is no such strip."""
-    deepest = int(len(rows) * _DEEPEST)
-    part = rows[:deepest]
-    level = float(np.median(part[0]))
-    flat = np.abs(part - level).max(axis=1) <= _FLAT * span
-    depth = deepest if flat.all() else int(np.argmin(flat))
-    if depth == 0 or depth == deepest:
-        return 0
-    beyond = rows[min(depth + 1, len(rows) - 1)]
-    stepped = float(np.mean(np.abs(beyond - level) > _STEP * span))
-    return depth if stepped >= _SHARE_OF_STEP else 0
+    total /= np.float32(step * step)
+    return total

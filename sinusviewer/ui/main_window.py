@@ -20,7 +20,7 @@ from sinusviewer.domain.display import Tool
 from sinusviewer.domain.image import OrientationEvidence
 from sinusviewer.domain.mask_edit import BrushMode
 from sinusviewer.paths import resources_dir
-from sinusviewer.session import Session
+from sinusviewer.session import Edit, Session
 from sinusviewer.session.connections import Connections
 from sinusviewer.settings import Settings
 from sinusviewer.ui import dialogs, pictures, verbs
@@ -236,14 +236,16 @@ class MainWindow(WindowFrame):
         pictures.export_key_images(self, self.session)
 
     def undo(self) -> None:
-        step = self.session.undo()
-        if step is not None:
-            self.session.say(f"Undone: {step.label.lower()}.")
+        self._said_and_shown("Undone", self.session.undo())
 
     def redo(self) -> None:
-        step = self.session.redo()
+        self._said_and_shown("Done again", self.session.redo())
+
+    def _said_and_shown(self, what: str, step: Edit | None) -> None:
+        """Nothing changes out of sight: the image that a step was on comes back on screen."""
         if step is not None:
-            self.session.say(f"Done again: {step.label.lower()}.")
+            elsewhere = self.actions_.opening.show_image(step.image_key)
+            self.session.say(f"{what}: {step.label.lower()}{', on the image that is shown again' if elsewhere else ''}.")
 
     def read(self) -> None:
         self.actions_.reading.read()

@@ -43,6 +43,7 @@ class PatientWiring:
         self.report.text_requested.connect(self._set_text)
         self.report.restore_requested.connect(self._restore_text)
         self.report.copy_requested.connect(self._copy)
+        window.report_copy_requested.connect(self._copy_report)
         self.report.sign_requested.connect(self._sign)
         self.report.addendum_requested.connect(self._add_addendum)
         self.report.export_requested.connect(self._export_report)
@@ -99,6 +100,10 @@ class PatientWiring:
     def _copy(self, text: str) -> None:
         QApplication.clipboard().setText(text)
         self._session.say("Report copied.")
+
+    def _copy_report(self) -> None:
+        if not self.report.ask_copy():
+            self._session.say("Nothing of this study is read yet.", "warning", "Read it first (Ctrl+R).")
 
     def _set_clinical(self, data: ClinicalData) -> None:
         self._with_study(lambda study: self._session.set_clinical(study.study_instance_uid, data))

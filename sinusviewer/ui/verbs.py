@@ -98,6 +98,8 @@ class WindowVerbs(Protocol):
     view_area: "ViewArea"
     results_export_requested: Any
     training_export_requested: Any
+    read_list_requested: Any
+    report_copy_requested: Any
 
     def close(self) -> bool: ...
     def show_tab(self, number: int, title: str) -> None: ...
@@ -170,7 +172,13 @@ def verbs_of(window: WindowVerbs) -> dict[str, Callable[[], object]]:
         actions.opening.set_layout(layout)
 
     def selected_status(status: FindingStatus) -> Callable[[], None]:
-        return lambda: actions.marks.set_status(view(), session.selected, status) if session.selected else None
+        def decide() -> None:
+            if session.selected:
+                actions.marks.set_status(view(), session.selected, status)
+            else:  # seen before it is judged: the next press decides
+                actions.marks.step_finding(view(), 1)
+
+        return decide
 
     verbs: dict[str, Callable[[], object]] = {
         "open_files": window.open_files, "open_folder": window.open_folder, "open_sample": window.open_sample,
@@ -189,7 +197,7 @@ def verbs_of(window: WindowVerbs) -> dict[str, Callable[[], object]]:
         "link": toggle("linked"), "link_here": window.link_here,
         "corners": toggle("show_corners"), "boxes": toggle("show_boxes"), "masks": toggle("show_masks"),
         "outlines": toggle("masks_outlined"), "heatmap": toggle("show_heatmap"), "hide_ai": toggle("ai_hidden"),
-        "shutter": toggle("shutter"),
+        "shutter": toggle("shutter"), "read_list": window.read_list_requested.emit, "copy_report": window.report_copy_requested.emit,
         "studies_panel": window.toggle_left, "results_panel": window.toggle_right, "full_screen": window.toggle_full_screen,
         "theme": window.toggle_theme, "auto_window": lambda: change(window=None),
         "invert": lambda: change(inverted=not session.views[view()].inverted), "flip": flip,

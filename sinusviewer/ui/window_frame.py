@@ -38,6 +38,8 @@ class WindowFrame(QMainWindow):
     scale_requested = Signal(int)
     results_export_requested = Signal()
     training_export_requested = Signal()
+    read_list_requested = Signal()
+    report_copy_requested = Signal()
 
     def __init__(self, view_area: ViewArea) -> None:
         super().__init__()

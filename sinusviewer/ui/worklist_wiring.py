@@ -43,7 +43,13 @@ class WorklistWiring:
         self._soon.timeout.connect(self.refresh)
         self.panel.open_requested.connect(self._open)
         self.panel.read_requested.connect(lambda keys: self._actions.reading.read_many(keys))
+        window.read_list_requested.connect(self._read_new)
         self.panel.cancel_requested.connect(lambda: self._actions.desk.cancel_group("batch"))
+
+    def _read_new(self) -> None:
+        self.refresh()  # what came in a moment ago counts too
+        if not self.panel.read_new():
+            self._session.say("Nothing in the list is new.", hint="Ctrl+R reads the image on screen again.")
 
     def release(self) -> None:
         """Refresh no more: what the list is made from is about to be closed."""

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QPlainTextEdit, QPushButton
+from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QPushButton
 from window_parts import film, identity, study, volume, waters_reading
 
 from sinusviewer import app
@@ -347,3 +347,44 @@ def test_headline_report_and_list_say_the_same_however_the_slider_stands(program
     assert [item.result for item in program.wiring.worklist._model.items] == ["right"]
     session.set_reading(waters_reading(threshold=0.5))
     assert session.waters_threshold("A") == 0.5, "a new reading brings its own threshold"
+
+
+# -- sixty films before lunch -------------------------------------------------------------------------------------------
+
+
+def test_the_first_press_shows_a_box_and_the_second_judges_it(program_with):
+    program = program_with((film(),))
+    session, verbs = program.session, program.window.verbs
+    session.set_reading(waters_reading())
+    verbs["accept_finding"].trigger()
+    assert session.selected == "ai-1"
+    assert session.marks[KEY].detections[0].status is FindingStatus.PROPOSED
+    verbs["accept_finding"].trigger()
+    assert session.marks[KEY].detections[0].status is FindingStatus.ACCEPTED
+
+
+def test_undo_brings_the_film_back_that_it_changes(program_with):
+    program = program_with((film(),))
+    session, verbs = two_films(program), program.window.verbs
+    program.actions.marks.set_status("A", "ai-1", FindingStatus.ACCEPTED)
+    program.actions.opening.show_study("study-2")
+    verbs["undo"].trigger()
+    assert session.study_uid == "study-1"
+    assert session.marks[KEY].detections[0].status is FindingStatus.PROPOSED
+    assert "shown again" in session.messages[-1].text
+    verbs["redo"].trigger()
+    assert "shown again" not in session.messages[-1].text, "it is on screen already"
+
+
+def test_the_report_is_copied_and_the_list_read_by_key_from_anywhere(program_with, qtbot):
+    program = program_with((film(),), reading=waters_reading())
+    session, verbs = program.session, program.window.verbs
+    verbs["copy_report"].trigger()
+    assert "Nothing of this study is read yet." in session.messages[-1].text
+    verbs["read_list"].trigger()
+    qtbot.waitUntil(lambda: KEY in session.readings and not session.jobs)
+    verbs["copy_report"].trigger()
+    assert "right maxillary sinus" in QApplication.clipboard().text()
+    assert "Not signed." in QApplication.clipboard().text()
+    verbs["read_list"].trigger()
+    assert session.messages[-1].text == "Nothing in the list is new."

@@ -45,7 +45,7 @@ class ReportPanel(ScrollPanel):
             "As proposed", "report_restore", "Take back all changes to the text.", self.restore_requested.emit
         )
         self._copy = button(
-            "Copy", "report_copy", "Copy the whole report as text, for the RIS.", self._ask_copy, "Ctrl+Shift+C"
+            "Copy", "report_copy", "Copy the whole report as text, for the RIS.", self.ask_copy, "Ctrl+Shift+C"
         )
         exports = [
             button(
@@ -164,9 +164,12 @@ class ReportPanel(ScrollPanel):
             self._shown_text = text
             self.text_requested.emit(text)
 
-    def _ask_copy(self) -> None:
-        if self._state is not None:
-            self.copy_requested.emit(full_text(self._state))
+    def ask_copy(self) -> bool:
+        """Ask to copy the report; False where there is none."""
+        if self._state is None:
+            return False
+        self.copy_requested.emit(full_text(self._state))
+        return True
 
     def _ask_sign(self) -> None:
         if self._state is not None and self._state.signature is None and (reader := self._reader.text().strip()):

@@ -95,7 +95,9 @@ class WorklistPanel(QWidget):
         self.table.stepped.connect(self._go)
         self.table.doubleClicked.connect(lambda _index: self._open_current())
         self._summary = ToneLabel("", "muted", "worklist_summary")
-        self._read = button("Read new", "worklist_read", "Read every film that is still new.", self._ask_read)
+        self._read = button(
+            "Read new", "worklist_read", "Read every film that is still new.", self.read_new, "Ctrl+Shift+R"
+        )
         self._again = button(
             "Read selected", "worklist_read_selected", "Read the selected films (again).", self._ask_selected
         )
@@ -184,8 +186,12 @@ class WorklistPanel(QWidget):
         if number >= 0:
             self.open_requested.emit(self.keys_in_order()[number])
 
-    def _ask_read(self) -> None:
-        self.read_requested.emit(tuple(i.key for i in self._model.items if i.badge is Badge.NEW))
+    def read_new(self) -> bool:
+        """Ask to read every film that is still new; False where there is none."""
+        new = tuple(i.key for i in self._model.items if i.badge is Badge.NEW)
+        if new:
+            self.read_requested.emit(new)
+        return bool(new)
 
     def _ask_selected(self) -> None:
         keys = self.keys_in_order()
