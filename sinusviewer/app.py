@@ -15,6 +15,7 @@ from sinusviewer import logs
 from sinusviewer.actions import Actions, Continuation, Engines
 from sinusviewer.actions.keeping import MaskFolder, ReadingKeeper, tracer
 from sinusviewer.actions.mask_recording import MaskRecorder
+from sinusviewer.actions.priors import Priors
 from sinusviewer.actions.recording import Recorder
 from sinusviewer.actions.reporting import Reporting
 from sinusviewer.domain.clinical import ClinicalData
@@ -33,6 +34,7 @@ from sinusviewer.settings import load_settings, save_settings
 from sinusviewer.ui.bridge import JobBridge
 from sinusviewer.ui.main_window import MainWindow
 from sinusviewer.ui.panel_wiring import PanelWiring
+from sinusviewer.ui.prior_wiring import PriorWiring
 from sinusviewer.ui.theme import apply_theme
 
 MODELS_EVERY_MS = 5000
@@ -134,6 +136,7 @@ class Program:
         self.mask_recorder = MaskRecorder(self.session, findings, self.index)
         self.window = MainWindow(self.session, self.actions, self.settings, save_settings)
         self.wiring = PanelWiring(self.window, Reporting(self.session, self.actions.desk, findings, self.index))
+        self.priors = PriorWiring(self.window, Priors(self.session, self.actions.opening, self.index))
         self.window.restore_place()
         self.window.studies_panel.search_requested.connect(self._show_known)
         self._badges = QTimer(self.window)
@@ -196,6 +199,7 @@ class Program:
             with contextlib.suppress(ValueError):  # closed already
                 signal.disconnect(self._show_known_soon)
         self.wiring.release()
+        self.priors.release()
         self.mask_recorder.release()
         self.window.close()
         self.recorder.release()

@@ -9,6 +9,7 @@ from sinusviewer.actions.desk import Continuation, JobDesk
 from sinusviewer.domain.display import LayoutKind, ViewState
 from sinusviewer.domain.hanging import face_center, first_series, hang_film, hang_volume, layout_for
 from sinusviewer.domain.image import Volume
+from sinusviewer.domain.prior import same_patient
 from sinusviewer.domain.study import FileStatus, ScanResult, Series, Study
 from sinusviewer.errors import SinusViewerError
 from sinusviewer.jobs.events import JobFailed
@@ -38,6 +39,23 @@ class Opening:
 
         return self._desk.submit("io", "Looking through the files", work, Continuation(self._scanned, group="scan"))
 
+    def open_beside(self, source: Path, study_uid: str) -> Job:
+        """Look for one study of the current patient where it was opened from before, and show it beside; the others there stay shut."""
+        here = self.session.study_uid
+
+        def work(progress: Progress, token: CancelToken) -> ScanResult:
+            return self._scan([source], progress, token)
+
+        def found(result: ScanResult) -> None:
+            wanted = tuple(s for s in result.studies if s.study_instance_uid == study_uid)
+            if not wanted:
+                self.session.say("The prior study is not where it was.", "warning", "Open it from where it is now.")
+            elif self.session.study_uid == here:  # else the reader has moved on
+                self.session.add_studies(wanted)
+                self.compare_study(study_uid)
+
+        return self._desk.submit("io", "Looking for the prior study", work, Continuation(found, group="scan"))
+
     def _scanned(self, result: ScanResult) -> None:
         failed = [f for f in result.files if f.status is FileStatus.FAILED]
         if failed:
@@ -60,12 +78,10 @@ class Opening:
     @staticmethod
     def _belongs_beside(current: Study, other: Study) -> bool:
         """Another study of the same patient with the same kind of image: a prior or a follow-up."""
-        patient = current.identity.patient_id
         one, two = first_series(current.series), first_series(other.series)
         return (
             current.study_instance_uid != other.study_instance_uid
-            and bool(patient)
-            and patient == other.identity.patient_id
+            and same_patient(current.identity, other.identity)
             and one is not None
             and two is not None
             and one.kind is two.kind
@@ -245,9 +261,12 @@ class Opening:
         if first is None or not current.series_key or study is None:
             return
         here = self.session.study_of(current.series_key)
-        if here is not None and here.identity.patient_id != study.identity.patient_id:
+        if here is not None and not same_patient(here.identity, study.identity):
+            one_number = here.identity.patient_id == study.identity.patient_id
             self.session.say(
-                "That study is of another patient.", "warning", "Only studies of one patient are shown side by side."
+                "That study bears another birth date." if one_number else "That study is of another patient.",
+                "warning",
+                "Only studies of one patient are shown side by side.",
             )
             return
         self.session.set_layout(LayoutKind.TWO, {"A": current, "B": ViewState(first.key)})

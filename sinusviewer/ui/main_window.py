@@ -217,9 +217,7 @@ class MainWindow(WindowFrame):
         if others:
             self.actions_.opening.compare_study(others[0].study_instance_uid)
         else:
-            self.session.say(
-                "No other study of this patient is open.", "warning", "Open it first; it then shows beside this one."
-            )
+            self.prior_requested.emit()
 
     def link_here(self) -> None:
         if self.session.link_here(self.session.active_view):

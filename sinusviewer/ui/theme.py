@@ -115,6 +115,8 @@ def style_sheet(tones: Tones, dark: bool, scale: float) -> str:
     QStatusBar::item {{ border: none; }}
     QFrame#amber_bar {{ background: {tones.amber_ground}; border: none; border-bottom: 1px solid {tones.amber}; }}
     QFrame#amber_bar QLabel {{ color: {tones.text}; background: transparent; }}
+    QFrame#prior_bar {{ background: {tones.panel}; border: none; border-bottom: 1px solid {tones.accent}; }}
+    QFrame#prior_bar QLabel {{ color: {tones.text}; background: transparent; }}
     QLabel#muted {{ color: {tones.muted}; }}
     QLabel#heading {{ color: {tones.text}; font-weight: 600; }}
     QLabel#error {{ color: {tones.red}; }}

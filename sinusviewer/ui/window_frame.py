@@ -39,6 +39,7 @@ class WindowFrame(QMainWindow):
     results_export_requested = Signal()
     training_export_requested = Signal()
     read_list_requested = Signal()
+    prior_requested = Signal()
     report_copy_requested = Signal()
 
     def __init__(self, view_area: ViewArea) -> None:

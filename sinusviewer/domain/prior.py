@@ -1,0 +1,31 @@
+"""Another study of the same patient that may be shown beside the present one, and who counts as the same patient."""
+
+from dataclasses import dataclass
+
+from sinusviewer.domain.image import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """A study that is offered; ``others`` counts those of the patient that could be offered after it."""
+
+    study_instance_uid: str
+    study_date: str
+    modalities: str
+    description: str
+    source: str
+    is_earlier: bool
+    others: int = 0
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two DICOM names can be one person's: equal but for case and marks, or not both given."""
+    first, second = (" ".join(n.split("=")[0].replace("^", " ").casefold().split()) for n in (one, other))
+    return first == second or not first or not second
+
+
+def same_patient(one: Identity, other: Identity) -> bool:
+    """Equal numbers, and no birth dates that differ: two hospitals may have given one number to two people."""
+    if not one.patient_id or one.patient_id != other.patient_id:
+        return False
+    return one.birth_date == other.birth_date or not one.birth_date or not other.birth_date
