@@ -4,10 +4,11 @@ from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import QSignalBlocker, Signal
-from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QWidget
 
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.errors import InputError
+from sinusviewer.ui.panels.form_grid import FormGrid
 from sinusviewer.ui.panels.number_field import NumberField
 from sinusviewer.ui.panels.parts import Notice, ToneLabel, button, choice, describe, row
 from sinusviewer.ui.panels.scroll_panel import ScrollPanel
@@ -48,10 +49,7 @@ class ClinicalPanel(ScrollPanel):
         self._summary = ToneLabel("", "muted", "clinical_summary")
         self._problem = Notice("clinical_problem")
         self._problem.hide()
-        grid_part = QWidget()
-        self._grid = QGridLayout(grid_part)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setColumnStretch(1, 1)
+        self._grid = FormGrid()
         self._age = NumberField()
         self._add("Age, years", self._age, "clinical_age", "Age at the time of the CT, in years.")
         self._age.value_entered.connect(self._on_age)
@@ -71,15 +69,13 @@ class ClinicalPanel(ScrollPanel):
         self._eosinophils.value_entered.connect(self._on_eosinophils)
         self._unit = choice(*(u.value for u in EosinophilUnit))
         describe(self._unit, "clinical_unit", "Unit of the eosinophil count.", "arrow keys", "Eosinophil unit")
-        self._grid.addWidget(self._unit, self._grid.rowCount(), 1)
+        self._grid.add(None, self._unit)
         self._unit.currentIndexChanged.connect(lambda _index: self._on_unit())
         self._white_label = QLabel("White cells")
         self._white = NumberField()
         describe(self._white, "clinical_white_cells", "White cell count, to turn a percentage into cells/µL.", "Enter",
                  "White cells, 10⁹/L")  # fmt: skip
-        line = self._grid.rowCount()
-        self._grid.addWidget(self._white_label, line, 0)
-        self._grid.addWidget(self._white, line, 1)
+        self._grid.add(self._white_label, self._white)
         self._white.value_entered.connect(self._on_white)
         for name, label, says in _YES_NO[2:]:
             self._choices[name] = self._add_choice(label, f"clinical_{name}", says, ("unknown", "no", "yes"), name)
@@ -89,7 +85,7 @@ class ClinicalPanel(ScrollPanel):
             ToneLabel("Blank or unknown is missing: the nomogram then gives an interval, not a guess.", "muted")
         )
         self.column.addWidget(self._problem)
-        self.column.addWidget(grid_part)
+        self.column.addWidget(self._grid)
         self.column.addWidget(self._summary)
         self.column.addLayout(
             row(button("Import CSV …", "clinical_import", "Take this patient's row from a CSV file (study UID or patient ID, "
@@ -116,12 +112,10 @@ class ClinicalPanel(ScrollPanel):
     # Rows and asking ------------------------------------------------------------------------------------------------
 
     def _add(self, label: str, editor: QWidget, name: str, says: str) -> None:
-        line = self._grid.rowCount()
         caption = QLabel(label)
         caption.setBuddy(editor)
         describe(editor, name, f"{says} Blank is missing.", "Enter", label)
-        self._grid.addWidget(caption, line, 0)
-        self._grid.addWidget(editor, line, 1)
+        self._grid.add(caption, editor)
 
     def _add_choice(self, label: str, name: str, says: str, options: tuple[str, ...], field: str) -> QComboBox:
         box = choice(*options)

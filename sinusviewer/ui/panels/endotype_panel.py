@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from sinusviewer.domain.reading import EndotypeReading, SeriesReading, SeriesStatus, Standing
 from sinusviewer.domain.scoring import score_text
 from sinusviewer.report.wording import endotype_headline
+from sinusviewer.ui.panels.foot_label import FootLabel
 from sinusviewer.ui.panels.heat_controls import HeatControls, HeatStyle
 from sinusviewer.ui.panels.parts import Facts, Fold, ToneLabel, button, heading, research_line
 from sinusviewer.ui.panels.probability_strip import ProbabilityStrip
@@ -52,7 +53,7 @@ class EndotypePanel(ScrollPanel):
         self._strip_text = ToneLabel("", "muted", "strip_text")
         self.heat = HeatControls()
         self._facts = Facts("endotype_provenance")
-        self._trained_on = ToneLabel("", "amber", "endotype_trained_on")
+        self._trained_on = FootLabel("", "amber", "endotype_trained_on")
         self._shown = QWidget()
         shown = QVBoxLayout(self._shown)
         shown.setContentsMargins(0, 0, 0, 0)

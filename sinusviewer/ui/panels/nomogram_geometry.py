@@ -6,6 +6,7 @@ Every position follows from points (predictors) or total points (linear predicto
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QFontMetricsF
@@ -29,6 +30,12 @@ class Mark:
 
     x: float
     text: str
+    text_x: float | None = None
+    """Where the label stands, if not at the tick."""
+
+    @property
+    def label_x(self) -> float:
+        return self.x if self.text_x is None else self.text_x
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,10 @@ class NomogramGeometry:
     def points_of_x(self, x: float) -> float:
         return (x - self.left) / (self.right - self.left) * 100.0
 
+    def kept_inside(self, x: float) -> float:
+        """``x``, or the end of the drawing where it lies beyond."""
+        return min(max(x, self.left), self.right)
+
     def x_of_total(self, total_points: float) -> float:
         return self.left + (self.right - self.left) * total_points / self._total_max
 
@@ -167,11 +178,21 @@ class NomogramGeometry:
 
     @staticmethod
     def _marks(ticks: list[tuple[float, str]], metrics: QFontMetricsF, minor: list[float] | None = None) -> list[Mark]:
-        """Ticks with labels left out where they would touch; the two ends are kept first."""
+        """Ticks with labels left out where they would touch: evenly if that can be, else with the two ends kept first."""
         gap = metrics.averageCharWidth() * 0.8
         taken: list[tuple[float, float]] = []
         texts: dict[int, str] = {}
         every = list(range(len(ticks)))
+        spans = [(x - (w := metrics.horizontalAdvance(text) / 2 + gap / 2), x + w) for x, text in ticks]
+        for stride in (s for s in range(1, len(ticks)) if (len(ticks) - 1) % s == 0 and s < len(ticks) - 1):
+            kept = sorted(spans[i] for i in every[::stride])
+            if all(b[0] >= a[1] for a, b in pairwise(kept)):
+                shown = [Mark(x, text if i % stride == 0 else "") for i, (x, text) in enumerate(ticks)]
+                return shown + [Mark(x, "") for x in minor or []]
+        if len(ticks) == 2:  # yes and no: a label left out would say too little
+            (a, first), (b, second) = sorted(ticks)
+            apart = max(0.0, metrics.horizontalAdvance(first + second) / 2 + gap - (b - a)) / 2
+            return [Mark(a, first, a - apart), Mark(b, second, b + apart)]
         # Ends first, then ever finer halves, so that what is left is evenly spread.
         order = [0, len(ticks) - 1]
         stride = len(ticks) - 1

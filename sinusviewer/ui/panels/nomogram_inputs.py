@@ -3,11 +3,12 @@
 from functools import partial
 
 from PySide6.QtCore import QSignalBlocker, Signal
-from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from sinusviewer.domain.scoring import score_text
 from sinusviewer.errors import InputError
 from sinusviewer.nomogram import Nomogram, Predictor
+from sinusviewer.ui.panels.form_grid import FormGrid
 from sinusviewer.ui.panels.nomogram_words import DlrSource, is_dlr, is_eosinophils
 from sinusviewer.ui.panels.number_field import NumberField
 from sinusviewer.ui.panels.parts import ToneLabel, button, choice, describe
@@ -35,9 +36,10 @@ class NomogramInputs(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("nomogram_inputs")
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setColumnStretch(1, 1)
+        self._grid = FormGrid()
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self._grid)
         self._nomogram: Nomogram | None = None
         self._values: dict[str, float | None] = {}
         self._dlr: DlrSource | None = None
@@ -51,35 +53,28 @@ class NomogramInputs(QWidget):
         self._problem = ToneLabel("", "red", "nomogram_problem")
 
     def set_nomogram(self, nomogram: Nomogram | None) -> None:
-        while (item := self._grid.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.hide()
-                widget.deleteLater()
+        self._grid.clear()
         self._nomogram = nomogram
         self._fields, self._choices, self._back = {}, {}, None
         if nomogram is None:
             return
-        line = 0
         for predictor in nomogram.predictors:
             label = QLabel(predictor.label)
             editor = self._choice(predictor) if predictor.binary else self._field(predictor)
             label.setBuddy(editor)
-            self._grid.addWidget(label, line, 0)
-            self._grid.addWidget(editor, line, 1)
+            label.setWordWrap(True)
+            self._grid.add(label, editor)
             if is_eosinophils(predictor.name):
-                line += 1
-                self._grid.addWidget(self._units(), line, 1)
-            line += 1
+                self._grid.add(None, self._units())
             if is_dlr(predictor.name):
                 self._origin = ToneLabel("", "muted", "dlr_origin")
                 self._back = button("Use the CT's", "dlr_back", "Take the score that the network read from the CT.",
                                     partial(self._ask_back, predictor.name))  # fmt: skip
-                self._grid.addWidget(self._origin, line, 0, 1, 2)
-                self._grid.addWidget(self._back, line + 1, 0, 1, 2)
-                line += 2
+                self._grid.add(None, self._origin, wide=True)
+                self._grid.add(None, self._back, wide=True)
         self._problem = ToneLabel("", "red", "nomogram_problem")
         self._problem.hide()
-        self._grid.addWidget(self._problem, line, 0, 1, 2)
+        self._grid.add(None, self._problem, wide=True)
 
     def set_values(self, values: dict[str, float | None], dlr: DlrSource | None) -> None:
         """Show the values in force; a problem with what was typed is forgotten."""

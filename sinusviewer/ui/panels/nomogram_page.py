@@ -43,7 +43,8 @@ _MARGIN = 48.0
 HOW_TO_READ = (
     "How to read it: each line drops from a value to the points axis on top; the points are added; "
     "the total stands on the axis below and the risk under it. "
-    "A band instead of a marker means that the input is not known; the risk is then an interval."
+    "A band instead of a marker means that the input is not known; the risk is then an interval. "
+    "A hollow marker lies beyond its axis; an arrow says that it goes on beyond the drawing."
 )
 
 

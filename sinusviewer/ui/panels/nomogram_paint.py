@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPolygonF
 
 from sinusviewer.domain.scoring import risk_percent
 from sinusviewer.nomogram import NomogramReading
 from sinusviewer.ui.panels.nomogram_geometry import Axis, AxisKind, NomogramGeometry, tick_text
+from sinusviewer.ui.panels.nomogram_notes import Note, paint_notes
 from sinusviewer.ui.panels.tones import Tones
 
 
@@ -46,9 +47,24 @@ def paint_axes(painter: QPainter, geometry: NomogramGeometry, tones: Tones, acti
             place = QRectF(geometry.rect.left() + 4, axis.y - height * above, geometry.rect.width(), height * 1.1)
         else:
             place = QRectF(geometry.rect.left() + 4, axis.y - height * 0.6, geometry.left, height * 1.2)
+        painter.setFont(_fitting(label_font, axis.label, geometry.rect.right() - place.left() - 4))
         painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, axis.label)
         painter.setFont(font)
         _paint_axis(painter, axis, height, tones)
+
+
+def _fitting(font: QFont, text: str, width: float) -> QFont:
+    """The font, or a smaller one in which the text fits; never below 60 %."""
+    needed = QFontMetricsF(font).horizontalAdvance(text)
+    if needed <= width:
+        return font
+    smaller = QFont(font)
+    share = max(0.6, width / needed * 0.98)
+    if font.pixelSize() > 0:
+        smaller.setPixelSize(max(1, int(font.pixelSize() * share)))
+    else:
+        smaller.setPointSizeF(font.pointSizeF() * share)
+    return smaller
 
 
 def _paint_axis(painter: QPainter, axis: Axis, height: float, tones: Tones) -> None:
@@ -63,7 +79,7 @@ def _paint_axis(painter: QPainter, axis: Axis, height: float, tones: Tones) -> N
     top = axis.y - height * 1.5 if above else axis.y + height * 0.42
     for mark in axis.marks:
         if mark.text:
-            place = QRectF(mark.x - 60, top, 120, height * 1.1)
+            place = QRectF(mark.label_x - 60, top, 120, height * 1.1)
             painter.drawText(place, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter, mark.text)
 
 
@@ -73,15 +89,15 @@ def paint_settings(painter: QPainter, geometry: NomogramGeometry, tones: Tones, 
         return
     for setting in settings:
         _paint_drops(painter, geometry, _color(setting, tones), setting)
-    _paint_cutoff(painter, geometry, tones, settings[-1])
+    _paint_cutoff(painter, geometry, tones)
     # With two settings only the one that can be moved carries its numbers: the other's stand in the text.
     _paint_numbers(painter, geometry, tones, settings[-1])
     for setting in settings:
         _paint_predictors(painter, geometry, tones, setting)
-    middles = [sum(_ends(geometry, s)) / 2 for s in settings]
-    for setting, middle in zip(settings, middles, strict=True):
-        to_left = len(settings) > 1 and middle == min(middles) and (middle != max(middles) or setting.what_if)
-        _paint_totals(painter, geometry, tones, setting, to_left=to_left)
+    for setting in settings:
+        shift = 0.0 if len(settings) == 1 else 2.5 if setting.what_if else -2.5
+        _paint_totals(painter, geometry, tones, setting, shift)
+    _paint_total_notes(painter, geometry, tones, settings)
 
 
 def _color(setting: Setting, tones: Tones) -> QColor:
@@ -89,16 +105,25 @@ def _color(setting: Setting, tones: Tones) -> QColor:
 
 
 def _ends(geometry: NomogramGeometry, setting: Setting) -> tuple[float, float]:
-    """Where the total's interval starts and ends, kept within the drawing (only the drawing is clamped)."""
-    low, high = (
-        min(max(geometry.x_of_total(total), geometry.left - 6), geometry.right + 6)
-        for total in setting.reading.total_points_interval
-    )
+    """Where the total's interval starts and ends, kept within the axis (only the drawing is clamped)."""
+    low, high = (geometry.kept_inside(geometry.x_of_total(total)) for total in setting.reading.total_points_interval)
     return low, high
 
 
-def _place(axis: Axis, geometry: NomogramGeometry, points: float) -> float:
-    return min(max(geometry.x_of_points(points), axis.x_start), axis.x_end)
+def _beyond_total(geometry: NomogramGeometry, setting: Setting) -> int:
+    """1 where the total (or its interval) goes on beyond the right end of its axis, -1 the left end, else 0."""
+    low, high = (geometry.x_of_total(total) for total in setting.reading.total_points_interval)
+    return 1 if high > geometry.right + 0.5 else -1 if low < geometry.left - 0.5 else 0
+
+
+def _place(geometry: NomogramGeometry, points: float) -> float:
+    return geometry.kept_inside(geometry.x_of_points(points))
+
+
+def _beyond(axis: Axis, geometry: NomogramGeometry, points: float) -> int:
+    """1 where a value lies beyond the right end of its axis, -1 the left end, else 0."""
+    x = geometry.x_of_points(points)
+    return 1 if x > axis.x_end + 0.5 else -1 if x < axis.x_start - 0.5 else 0
 
 
 def _paint_drops(painter: QPainter, geometry: NomogramGeometry, color: QColor, setting: Setting) -> None:
@@ -107,7 +132,7 @@ def _paint_drops(painter: QPainter, geometry: NomogramGeometry, color: QColor, s
     for axis in geometry.axes:
         points = setting.reading.points.get(axis.name) if axis.kind is AxisKind.PREDICTOR else None
         if points is not None:
-            x = _place(axis, geometry, points)
+            x = _place(geometry, points)
             painter.drawLine(QLineF(x, axis.y, x, points_axis.y))
 
 
@@ -117,12 +142,21 @@ def _paint_numbers(painter: QPainter, geometry: NomogramGeometry, tones: Tones, 
             continue
         points = setting.reading.points.get(axis.name)
         if points is None:
-            _paint_note(painter, QPointF(axis.x_end, axis.y), geometry, "unknown", QColor(tones.amber), tones)
+            paint_notes(painter, geometry, tones, axis.y, [Note(axis.x_end, ("unknown",), QColor(tones.amber))])
             continue
+        beyond = _beyond(axis, geometry, points)
         outside = axis.name in setting.reading.outside_training
-        text = f"{points:.1f} points" + (" · outside the training data" if outside else "")
-        color = QColor(tones.amber) if outside else _color(setting, tones)
-        _paint_note(painter, QPointF(_place(axis, geometry, points), axis.y), geometry, text, color, tones)
+        number = f"{points:.1f}".replace("-", "−")
+        texts: tuple[str, ...]
+        if beyond:
+            texts = (f"{number} points · beyond the axis", f"{number} · beyond axis", _onwards(number, beyond))
+        elif outside:
+            texts = (f"{number} points · outside the training data", f"{number} · outside training", f"{number} points")
+        else:
+            texts = (f"{number} points",)
+        color = QColor(tones.amber) if beyond or outside else _color(setting, tones)
+        note = Note(_place(geometry, points), texts, color)
+        paint_notes(painter, geometry, tones, axis.y, [note])
 
 
 def _paint_predictors(painter: QPainter, geometry: NomogramGeometry, tones: Tones, setting: Setting) -> None:
@@ -134,43 +168,77 @@ def _paint_predictors(painter: QPainter, geometry: NomogramGeometry, tones: Tone
         if points is None:
             _paint_unknown(painter, axis, tones)
             continue
-        x = _place(axis, geometry, points)
-        beyond = abs(x - geometry.x_of_points(points)) > 0.5
-        _paint_marker(painter, QPointF(x, axis.y), geometry.font_height, color, tones, setting.what_if, beyond)
+        x = _place(geometry, points)
+        beyond = _beyond(axis, geometry, points)
+        if beyond:
+            _paint_extension(painter, axis, x, color)
+        at = QPointF(x, axis.y)
+        _paint_marker(painter, at, geometry.font_height, color, tones, setting.what_if, bool(beyond))
+        if abs(x - geometry.x_of_points(points)) > 0.5:
+            _paint_arrow(painter, at, geometry.font_height, color, beyond)
 
 
-def _paint_totals(
-    painter: QPainter, geometry: NomogramGeometry, tones: Tones, setting: Setting, *, to_left: bool
-) -> None:
+def _paint_totals(painter: QPainter, geometry: NomogramGeometry, tones: Tones, setting: Setting, shift: float) -> None:
+    """``shift`` keeps the bars of two intervals apart."""
     reading, color = setting.reading, _color(setting, tones)
     total, risk = geometry.axis(AxisKind.TOTAL), geometry.axis(AxisKind.RISK)
     start, end = _ends(geometry, setting)
+    beyond = _beyond_total(geometry, setting)
     if reading.total_points is None:
         band = QColor(color)
         band.setAlpha(45)
         painter.fillRect(QRectF(start, total.y, max(2.0, end - start), risk.y - total.y), band)
-        painter.setPen(QPen(color, 4))
+        pen = QPen(color, 4)
+        pen.setCapStyle(Qt.PenCapStyle.FlatCap)  # a square end would reach beyond the axis
+        painter.setPen(pen)
         for axis in (total, risk):
-            painter.drawLine(QLineF(start, axis.y, max(end, start + 2), axis.y))
-        low, high = reading.total_points_interval
-        words = f"{low:.0f} to {high:.0f} points"
+            painter.drawLine(QLineF(start, axis.y + shift, max(end, start + 2), axis.y + shift))
     else:
         painter.setPen(QPen(color, 1.4))
         painter.drawLine(QLineF(start, total.y, start, risk.y))
+        _paint_extension(painter, risk, start, color)
         for axis in (total, risk):
-            _paint_marker(painter, QPointF(start, axis.y), geometry.font_height, color, tones, setting.what_if, False)
-        words = f"{reading.total_points:.1f} points"
+            _paint_marker(
+                painter, QPointF(start, axis.y), geometry.font_height, color, tones, setting.what_if, bool(beyond)
+            )
+    if beyond:
+        for axis in (total, risk):
+            at = QPointF(end if beyond > 0 else start, axis.y)
+            _paint_arrow(painter, at, geometry.font_height, color, beyond)
+
+
+def _paint_total_notes(
+    painter: QPainter, geometry: NomogramGeometry, tones: Tones, settings: tuple[Setting, ...]
+) -> None:
+    """Total and risk of each setting beside its place; of two settings without the word that the axis bears already."""
     plain = QFont(painter.font())
     bold = QFont(plain)
     bold.setBold(True)
     painter.setFont(bold)
-    for axis, text in ((total, words), (risk, risk_text(reading))):
-        _paint_note(painter, QPointF((start + end) / 2, axis.y), geometry, text, color, tones, to_left=to_left)
+    words: dict[AxisKind, list[Note]] = {AxisKind.TOTAL: [], AxisKind.RISK: []}
+    for setting in settings:
+        middle = sum(_ends(geometry, setting)) / 2
+        low, high = setting.reading.total_points_interval
+        exact = setting.reading.total_points
+        text = f"{low:.0f} to {high:.0f}" if exact is None else f"{exact:.1f}"
+        text = text.replace("-", "−")
+        beyond = _beyond_total(geometry, setting)
+        short = _onwards(text, beyond)
+        texts: tuple[str, ...] = (short,)
+        if len(settings) == 1:
+            texts = (
+                (f"{text} points · beyond the axis", f"{text} · beyond axis", short) if beyond else (f"{text} points",)
+            )
+        color, risk = _color(setting, tones), risk_text(setting.reading)
+        words[AxisKind.TOTAL].append(Note(middle, texts, color))
+        words[AxisKind.RISK].append(Note(middle, (risk, risk.removesuffix(" %")), color))
+    for kind, notes in words.items():
+        paint_notes(painter, geometry, tones, geometry.axis(kind).y, notes)
     painter.setFont(plain)
 
 
-def _paint_cutoff(painter: QPainter, geometry: NomogramGeometry, tones: Tones, setting: Setting) -> None:
-    """The cut-off as a line from the total points to the risk, its name on the side away from the patient's marker."""
+def _paint_cutoff(painter: QPainter, geometry: NomogramGeometry, tones: Tones) -> None:
+    """The cut-off as a line from the total points to the risk; its name one line above the settings' numbers."""
     cutoff = geometry.nomogram.cutoff
     if cutoff is None or not 0.0 < cutoff < 1.0:
         return
@@ -178,12 +246,40 @@ def _paint_cutoff(painter: QPainter, geometry: NomogramGeometry, tones: Tones, s
     if not geometry.left - 1 <= x <= geometry.right + 1:
         return
     total, risk = geometry.axis(AxisKind.TOTAL), geometry.axis(AxisKind.RISK)
-    color = QColor(tones.amber)
+    color, height = QColor(tones.amber), geometry.font_height
     painter.setPen(QPen(color, 1.4, Qt.PenStyle.DashDotLine))
-    painter.drawLine(QLineF(x, total.y, x, risk.y + geometry.font_height * 0.3))
-    to_left = sum(_ends(geometry, setting)) / 2 > x
-    text = f"cut-off {tick_text(round(cutoff, 3))}"
-    _paint_note(painter, QPointF(x, risk.y), geometry, text, color, tones, to_left=to_left)
+    painter.drawLine(QLineF(x, total.y, x, risk.y + height * 0.3))
+    number = tick_text(round(cutoff, 3))
+    note = Note(x, (f"cut-off {number}", f"cut {number}", number), color)
+    taken = 0.0
+    if geometry.stacked:  # the axis' own name stands on that line
+        bold = QFont(painter.font())
+        bold.setBold(True)
+        taken = geometry.rect.left() + 4 + QFontMetricsF(bold).horizontalAdvance(total.label)
+    paint_notes(painter, geometry, tones, total.y - height, [note], from_x=taken)
+
+
+def _onwards(text: str, direction: int) -> str:
+    """A number with a sign that it goes on beyond the right (1) or the left (-1) end of its axis."""
+    return f"{text} ▸" if direction > 0 else f"◂ {text}" if direction < 0 else text
+
+
+def _paint_extension(painter: QPainter, axis: Axis, x: float, color: QColor) -> None:
+    """Dots from the end of an axis to a place beyond it."""
+    end = axis.x_end if x > axis.x_end else axis.x_start if x < axis.x_start else x
+    if abs(end - x) > 0.5:
+        painter.setPen(QPen(color, 1.2, Qt.PenStyle.DotLine))
+        painter.drawLine(QLineF(end, axis.y, x, axis.y))
+
+
+def _paint_arrow(painter: QPainter, at: QPointF, height: float, color: QColor, direction: int) -> None:
+    """It goes on beyond the drawing."""
+    tip, size = at + QPointF(direction * height * 0.55, 0), height * 0.3
+    painter.setPen(QPen(color, 1.0))
+    painter.setBrush(color)
+    back = QPointF(-direction * size, 0)
+    painter.drawPolygon(QPolygonF([tip, tip + back + QPointF(0, -size), tip + back + QPointF(0, size)]))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
 def _paint_unknown(painter: QPainter, axis: Axis, tones: Tones) -> None:
@@ -205,27 +301,3 @@ def _paint_marker(
     else:
         painter.drawEllipse(at, size * 0.85, size * 0.85)
     painter.setBrush(Qt.BrushStyle.NoBrush)
-
-
-def _paint_note(
-    painter: QPainter,
-    at: QPointF,
-    geometry: NomogramGeometry,
-    text: str,
-    color: QColor,
-    tones: Tones,
-    *,
-    to_left: bool = False,
-) -> None:
-    """A number beside its marker, kept inside the drawing, on a ground of its own so that no line crosses it."""
-    height = geometry.font_height
-    width = float(painter.fontMetrics().horizontalAdvance(text))
-    gap = height * 0.55
-    left = at.x() - gap - width if to_left else at.x() + gap
-    if left + width > geometry.rect.right() - 2:
-        left = at.x() - gap - width
-    left = max(geometry.rect.left() + 2, left)
-    place = QRectF(left - 2, at.y() - height * 1.05, width + 4, height * 0.95)
-    painter.fillRect(place, QColor(tones.field))
-    painter.setPen(color)
-    painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text)

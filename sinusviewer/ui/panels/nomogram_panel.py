@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 from sinusviewer.domain.finding import Heatmap
 from sinusviewer.domain.image import Identity
 from sinusviewer.nomogram import Nomogram
+from sinusviewer.ui.panels.foot_label import FootLabel
 from sinusviewer.ui.panels.heat_controls import HeatControls, HeatStyle
 from sinusviewer.ui.panels.nomogram_inputs import NomogramInputs
 from sinusviewer.ui.panels.nomogram_page import NomogramPage
@@ -84,7 +85,7 @@ class NomogramPanel(ScrollPanel):
         )
         self._facts = Facts("nomogram_cohort")
         self._hint = ToneLabel("", "muted", "decision_hint")
-        self._trained_on = ToneLabel("", "amber", "nomogram_trained_on")
+        self._trained_on = FootLabel("", "amber", "nomogram_trained_on")
         self.heat = HeatControls("dlr_", "score", _NO_HEAT)
         self.heat.style_requested.connect(self.heat_style_requested)
         self._build()

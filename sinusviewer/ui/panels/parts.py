@@ -20,11 +20,9 @@ from PySide6.QtWidgets import (
 )
 
 from sinusviewer.ui.panels.flow import FlowRow
+from sinusviewer.ui.panels.form_grid import FONT_EVENTS, large_type
 from sinusviewer.ui.panels.tones import current_tones
 from sinusviewer.ui.panels.wording import RESEARCH_ONLY
-
-LARGE_TYPE = 14.0
-"""Point size from which names and values go one under the other."""
 
 
 def describe(widget: QWidget, name: str, says: str, key: str = "", accessible: str = "") -> None:
@@ -67,7 +65,7 @@ class ToneLabel(QLabel):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.ApplicationFontChange, QEvent.Type.ParentChange):
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.ParentChange, *FONT_EVENTS):
             self._restyle()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -78,14 +76,16 @@ class ToneLabel(QLabel):
         # By palette and font: a style sheet of its own would make each label dearer in every change of theme.
         color = getattr(current_tones(), self._tone)
         points = QFontInfo(QApplication.font()).pointSizeF() * self._scale
-        if (color, points) == self._dress:  # asked of our own copy: what is set raises a change in turn
+        own_font = self._scale != 1.0 or self._bold
+        # Asked of our own copy, since what is set raises a change in turn; but a change of style puts the old font back.
+        if (color, points) == self._dress and (not own_font or self.font().pointSizeF() == points):
             return
         self._dress = (color, points)
         ink = self.palette()
         for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive):
             ink.setColor(group, QPalette.ColorRole.WindowText, QColor(color))
         self.setPalette(ink)
-        if self._scale != 1.0 or self._bold:
+        if own_font:
             font = QFont(QApplication.font())
             font.setPointSizeF(points)
             font.setWeight(QFont.Weight.DemiBold if self._bold else QFont.Weight.Normal)
@@ -150,7 +150,7 @@ class Facts(QWidget):
     def set_rows(self, rows: Iterable[tuple[str, str]]) -> None:
         """Show the rows; where the type is large each value stands under its name, or the panel would have to scroll sideways."""
         wanted = tuple(rows)
-        stacked = QFontInfo(QApplication.font()).pointSizeF() >= LARGE_TYPE
+        stacked = large_type()
         if wanted == self._rows and stacked is self._stacked:
             return
         self._rows, self._stacked = wanted, stacked
@@ -165,6 +165,11 @@ class Facts(QWidget):
             else:
                 self._grid.addWidget(ToneLabel(what, "muted"), index, 0, Qt.AlignmentFlag.AlignTop)
                 self._grid.addWidget(ToneLabel(value), index, 1)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in FONT_EVENTS and self._stacked is not large_type():
+            self.set_rows(self._rows)
 
     def text(self) -> str:
         return "\n".join(f"{what}: {value}" for what, value in self._rows)

@@ -7,6 +7,7 @@ from sinusviewer.domain.anatomy import ImageSide, Side, Structure
 from sinusviewer.domain.mask_edit import Brush
 from sinusviewer.domain.reading import LundMackay, SeriesReading, SeriesStatus
 from sinusviewer.ui.panels.brush_controls import BrushControls
+from sinusviewer.ui.panels.foot_label import FootLabel
 from sinusviewer.ui.panels.mask_controls import MaskControls, MaskStyle
 from sinusviewer.ui.panels.parts import (
     Facts,
@@ -122,7 +123,7 @@ class SinusPanel(ScrollPanel):
         self._surface_fold = Fold("3D view", self.surface, "surface_fold")
         self._surface_fold.opened.connect(self._on_surface_opened)
         self._facts = Facts("sinus_provenance")
-        self._trained_on = ToneLabel("", "amber", "sinus_trained_on")
+        self._trained_on = FootLabel("", "amber", "sinus_trained_on")
 
         self._shown = QWidget()
         shown = QVBoxLayout(self._shown)
