@@ -26,7 +26,7 @@ _RADIAL_RANGE: dict[Sinus, tuple[float, float]] = {
     Sinus.FRONTAL: (0.85, 1.45),
     Sinus.SPHENOID: (0.85, 1.35),
 }
-_NASAL_AIR = (0.25, 0.5)
+_NASAL_AIR = (0.2, 0.42)
 """Share of nose without septum that holds air; the templates have 0.05 and 0.2, parametric heads about 0.5."""
 _GROWN_AT = 13.0
 _SMALLEST_KEPT = 0.04

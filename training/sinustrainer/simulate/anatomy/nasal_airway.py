@@ -17,6 +17,7 @@ _TURBINATES = (Structure.RIGHT_TURBINATES, Structure.LEFT_TURBINATES)
 _CORE_MM = 1.3
 """Half of a turbinate's bone with what mucosa is left on it."""
 _DEEPEST_MM = 5.0
+_PATCHES_MM = 2.5
 _BONE_ABOVE_HU = 200.0
 
 
@@ -56,12 +57,15 @@ def _depth(
     spacing: tuple[float, float, float],
     rng: np.random.Generator,
 ) -> npt.NDArray[np.float32]:
-    """How late mucosa yields (mm): from the air inwards, and in the slit beside the septum, whose width varies along the nose."""
+    """How late mucosa yields (mm): from the air inwards, and in the slit beside the septum, in patches along the nose.
+
+    A slit of even width would lie along the beam of a radiograph over its whole length, darker than any antrum.
+    """
     from_air = ndimage.distance_transform_edt(~air, spacing)
     septum = labels == Structure.SEPTUM
     beside = ndimage.distance_transform_edt(~septum, spacing) if septum.any() else np.full(labels.shape, np.inf)
-    uneven = 0.8 * smooth_noise(labels.shape, 6.0, spacing, rng)
-    depth = np.minimum(1.4 * from_air, np.maximum(beside - 0.5, 0)) + np.maximum(uneven, 0)
+    uneven = _PATCHES_MM * smooth_noise(labels.shape, 7.0, spacing, rng)
+    depth = np.maximum(np.minimum(1.4 * from_air, beside) + uneven, 0.1)
     return np.where(air, 0, depth).astype(np.float32)
 
 
