@@ -1,10 +1,14 @@
 """Children's heads: antra as small, as low and as dark as the growth facts and a good film say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from film_contrast import film_contrast
 
+from sinustrainer.simulate.anatomy.dentition import make_teeth_young
 from sinustrainer.simulate.anatomy.growth import antral_proportions, draw_volumes_ml, head_size
+from sinustrainer.simulate.anatomy.mirror import mirror
 from sinustrainer.simulate.anatomy.parametric.head import build_head, parametric_head
 from sinustrainer.simulate.anatomy.parametric.person import draw_person
 from sinustrainer.simulate.anatomy.variants import add_unerupted_molar
@@ -89,3 +93,44 @@ def test_an_unerupted_molar_lies_behind_and_below_the_antrum() -> None:
     antrum = np.argwhere(head.labels == Structure.LEFT_MAXILLARY).mean(axis=0)
     assert crown[0] < antrum[0]
     assert crown[1] > antrum[1]
+
+
+@pytest.fixture(scope="module")
+def adult() -> Head:
+    return parametric_head(np.random.default_rng(5), 40, "F", 2.0)
+
+
+def with_teeth_of(head: Head, age: float) -> Head:
+    young = replace(head, hu=head.hu.copy(), labels=head.labels.copy())
+    make_teeth_young(young, age, np.random.default_rng(0))
+    return young
+
+
+def teeth_ml(head: Head) -> float:
+    return float(np.count_nonzero(head.labels == Structure.TEETH) * np.prod(head.spacing) / 1000)
+
+
+def test_a_child_warped_from_an_adult_has_fewer_and_smaller_teeth(adult: Head) -> None:
+    volumes = [teeth_ml(with_teeth_of(adult, age)) for age in (0, 3, 8, 15)]
+    assert volumes[0] == 0
+    assert volumes == sorted(volumes)
+    assert volumes[1] < 0.4 * teeth_ml(adult)
+    assert volumes[3] > 0.6 * teeth_ml(adult)
+
+
+def test_a_three_year_old_has_no_molars_and_grown_people_keep_all(adult: Head) -> None:
+    rows = [np.flatnonzero((with_teeth_of(adult, age).labels == Structure.TEETH).any(axis=(0, 2))) for age in (3, 20)]
+    assert (rows[1][-1] - rows[0][-1]) * adult.spacing[1] > 15
+    np.testing.assert_array_equal(with_teeth_of(adult, 20).hu, adult.hu)
+
+
+def test_the_teeth_of_a_mirrored_child_are_the_mirrored_teeth(adult: Head) -> None:
+    turned = with_teeth_of(mirror(adult), 8)
+    np.testing.assert_array_equal(turned.labels, mirror(with_teeth_of(adult, 8)).labels)
+
+
+@pytest.mark.parametrize(("age", "most"), [(0.2, 0.1), (4, 0.75)])
+def test_a_young_parametric_child_shows_buds_and_milk_teeth_only(age: float, most: float, adult: Head) -> None:
+    child = parametric_head(np.random.default_rng(5), age, "F", 2.0)
+    bright = np.count_nonzero((child.hu > 1200) & (child.labels == Structure.TEETH))
+    assert bright < most * np.count_nonzero((adult.hu > 1200) & (adult.labels == Structure.TEETH))

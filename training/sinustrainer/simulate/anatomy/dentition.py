@@ -34,22 +34,32 @@ def make_teeth_young(head: Head, age: float, rng: np.random.Generator) -> None:
     found = box_of(head.labels, Structure.TEETH)
     if found is None or age >= GROWN_AT:
         return
-    grown = tuple(slice(max(s.start - 2, 0), s.stop + 2) for s in found)
+    grown = tuple(slice(max(s.start - 4, 0), s.stop + 4) for s in found)
     where = (grown[0], grown[1], grown[2])
     hu, labels = head.hu[where], head.labels[where]
     marked = labels == Structure.TEETH
-    teeth = marked | (ndimage.binary_dilation(marked, iterations=2) & (hu > _DENSE_HU) & (labels == 0))
+    teeth = marked | (ndimage.binary_dilation(marked, iterations=4) & (hu > _DENSE_HU) & (labels == 0))
     y = head.affine[1, 3] + head.affine[1, 1] * np.arange(where[1].start, where[1].stop)
     rows = np.flatnonzero(teeth.any(axis=(0, 2)))
     front, back = float(y[rows[0]]), float(y[rows[-1]])
     share = float(np.interp(age, *_ARCH_SHARE))
     kept = np.broadcast_to((y < front + share * (back - front))[None, :, None], teeth.shape)
     # A milk tooth is two thirds of its successor: what lies near a tooth's surface goes.
-    peel = float(np.interp(age, (2.0, 7.0, 11.0, 14.0), (1.6, 1.4, 0.6, 0.0)))
-    inside = ndimage.distance_transform_edt(teeth, head.spacing) if peel > 0 else np.where(teeth, peel + 1, 0)
-    gone = teeth & ~(kept & (inside > peel))
+    peel = float(np.interp(age, (2.0, 7.0, 11.0, 14.0), (1.1, 0.9, 0.1, 0.0)))
+    depth = ndimage.distance_transform_edt(teeth, head.spacing) - min(head.spacing) / 2
+    gone = teeth & ~_without_crumbs(kept & (depth > peel), head.spacing)
     _fill_with_jaw(hu, gone, rng)
     labels[gone & marked] = Structure.BACKGROUND
+
+
+def _without_crumbs(
+    kept: npt.NDArray[np.bool_], spacing: tuple[float, float, float], least_mm3: float = 12.0
+) -> npt.NDArray[np.bool_]:
+    """Only pieces that can be a tooth."""
+    pieces, _count = ndimage.label(kept)
+    large = np.bincount(pieces.ravel()) * float(np.prod(spacing)) >= least_mm3
+    large[0] = False
+    return np.asarray(large[pieces], dtype=np.bool_)
 
 
 def _fill_with_jaw(hu: npt.NDArray[np.int16], gone: npt.NDArray[np.bool_], rng: np.random.Generator) -> None:
