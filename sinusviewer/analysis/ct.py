@@ -220,7 +220,9 @@ def _recurrence(state: CtState, context: Context) -> CtState:
         nomogram = recurrence.load_nomogram(model.folder)
     except (GeometryError, InferenceError, InputError) as error:
         return _failed(state, "recurrence", error)
-    result = recurrence.assess(score.value, context.clinical, nomogram, model.card.reference)
+    result = recurrence.assess(
+        score.value, context.clinical, nomogram, model.card.reference, state.volume.identity
+    )
     return replace(state, reading=replace(state.reading, recurrence=result, recurrence_heat=score.heat))
 
 

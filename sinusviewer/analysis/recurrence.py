@@ -11,7 +11,8 @@ from sinusviewer.analysis.networks import runner
 from sinusviewer.analysis.protocol import Context
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.finding import Heatmap, ModelReference, Segmentation
-from sinusviewer.domain.image import Volume
+from sinusviewer.domain.header_clinical import from_header, with_header
+from sinusviewer.domain.image import Identity, Volume
 from sinusviewer.domain.reading import RecurrenceReading
 from sinusviewer.errors import InferenceError
 from sinusviewer.imaging import resample
@@ -110,12 +111,20 @@ def clinical_name(predictor_name: str) -> str:
 
 
 def assess(
-    dlr_score: float, clinical: ClinicalData, nomogram: Nomogram | None, model: ModelReference | None
+    dlr_score: float,
+    clinical: ClinicalData,
+    nomogram: Nomogram | None,
+    model: ModelReference | None,
+    identity: Identity | None = None,
 ) -> RecurrenceReading:
     """Points, total and risk; where an input is missing, the interval it allows instead of a number.
 
-    A reader's own score (``clinical.overruled_dlr_score``) takes the place of the network's and is kept beside it.
+    A reader's own score (``clinical.overruled_dlr_score``) takes the place of the network's and is kept beside it. Age
+    and sex that nobody gave come from the image's header (``identity``), and are named so.
     """
+    borrowed: tuple[str, ...] = ()
+    if identity is not None:
+        borrowed, clinical = from_header(clinical, identity), with_header(clinical, identity)
     overruled = clinical.overruled_dlr_score
     if nomogram is None:
         return RecurrenceReading(dlr_score, None, (0.0, 1.0), ("nomogram",), {}, None, model)
@@ -133,6 +142,7 @@ def assess(
         model=model,
         nomogram_cohort=cohort,
         overruled_dlr_score=overruled,
+        from_header=tuple(n for n in borrowed if n in {clinical_name(p.name) for p in nomogram.predictors}),
     )
 
 

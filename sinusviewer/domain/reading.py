@@ -156,6 +156,8 @@ class RecurrenceReading:
     nomogram_cohort: str = ""
     overruled_dlr_score: float | None = None
     """What a reader put in the place of ``dlr_score``; points and risk then follow from it."""
+    from_header: tuple[str, ...] = ()
+    """Inputs of the nomogram that nobody gave and the image's header had."""
 
 
 @dataclass(frozen=True, slots=True)

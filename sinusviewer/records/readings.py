@@ -1,7 +1,7 @@
 """Readings kept between starts: plain data with a checksum, one row for each reading, an earlier one never overwritten."""
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -69,11 +69,23 @@ class KeptReading(BaseModel):
 
     def reading(self) -> SeriesReading:
         """The reading, without masks and heat."""
-        return SeriesReading(**{name: getattr(self, name) for name in PLAIN_FIELDS})
+        plain = {name: getattr(self, name) for name in PLAIN_FIELDS}
+        return SeriesReading(**plain | {"endotype": _by_todays_rules(self.endotype, self.warnings)})
 
 
 ARRAYS = frozenset({"segmentation", "heatmaps", "recurrence_heat"})
 PLAIN_FIELDS = tuple(f.name for f in fields(SeriesReading) if f.name not in ARRAYS)
+
+
+def _by_todays_rules(endotype: EndotypeReading | None, warnings: tuple[ImageWarning, ...]) -> EndotypeReading | None:
+    """Earlier versions gave a probability also where it is withheld now, and said its doubts as warnings only."""
+    if endotype is None or endotype.probability_ecrs is None or endotype.doubts:
+        return endotype
+    said = {w.code: w.message for w in warnings}
+    if "endotype_of_a_part" in said:
+        return EndotypeReading(None, (), endotype.models, endotype.threshold, withheld=said["endotype_of_a_part"])
+    doubt = said.get("heat_outside_sinuses")
+    return replace(endotype, doubts=(doubt,)) if doubt else endotype
 
 
 def kept_reading(reading: SeriesReading, mark: InputMark, masks: MasksFile | None = None) -> KeptReading:

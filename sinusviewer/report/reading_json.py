@@ -209,6 +209,7 @@ def _recurrence(recurrence: RecurrenceReading) -> Json:
             "model": _model(recurrence.model) if recurrence.model is not None else None,
             "nomogram_cohort": recurrence.nomogram_cohort or None,
             "overruled_dlr_score": _number(recurrence.overruled_dlr_score),
+            "from_header": list(recurrence.from_header) or None,
         }
     )
 

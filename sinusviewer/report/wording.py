@@ -193,6 +193,9 @@ def recurrence_sentences(recurrence: RecurrenceReading) -> tuple[str, ...]:
     else:
         risk = f"Risk of recurrence {risk_percent(recurrence.risk)}"
         risk += f" ({recurrence.total_points:.0f} points)." if recurrence.total_points is not None else "."
+    borrowed = [PREDICTOR_WORDS.get(name, name) for name in recurrence.from_header]
+    if borrowed:
+        risk += f" From the image's header: {', '.join(borrowed)}."
     cohort = (f"Nomogram fitted on: {recurrence.nomogram_cohort}",) if recurrence.nomogram_cohort else ()
     return (first, risk, *cohort)
 

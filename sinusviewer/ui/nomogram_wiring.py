@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QFileDialog
 
 from sinusviewer.analysis.recurrence import NOMOGRAM_FILE, assess, clinical_name, predictor_values
 from sinusviewer.domain.clinical import ClinicalData
+from sinusviewer.domain.header_clinical import from_header, with_header
 from sinusviewer.domain.reading import RecurrenceReading, SeriesReading
 from sinusviewer.domain.study import Study
 from sinusviewer.errors import SinusViewerError
@@ -159,16 +160,21 @@ class NomogramWiring:
             model = recurrence.model
             name = f"{model.name} {model.version}".strip() if model else "a network without a card"
             source = DlrSource(recurrence.dlr_score, name, model.trained_on if model else "")
+        borrowed: tuple[str, ...] = ()
+        if self._study is not None:
+            borrowed = from_header(clinical, self._study.identity)
+            clinical = with_header(clinical, self._study.identity)
         values = predictor_values(self._nomogram, clinical, _score(clinical, recurrence))
         self.panel.set_heat(self._reading.recurrence_heat if self._reading is not None else None)
-        self.panel.set_values(values, source, self._study.identity if self._study else None)
+        self.panel.set_values(values, source, self._study.identity if self._study else None, borrowed)
 
     def _refile(self) -> None:
         """Put the risk that follows from the clinical data in force into the reading."""
         recurrence = self._recurrence()
         if recurrence is None or self._reading is None or self._nomogram is None:
             return
-        new = assess(recurrence.dlr_score, self._clinical(), self._nomogram, recurrence.model)
+        identity = self._study.identity if self._study is not None else None
+        new = assess(recurrence.dlr_score, self._clinical(), self._nomogram, recurrence.model, identity)
         if new != recurrence:
             self._reading = replace(self._reading, recurrence=new)
             self._session.set_reading(self._reading, self._series_key)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 from sinusviewer.actions.reporting import Reporting, moment
 from sinusviewer.analysis import clinical_table
 from sinusviewer.domain.clinical import ClinicalData
+from sinusviewer.domain.header_clinical import header_clinical
 from sinusviewer.domain.reading import SeriesReading
 from sinusviewer.domain.study import Study
 from sinusviewer.errors import SinusViewerError
@@ -72,7 +73,8 @@ class PatientWiring:
 
     def _show_clinical(self) -> None:
         uid = self._study.study_instance_uid if self._study else ""
-        self.clinical.set_clinical(self._session.clinical.get(uid, ClinicalData()))
+        header = header_clinical(self._study.identity) if self._study else None
+        self.clinical.set_clinical(self._session.clinical.get(uid, ClinicalData()), header)
         self.clinical.setEnabled(self._study is not None)
 
     def show_report(self) -> None:

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from sinusviewer.domain.clinical import ClinicalData
+from sinusviewer.domain.header_clinical import HeaderClinical
 from sinusviewer.ui.panels.clinical_panel import ClinicalPanel
 
 pytestmark = pytest.mark.gui
@@ -97,3 +98,47 @@ def test_import_is_asked_for(panel: ClinicalPanel, qtbot: QtBot) -> None:
     assert found is not None
     with qtbot.waitSignal(panel.import_requested):
         found.click()
+
+
+HEADER = HeaderClinical(ClinicalData(age=44.0, female=False))
+
+
+def origin(panel: QWidget) -> str:
+    label = panel.findChild(QLabel, "clinical_origin")
+    assert label is not None
+    return label.text()
+
+
+def test_age_and_sex_of_the_header_stand_in_their_fields_with_their_source(panel: ClinicalPanel) -> None:
+    with_header = ClinicalData(asthma=True)
+    panel.set_clinical(with_header, HEADER)
+    age, sex = panel.findChild(QLineEdit, "clinical_age"), panel.findChild(QComboBox, "clinical_female")
+    assert age is not None
+    assert sex is not None
+    assert (age.text(), sex.currentText()) == ("44", "male")
+    assert origin(panel) == "Age: from the image's header.\nSex: from the image's header."
+    summary = panel.findChild(QLabel, "clinical_summary")
+    assert summary is not None
+    assert summary.text().startswith("3 of 9 known")
+
+
+def test_a_reader_overrules_the_header_and_clearing_takes_it_back(panel: ClinicalPanel, qtbot: QtBot) -> None:
+    panel.clinical_requested.disconnect()
+    panel.clinical_requested.connect(lambda data: panel.set_clinical(data, HEADER))
+    panel.set_clinical(ClinicalData(), HEADER)
+    with qtbot.waitSignal(panel.clinical_requested) as asked:
+        enter(panel, qtbot, "clinical_age", "45")
+    assert asked.args == [ClinicalData(age=45.0)]
+    assert "given by the reader; the image's header says 44 years" in origin(panel)
+    enter(panel, qtbot, "clinical_age", "")
+    field = panel.findChild(QLineEdit, "clinical_age")
+    assert field is not None
+    assert field.text() == "44"
+    with qtbot.assertNotEmitted(panel.clinical_requested):
+        enter(panel, qtbot, "clinical_age", "")  # cleared again: it is the header's, and stays
+    assert field.text() == "44"
+
+
+def test_a_header_that_contradicts_itself_is_named(panel: ClinicalPanel) -> None:
+    panel.set_clinical(ClinicalData(), HeaderClinical(ClinicalData(), "Age and birth date contradict each other."))
+    assert "contradict" in origin(panel)

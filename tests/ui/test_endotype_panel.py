@@ -146,12 +146,6 @@ def test_a_ct_without_an_endotype_says_why(panel: EndotypePanel) -> None:
     assert text(panel, "endotype_state") == why
 
 
-def test_an_endotype_of_a_part_of_the_sinuses_says_so(panel: EndotypePanel) -> None:
-    part = "The endotype was read from a part only: not wholly on this CT, or not found: left maxillary."
-    panel.set_series_reading(ct_series(warnings=(ImageWarning("endotype_of_a_part", part),)))
-    assert part in text(panel, "endotype_spread")
-
-
 def test_a_kept_reading_says_that_its_heat_must_be_read_again(panel: EndotypePanel) -> None:
     series = ct_series(heatmaps=())
     assert series.endotype is not None

@@ -7,6 +7,7 @@ from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QComboBox, QLabel, QWidget
 
 from sinusviewer.domain.clinical import ClinicalData
+from sinusviewer.domain.header_clinical import HeaderClinical
 from sinusviewer.errors import InputError
 from sinusviewer.ui.panels.form_grid import FormGrid
 from sinusviewer.ui.panels.number_field import NumberField
@@ -45,6 +46,7 @@ class ClinicalPanel(ScrollPanel):
     def __init__(self) -> None:
         super().__init__("clinical_panel", "Clinical data")
         self._clinical = ClinicalData()
+        self._header = HeaderClinical()
         self._white_cells: float | None = None
         self._summary = ToneLabel("", "muted", "clinical_summary")
         self._problem = Notice("clinical_problem")
@@ -57,6 +59,8 @@ class ClinicalPanel(ScrollPanel):
             "Sex", "clinical_female", "The patient's sex.", ("unknown", "male", "female"), "female"
         )
         self._choices: dict[str, QComboBox] = {"female": self._sex}
+        self._origin = ToneLabel("", "muted", "clinical_origin")
+        self._grid.add(None, self._origin, wide=True)
         for name, label, says in _YES_NO[:2]:
             self._choices[name] = self._add_choice(label, f"clinical_{name}", says, ("unknown", "no", "yes"), name)
         self._eosinophils = NumberField()
@@ -95,19 +99,46 @@ class ClinicalPanel(ScrollPanel):
         self._on_unit()
         self.set_clinical(ClinicalData())
 
-    def set_clinical(self, clinical: ClinicalData) -> None:
-        """Show these data; a complaint about what was typed before is taken back."""
+    def set_clinical(self, clinical: ClinicalData, header: HeaderClinical | None = None) -> None:
+        """Show these data, and the header's where the reader gave none; a complaint about what was typed is taken back."""
         self._clinical = clinical
+        self._header = header or HeaderClinical()
         self._problem.hide()
-        self._age.set_value(clinical.age)
+        self._show()
+
+    def _show(self) -> None:
+        clinical, header = self._clinical, self._header.data
+        self._age.set_value(header.age if clinical.age is None else clinical.age)
         for name, box in self._choices.items():
-            value = getattr(clinical, name)
+            given = getattr(clinical, name)
+            value = getattr(header, name) if given is None else given
             with QSignalBlocker(box):
                 box.setCurrentIndex(0 if value is None else 2 if value else 1)
         self._show_eosinophils()
-        shown = (clinical.age, clinical.eosinophils_per_ul, *(getattr(clinical, name) for name in self._choices))
-        known = sum(value is not None for value in shown)
-        self._summary.setText(f"{known} of {len(shown)} known. Saved with the study.")
+        names = ("age", "eosinophils_per_ul", *self._choices)
+        known = sum(getattr(clinical, n) is not None or getattr(header, n) is not None for n in names)
+        self._summary.setText(f"{known} of {len(names)} known. What is given here is saved with the study.")
+        self._show_origin()
+
+    def _show_origin(self) -> None:
+        """Where age and sex come from, and what the header says where the reader says otherwise."""
+        lines = [self._header.problem] if self._header.problem else []
+        conflict = bool(self._header.problem)
+        for name, what in (("age", "Age"), ("female", "Sex")):
+            ours, theirs = getattr(self._clinical, name), getattr(self._header.data, name)
+            if theirs is None:
+                continue
+            said = f"{shown_number(theirs)} years" if name == "age" else "female" if theirs else "male"
+            if ours is None:
+                lines.append(f"{what}: from the image's header.")
+            elif ours != theirs:
+                conflict = True
+                lines.append(
+                    f"{what}: given by the reader; the image's header says {said}. Clear it to take the header's."
+                )
+        self._origin.setText("\n".join(lines))
+        self._origin.set_tone("amber" if conflict else "muted")
+        self._origin.setVisible(bool(lines))
 
     # Rows and asking ------------------------------------------------------------------------------------------------
 
@@ -124,7 +155,7 @@ class ClinicalPanel(ScrollPanel):
         return box
 
     def _on_choice(self, field: str, index: int) -> None:
-        self.clinical_requested.emit(replace(self._clinical, **{field: (None, False, True)[index]}))
+        self._ask(replace(self._clinical, **{field: (None, False, True)[index]}))
 
     def _on_age(self, value: float | None) -> None:
         try:
@@ -132,7 +163,7 @@ class ClinicalPanel(ScrollPanel):
         except InputError as error:
             self._complain(error.message)
             return
-        self.clinical_requested.emit(replace(self._clinical, age=age))
+        self._ask(replace(self._clinical, age=age))
 
     def _on_eosinophils(self, value: float | None) -> None:
         try:
@@ -150,6 +181,13 @@ class ClinicalPanel(ScrollPanel):
             return
         self._problem.hide()
         self._show_eosinophils()
+
+    def _ask(self, wanted: ClinicalData) -> None:
+        if wanted == self._clinical:  # cleared what is the header's: that is shown again
+            self._problem.hide()
+            self._show()
+            return
+        self.clinical_requested.emit(wanted)
 
     @property
     def _current_unit(self) -> EosinophilUnit:

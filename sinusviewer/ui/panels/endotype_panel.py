@@ -14,8 +14,6 @@ from sinusviewer.ui.panels.scroll_panel import ScrollPanel
 from sinusviewer.ui.panels.withheld import WithheldNotice
 from sinusviewer.ui.panels.wording import ECRS_DEFINITION, model_lines, reading_stamp, trained_on_statement
 
-_DOUBTS_OF_OLD = ("endotype_of_a_part", "heat_outside_sinuses")
-"""How readings kept by earlier versions said that theirs is doubtful."""
 _WHY_NOT = ("endotype_not_assessed", "model_missing")
 
 
@@ -124,9 +122,8 @@ class EndotypePanel(ScrollPanel):
         if endotype.spread is not None:
             rows.append(("Spread", f"± {endotype.spread:.2f} between networks or mirrored readings"))
         self._pooling.set_rows(rows)
-        doubts = [*endotype.doubts, *(w.message for w in series.warnings if w.code in _DOUBTS_OF_OLD)]
-        self._spread.setText(" ".join(doubts))
-        self._spread.setVisible(bool(doubts))
+        self._spread.setText(" ".join(endotype.doubts))
+        self._spread.setVisible(bool(endotype.doubts))
         self.strip.set_slices(endotype.slices, endotype.threshold, slice_count)
         over = sum(s.probability >= endotype.threshold for s in endotype.slices)
         self._strip_text.setText(

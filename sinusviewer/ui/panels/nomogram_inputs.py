@@ -5,6 +5,7 @@ from functools import partial
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from sinusviewer.analysis.recurrence import clinical_name
 from sinusviewer.domain.scoring import score_text
 from sinusviewer.errors import InputError
 from sinusviewer.nomogram import Nomogram, Predictor
@@ -45,6 +46,7 @@ class NomogramInputs(QWidget):
         self._dlr: DlrSource | None = None
         self._fields: dict[str, NumberField] = {}
         self._choices: dict[str, QComboBox] = {}
+        self._borrowed: dict[str, ToneLabel] = {}
         self._unit = QComboBox()
         self._white = NumberField()
         self._white_cells: float | None = None
@@ -55,7 +57,7 @@ class NomogramInputs(QWidget):
     def set_nomogram(self, nomogram: Nomogram | None) -> None:
         self._grid.clear()
         self._nomogram = nomogram
-        self._fields, self._choices, self._back = {}, {}, None
+        self._fields, self._choices, self._back, self._borrowed = {}, {}, None, {}
         if nomogram is None:
             return
         for predictor in nomogram.predictors:
@@ -64,6 +66,12 @@ class NomogramInputs(QWidget):
             label.setBuddy(editor)
             label.setWordWrap(True)
             self._grid.add(label, editor)
+            if clinical_name(predictor.name) in ("age", "female"):
+                self._borrowed[predictor.name] = ToneLabel(
+                    "From the image's header.", "muted", f"origin_{predictor.name}"
+                )
+                self._borrowed[predictor.name].hide()
+                self._grid.add(None, self._borrowed[predictor.name])
             if is_eosinophils(predictor.name):
                 self._grid.add(None, self._units())
             if is_dlr(predictor.name):
@@ -76,9 +84,17 @@ class NomogramInputs(QWidget):
         self._problem.hide()
         self._grid.add(None, self._problem, wide=True)
 
-    def set_values(self, values: dict[str, float | None], dlr: DlrSource | None) -> None:
-        """Show the values in force; a problem with what was typed is forgotten."""
+    def set_values(
+        self, values: dict[str, float | None], dlr: DlrSource | None, from_header: tuple[str, ...] | None = None
+    ) -> None:
+        """Show the values in force; a problem with what was typed is forgotten.
+
+        ``from_header`` are the clinical fields that the image's header gave; None: as before.
+        """
         self._values, self._dlr = dict(values), dlr
+        if from_header is not None:
+            for name, label in self._borrowed.items():
+                label.setVisible(clinical_name(name) in from_header)
         if self._problem.isVisibleTo(self):
             self._problem.hide()
         for name, field in self._fields.items():

@@ -19,6 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtPrintSupport import QPrinter
 from PySide6.QtSvg import QSvgGenerator
 
+from sinusviewer.analysis.recurrence import clinical_name
 from sinusviewer.domain.image import Identity
 from sinusviewer.errors import InputError, StorageError
 from sinusviewer.nomogram import Nomogram
@@ -58,6 +59,8 @@ class NomogramPage:
     identity: Identity | None = None
     created: str = ""
     hint: str = ""
+    from_header: tuple[str, ...] = ()
+    """Clinical fields that nobody gave and the image's header had."""
 
 
 class _Pen:
@@ -188,6 +191,8 @@ def remark(page: NomogramPage, name: str, value: float | None) -> str:
         overruled = value != page.dlr.score
         remarks.append(f"overruled by the reader; CT gave {page.dlr.score:.2f}" if overruled else
                        f"from the CT by {page.dlr.model}")  # fmt: skip
+    if clinical_name(name) in page.from_header:
+        remarks.append("from the CT's header")
     if name in page.settings[0].reading.outside_training:
         remarks.append("outside the training data")
     return "; ".join(remarks)

@@ -63,6 +63,7 @@ class NomogramPanel(ScrollPanel):
         self._values: dict[str, float | None] = {}
         self._dlr: DlrSource | None = None
         self._identity: Identity | None = None
+        self._from_header: tuple[str, ...] = ()
         self._what_if: dict[str, float | None] | None = None
         self._evaluation: Mapping[str, Any] | None = None
 
@@ -166,12 +167,20 @@ class NomogramPanel(ScrollPanel):
         self._redraw()
 
     def set_values(
-        self, values: Mapping[str, float | None], dlr: DlrSource | None = None, identity: Identity | None = None
+        self,
+        values: Mapping[str, float | None],
+        dlr: DlrSource | None = None,
+        identity: Identity | None = None,
+        from_header: tuple[str, ...] = (),
     ) -> None:
-        """The patient's values by predictor name, the score as the CT gave it, and whose they are."""
+        """The patient's values by predictor name, the score as the CT gave it, and whose they are.
+
+        ``from_header`` are the clinical fields that nobody gave and the image's header had.
+        """
         if identity is not None and self._identity is not None and identity != self._identity:
             self._what_if_box.setChecked(False)  # another patient: a comparison never outlives the one it was made for
         self._values, self._dlr, self._identity = dict(values), dlr, identity
+        self._from_header = from_header
         self._redraw()
 
     def set_heat(self, heat: Heatmap | None) -> None:
@@ -186,7 +195,9 @@ class NomogramPanel(ScrollPanel):
         if self._nomogram is None:
             return None
         hint = decision_hint(self._evaluation, self._nomogram.cutoff)
-        return NomogramPage(self._nomogram, self._settings(), self._dlr, self._identity, created, hint)
+        return NomogramPage(
+            self._nomogram, self._settings(), self._dlr, self._identity, created, hint, self._from_header
+        )
 
     def _settings(self) -> tuple[Setting, ...]:
         if self._nomogram is None:
@@ -204,7 +215,7 @@ class NomogramPanel(ScrollPanel):
         patient = settings[0]
         self.view.set_settings(settings)
         edited = self._values if self._what_if is None else self._what_if
-        self.inputs.set_values(edited, self._dlr)
+        self.inputs.set_values(edited, self._dlr, self._from_header)
         _set_text(self._risk, risk_sentence(nomogram, patient.reading))
         _set_text(self._points, points_sentence(nomogram, patient.reading))
         last = settings[-1]

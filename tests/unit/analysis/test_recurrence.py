@@ -1,9 +1,11 @@
 import math
+from dataclasses import replace
 
 import pytest
 
 from sinusviewer.analysis import recurrence
 from sinusviewer.domain.clinical import ClinicalData
+from sinusviewer.domain.image import Identity
 from sinusviewer.nomogram import CohortSummary, FitSummary, Nomogram, Predictor
 
 EOS = tuple(float(v) for v in range(0, 1601, 200))
@@ -67,3 +69,17 @@ def test_a_readers_own_score_rules_and_the_networks_is_kept() -> None:
 def test_without_a_nomogram_there_is_a_score_and_no_risk() -> None:
     read = recurrence.assess(0.4, KNOWN, None, None)
     assert (read.dlr_score, read.risk, read.risk_interval) == (0.4, None, (0.0, 1.0))
+
+
+def test_an_age_that_only_the_header_knows_is_used_and_named_so() -> None:
+    made = nomogram()
+    aged = replace(
+        made, predictors=(*made.predictors, Predictor("age", "Age", "years", (0.02,), (20.0, 80.0), (20.0, 80.0)))
+    )
+    read = recurrence.assess(0.4, KNOWN, aged, None, Identity(age="044Y", sex="F"))
+    assert read.risk is not None
+    assert read.points["age"] == pytest.approx(aged.points("age", 44.0))
+    assert read.from_header == ("age",)  # sex is no predictor of this one
+    given = recurrence.assess(0.4, replace(KNOWN, age=60.0), aged, None, Identity(age="044Y"))
+    assert given.points["age"] == pytest.approx(aged.points("age", 60.0))
+    assert given.from_header == ()

@@ -125,3 +125,13 @@ def test_a_reading_survives_a_kill_right_after_it_was_kept(tmp_path):
     again = Database(tmp_path / "records.sqlite")
     assert ReadingStore(again).recall("s").readings["k"].reading().waters == FULL.waters
     again.close()
+
+
+def test_readings_of_earlier_versions_follow_todays_rules_for_the_endotype():
+    part = ImageWarning("endotype_of_a_part", "Not wholly on this CT: left maxillary.")
+    withheld = kept_reading(replace(FULL, warnings=(part,)), MARK).reading().endotype
+    assert withheld.probability_ecrs is None
+    assert withheld.withheld == part.message
+    heat = ImageWarning("heat_outside_sinuses", "Only 3 % of the heat lies within nose and sinuses.")
+    doubtful = kept_reading(replace(FULL, warnings=(heat,)), MARK).reading().endotype
+    assert (doubtful.probability_ecrs, doubtful.doubts) == (0.7, (heat.message,))
