@@ -133,6 +133,7 @@ class Program:
         findings = FindingStore(self.database, self.settings.reader or None)
         keeper = ReadingKeeper(self.session, self.actions.desk, ReadingStore(self.database), masks)
         self.recorder = Recorder(self.session, findings, self.index, keeper)
+        self.actions.reading.settle = self.recorder.settled
         self.mask_recorder = MaskRecorder(self.session, findings, self.index)
         self.window = MainWindow(self.session, self.actions, self.settings, save_settings)
         self.wiring = PanelWiring(self.window, Reporting(self.session, self.actions.desk, findings, self.index))

@@ -16,6 +16,11 @@ def why_no_training_film(session: Session, view: str) -> SinusViewerError | None
         return SinusViewerError(
             "This film is not read yet: the facial patch is not known.", "Read it first (Ctrl+R), then judge its boxes."
         )
+    film = session.film(view)
+    if film is not None and film.upright_turns:
+        return SinusViewerError(
+            "This film was turned upright by hand, against its file.", "Store it the right way up, then judge it again."
+        )
     marks = session.marks.get(session.image_key(view), ImageMarks())
     try:
         film_labels(reading.waters, marks.detections, _lowest_threshold(session, view))

@@ -117,7 +117,8 @@ def hanging_of(image: Volume | Radiograph) -> str:
     """What is known of sides and geometry; the wording of a reading follows from it."""
     if isinstance(image, Volume):
         return f"oriented={image.oriented} measurable={image.measurable}"
-    return f"right_is_left={image.patient_right_is_image_left} upside_down={image.upside_down}"
+    turned = f" upright_turns={image.upright_turns}" if image.upright_turns else ""
+    return f"right_is_left={image.patient_right_is_image_left} upside_down={image.upside_down}{turned}"
 
 
 def instances_digest(series: Series, sop_instance_uid: str = "") -> str:

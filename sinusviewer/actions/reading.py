@@ -7,6 +7,7 @@ from sinusviewer.actions.desk import Continuation, JobDesk
 from sinusviewer.actions.keeping import Trace, Traces, no_traces
 from sinusviewer.domain.anatomy import ImageSide, Side
 from sinusviewer.domain.clinical import ClinicalData
+from sinusviewer.domain.film_turns import side_of_box, turned_upright, turns_on_screen
 from sinusviewer.domain.finding import Detection
 from sinusviewer.domain.hanging import hang_film
 from sinusviewer.domain.image import OrientationEvidence, Radiograph
@@ -35,6 +36,8 @@ class ReadingActions:
     ) -> None:
         self.session, self._desk, self._read, self._load, self._tidy = session, desk, read, load, tidy
         self._trace = trace
+        self.settle: Callable[[str, Image], Image] = lambda _key, image: image
+        """Gives an image that is read without being shown the sides that a person gave it; called in the background."""
 
     def read(self, override_reason: str = "") -> Job | None:
         """Let the networks read what the active view shows; the image stays usable."""
@@ -116,6 +119,27 @@ class ReadingActions:
                 session.forget_reading(key)
             self.read()
 
+    def read_as_shown(self, view: str) -> Job | None:
+        """Take a film for upright as it is turned on screen, and read it so; its sides are unverified until somebody confirms them."""
+        session = self.session
+        film, state = session.film(view), session.views[view]
+        if film is None or self.is_reading(state.series_key):
+            return None
+        key, turns = session.image_key(view), turns_on_screen(state)
+        turned = turned_upright(film, turns)
+        session.forget_reading(key)  # with the sides that it names
+        session.decided.emit(key, "turned", {"quarter_turns": turns})
+        session.replace_film(state.series_key, turned)
+        hung = hang_film(state.series_key, turned, state.slice_index)
+        session.set_view(view, flipped=hung.flipped, quarter_turns=hung.quarter_turns, zoom=None, center=None)
+        session.amend_marks(
+            key,
+            lambda marks: replace(
+                marks, detections=tuple(replace(d, side=side_of_box(turned, d.xyxy)) for d in marks.detections)
+            ),
+        )
+        return self.read()
+
     def swap_side(self, view: str) -> None:
         """Take back a side that a person confirmed wrongly; what a file's own header says is not swapped."""
         film = self.session.film(view)
@@ -159,7 +183,7 @@ class ReadingActions:
                 progress(f"Reading {number + 1} of {len(series)}", number / len(series))
                 traces: dict[str, Traces] = {}
                 try:
-                    image = self._load(one, silent_progress(), token)
+                    image = self.settle(one.key, self._load(one, silent_progress(), token))
                     data = clinical.get(one.identity.study_instance_uid, ClinicalData())
                     readings = self._read(image, data, "", silent_progress(), token)
                     traces = self._trace(image, readings, token)

@@ -11,7 +11,7 @@ from sinusviewer.domain.study import Study
 from sinusviewer.errors import StorageError
 from sinusviewer.records.findings import FindingStore
 from sinusviewer.records.study_index import StudyIndex
-from sinusviewer.session import ImageMarks, Session
+from sinusviewer.session import Image, ImageMarks, Session
 from sinusviewer.session.connections import Connections
 
 _STATUS_ACTIONS = {
@@ -41,6 +41,10 @@ class Recorder:
             (session.thumbnail_changed, self._thumbnail_changed),
             (session.readings_changed, self._readings_changed),
         )
+
+    def settled(self, series_key: str, image: Image) -> Image:
+        """Films with the sides and turns that are in the records; safe to call in the background."""
+        return self._restorer.settled(series_key, image)
 
     def release(self) -> None:
         """Write no more: the database is about to be closed."""
@@ -101,7 +105,8 @@ class Recorder:
         study = self._study(image_key)
         if study is None:
             return
-        content = {"patient_right_is_image_left": right_is_left}
+        film = self._session.film_of(image_key)
+        content = {"patient_right_is_image_left": right_is_left, "quarter_turns": film.upright_turns if film else 0}
         self._save(study.study_instance_uid, f"side {image_key}", content)
         series, _, sop = image_key.partition("/")
         try:
@@ -119,6 +124,9 @@ class Recorder:
             self._findings.record(uid, series, sop, f"{image_key}{DECISION}{action}", action, content)
         except StorageError as error:
             self._session.say(error.message, "error", error.hint)
+        if action == "turned":  # one note for both: a side confirmed before speaks of the image as it stood then
+            side = {"patient_right_is_image_left": None, "quarter_turns": content["quarter_turns"]}
+            self._save(uid, f"side {image_key}", side)
         if action == "scored":
             scores = {side.value: score for side, score in self._session.ostiomeatal.get(image_key, {}).items()}
             self._save(uid, f"ostiomeatal {image_key}", scores)

@@ -7,12 +7,13 @@ from sinusviewer.actions.keeping import ReadingKeeper
 from sinusviewer.domain.anatomy import ImageSide, Side
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.display import KeyImage, Measurement, Plane, Tool
+from sinusviewer.domain.film_turns import turned_upright
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.domain.hanging import hang_film
 from sinusviewer.domain.image import OrientationEvidence, Radiograph, Volume
 from sinusviewer.errors import StorageError
 from sinusviewer.records.findings import FindingEvent, FindingStore
-from sinusviewer.session import ImageMarks, Session, reading_key
+from sinusviewer.session import Image, ImageMarks, Session, reading_key
 
 DECISION = "#decision-"
 """Names, in the history, what was decided of an image as a whole; not a finding that could be restored."""
@@ -101,10 +102,7 @@ class Restorer:
     def _side_again(self, uid: str, series_key: str, films: tuple[Radiograph, ...]) -> bool:
         """Turn films as a person said; not where the header says it itself."""
         session = self._session
-        if all(film.orientation_evidence is not OrientationEvidence.UNVERIFIED for film in films):
-            return False
-        known = self._notes(uid, "side ")
-        sided = tuple(_sided(film, known.get(reading_key(series_key, film.sop_instance_uid))) for film in films)
+        sided = self._settled(self._notes(uid, "side "), series_key, films)
         if all(now is before for now, before in zip(sided, films, strict=True)):
             return False
         session.set_image(series_key, sided)
@@ -114,6 +112,23 @@ class Restorer:
                 hung = hang_film(series_key, sided[number], number)
                 session.set_view(view, flipped=hung.flipped, quarter_turns=hung.quarter_turns)
         return True
+
+    def settled(self, series_key: str, image: Image) -> Image:
+        """Films with the sides and turns that a person gave them; for images that are read without being shown."""
+        study = self._session.study_of(series_key)
+        if isinstance(image, Volume) or study is None:
+            return image
+        try:  # not by way of `_notes`: only the GUI thread may say anything
+            known = self._findings.notes(study.study_instance_uid, "side ")
+        except (StorageError, ValueError):
+            return image
+        return self._settled(known, series_key, image)
+
+    @staticmethod
+    def _settled(
+        known: dict[str, dict[str, Any]], series_key: str, films: tuple[Radiograph, ...]
+    ) -> tuple[Radiograph, ...]:
+        return tuple(_sided(film, known.get(reading_key(series_key, film.sop_instance_uid))) for film in films)
 
     def _accept_again(self, uid: str, series_key: str, volume: Volume) -> bool:
         """Accept faults of geometry that a reader has accepted before, and no others."""
@@ -170,7 +185,10 @@ class Restorer:
 
 
 def _sided(film: Radiograph, note: dict[str, Any] | None) -> Radiograph:
-    said = (note or {}).get("patient_right_is_image_left")
+    """The film as a person turned it and named its sides; the same object where there is nothing new."""
+    said, turns = (note or {}).get("patient_right_is_image_left"), (note or {}).get("quarter_turns", 0)
+    if turns in (1, 2, 3) and film.upright_turns != turns:
+        film = turned_upright(film, turns)
     if not isinstance(said, bool) or film.orientation_evidence is not OrientationEvidence.UNVERIFIED:
         return film
     return replace(

@@ -18,6 +18,7 @@ _OTHER_REGION = re.compile(
     re.IGNORECASE,
 )
 _SINUS_VIEW = re.compile(r"water|sinus|\bpns\b|occipito.?mental|\bom\b|nnh|facial", re.IGNORECASE)
+_REMEDY = "Turn it upright in the window and read it as shown, or store it the right way up."
 _SMALLEST_SIDE = 64
 _WIDEST = 1.7
 _GRID = 64
@@ -107,9 +108,9 @@ def refuse_turned(
             distance = template.distance(patch_vector(other.source, other.box))
             clearly = distance < upright.straightened - _CLEARLY_NEARER or face.score < threshold
             if other.score >= threshold and distance <= template.limit and clearly:
-                return f"Not assessed: the film seems to {other.way}. Store it the right way up and open it again."
+                return f"Not assessed: the film seems to {other.way}. {_REMEDY}"
     elif best.score >= threshold and (face.score < threshold or best.score > face.score + _CLEARLY_BETTER):
-        return f"Not assessed: the film seems to {best.way}. Store it the right way up and open it again."
+        return f"Not assessed: the film seems to {best.way}. {_REMEDY}"
     if best.score >= threshold and best.score > face.score + _CLEARLY_BETTER:
         return "Not assessed: this does not look like an upright Waters' view."
     return ""

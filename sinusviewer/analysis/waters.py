@@ -9,8 +9,9 @@ from sinusviewer.analysis import film_checks
 from sinusviewer.analysis.networks import first_output
 from sinusviewer.analysis.protocol import Context, Step, run_steps
 from sinusviewer.domain.anatomy import AnySide, ImageSide, Side
+from sinusviewer.domain.film_turns import NOT_UPRIGHT
 from sinusviewer.domain.finding import Detection
-from sinusviewer.domain.image import ImageWarning, Radiograph
+from sinusviewer.domain.image import ImageWarning, OrientationEvidence, Radiograph
 from sinusviewer.domain.reading import (
     Provenance,
     SeriesReading,
@@ -39,6 +40,11 @@ _CHECKED_PX = 400
 """The input check needs no finer film than this."""
 _UNVERIFIED = ImageWarning(
     "side_unverified", "The film does not prove which side is the patient's right; sides are those of the stored image."
+)
+
+_NOT_UPRIGHT = ImageWarning(
+    NOT_UPRIGHT,
+    "The film does not seem to stand upright: what its file says of left, right, head and foot may not hold.",
 )
 
 
@@ -87,7 +93,14 @@ def read(radiograph: Radiograph, tasks: frozenset[str], context: Context, second
     state = run_steps(STEPS, state, context, seconds)
     provenance = Provenance(device=antra.session.device)
     if state.refusal and not context.override_reason:
-        return replace(reading, status=SeriesStatus.REFUSED, reason=state.refusal, provenance=provenance)
+        doubts = tuple(w for w in state.marks if w.code == NOT_UPRIGHT)
+        return replace(
+            reading, status=SeriesStatus.REFUSED, reason=state.refusal, provenance=provenance,
+            warnings=(*radiograph.warnings, *doubts),
+        )  # fmt: skip
+    by_file = radiograph.orientation_evidence is OrientationEvidence.HEADER
+    if by_file and any(w.code == NOT_UPRIGHT for w in state.marks):  # then the file proves no side either
+        state = replace(state, hanging=replace(state.hanging, verified=False))
     warnings = [*radiograph.warnings, *state.marks]
     if state.refusal:
         warnings.append(ImageWarning("input_check_overruled", f"Read against the input check: {state.refusal}"))
@@ -132,10 +145,10 @@ def _check_face(
     for way, film in film_checks.turned_films(small):
         other, other_box = find_face(film, model, context)
         turned.append(film_checks.TurnedFace(way, film, other.score, other_box))
-    refusal = (
-        film_checks.refuse_turned(face, threshold, fit, turned, template)
-        or film_checks.refuse_face(face, face_box, source.values.shape, threshold)
-        or film_checks.refuse_patch(small, box, fit, template)
+    if refusal := film_checks.refuse_turned(face, threshold, fit, turned, template):
+        return refusal, (_NOT_UPRIGHT,)
+    refusal = film_checks.refuse_face(face, face_box, source.values.shape, threshold) or film_checks.refuse_patch(
+        small, box, fit, template
     )
     return refusal, film_checks.marks_of_pose(fit)
 

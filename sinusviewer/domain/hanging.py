@@ -36,6 +36,10 @@ def first_series(series: Sequence[Series]) -> Series | None:
 def hang_film(key: str, film: Radiograph, index: int = 0) -> ViewState:
     """One film, patient's right on the screen's left: what is stored mirrored or upside down is turned."""
     mirrored = film.patient_right_is_image_left is False
+    if film.upright_turns:  # mirrored after turning, which a view does before: it then turns the other way
+        return ViewState(
+            key, Plane.FILM, index, flipped=mirrored, quarter_turns=(-1 if mirrored else 1) * film.upright_turns % 4
+        )
     # Turning upside down by half a turn also swaps left and right, so the flip is taken back.
     turns = 2 if film.upside_down and film.patient_right_is_image_left is not None else 0
     return ViewState(key, Plane.FILM, index, flipped=mirrored != (turns == 2), quarter_turns=turns)

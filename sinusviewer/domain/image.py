@@ -109,6 +109,9 @@ class Radiograph:
         ``(row, column)`` mm or None, meaning per ``spacing_kind``.
     for_models
         False for colour, secondary capture and other images that no network may read.
+    upright_turns
+        Quarter turns clockwise that bring the stored image upright, as a reader said against the file; 0 where none did.
+        ``patient_right_is_image_left`` then speaks of the image so turned.
     """
 
     pixels: npt.NDArray[np.generic]
@@ -127,6 +130,7 @@ class Radiograph:
     for_models: bool = True
     exposure: dict[str, float] = field(default_factory=dict)
     warnings: tuple[ImageWarning, ...] = ()
+    upright_turns: int = 0
 
     @property
     def is_color(self) -> bool:

@@ -78,6 +78,7 @@ class FindingStore:
         "viewed_only",
         "geometry_accepted",
         "scored",
+        "turned",
     )
 
     def __init__(self, database: Database, reader: str | None = None) -> None:

@@ -10,11 +10,13 @@ from scipy import ndimage
 
 from sinusviewer.domain.anatomy import ImageSide, Side, Structure
 from sinusviewer.domain.display import is_drawn
+from sinusviewer.domain.film_turns import NOT_UPRIGHT
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.domain.image import BONE, SOFT_TISSUE, Radiograph, Volume
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
 from sinusviewer.domain.scoring import score_text
 from sinusviewer.imaging import resample, windowing
+from sinusviewer.imaging.hanging import hanging_of
 from sinusviewer.report.content import Picture
 from sinusviewer.report.wording import HEATMAP_LINE, RESEARCH_LINE
 
@@ -61,10 +63,11 @@ def key_pictures(image: Radiograph | Volume, reading: SeriesReading, stem: str) 
 
 def film_picture(film: Radiograph, reading: SeriesReading, name: str) -> Picture:
     """The film as it hangs (patient's right on the left, where that is known), with patch, boxes and scores if it was read."""
-    grey = windowing.to_display_uint8(film)
-    mirrored, upside_down = film.patient_right_is_image_left is False, film.upside_down
+    hanging = hanging_of(film)
+    mirrored = hanging.mirrored
+    grey = np.rot90(windowing.to_display_uint8(film), -hanging.turns)
     grey = grey[:, ::-1] if mirrored else grey
-    grey = grey[::-1] if upside_down else grey
+    grey = grey[::-1] if hanging.upside_down else grey
     rows, columns = grey.shape
     scale = _LONGEST_SIDE / max(rows, columns)
     size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
@@ -72,11 +75,7 @@ def film_picture(film: Radiograph, reading: SeriesReading, name: str) -> Picture
     draw = ImageDraw.Draw(canvas)
 
     def shown(xyxy: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-        x0, y0, x1, y1 = xyxy
-        if mirrored:
-            x0, x1 = columns - x1, columns - x0
-        if upside_down:
-            y0, y1 = rows - y1, rows - y0
+        x0, y0, x1, y1 = hanging.box_to_hung(xyxy)
         return x0 * scale, y0 * scale, x1 * scale, y1 * scale
 
     waters = reading.waters
@@ -87,12 +86,14 @@ def film_picture(film: Radiograph, reading: SeriesReading, name: str) -> Picture
             colour = SIDE_COLOURS[box.side]
             draw.rectangle(place, outline=colour, width=4)
             _label(draw, (place[0], place[1] - 20), _box_text(box), colour)
-    if film.patient_right_is_image_left is None:
+    doubted = waters is None and any(w.code == NOT_UPRIGHT for w in reading.warnings)
+    if film.patient_right_is_image_left is None or doubted:
         _label(draw, (8, size[1] // 2), "side unverified", UNVERIFIED_YELLOW)
     else:
         _label(draw, (8, size[1] // 2), "R", _TEXT, large=True)
         _label(draw, (size[0] - 26, size[1] // 2), "L", _TEXT, large=True)
     note = "Stored mirrored, shown turned." if mirrored else ""
+    note = " ".join(p for p in (note, "Turned upright by the reader." if film.upright_turns else "") if p)
     if waters is None:
         why = (reading.reason or "").removeprefix("Not assessed: ").rstrip(".")
         state = "viewed only" if reading.status is SeriesStatus.VIEWED_ONLY else "not assessed"

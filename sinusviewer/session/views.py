@@ -40,6 +40,13 @@ class Views(Images):
             return None
         return image[min(max(state.slice_index, 0), len(image) - 1)]
 
+    def film_of(self, image_key: str) -> Radiograph | None:
+        """The radiograph of an image's key, if its pixels are here."""
+        key, _, sop = image_key.partition("/")
+        image = self.images.get(key)
+        films = image if isinstance(image, tuple) else ()
+        return next((film for film in films if film.sop_instance_uid == sop), None)
+
     def volume(self, view: str) -> Volume | None:
         """The volume that a view shows, if it shows one."""
         image = self.images.get(self.views[view].series_key)

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QTransform
 
-from sinusviewer.domain.anatomy import AnySide, ImageSide, Side
 from sinusviewer.domain.display import Measurement, Tool
+from sinusviewer.domain.film_turns import side_of_box
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
-from sinusviewer.domain.image import Radiograph, Window
+from sinusviewer.domain.image import Window
 from sinusviewer.ui import box_editing
 from sinusviewer.ui.drag_view import DragView
 from sinusviewer.ui.mask_painting import BrushDrag
@@ -171,7 +171,7 @@ class BoxDrag:
         film = view.content.film
         if film is not None and (at - self._start).manhattanLength() > 6:
             xyxy = box_editing.ordered(self._first, view.image_point(at), film.pixels.shape[:2])
-            box = Detection(xyxy, 1.0, side_of(film, xyxy), author=Author.READER, status=FindingStatus.ACCEPTED,
+            box = Detection(xyxy, 1.0, side_of_box(film, xyxy), author=Author.READER, status=FindingStatus.ACCEPTED,
                             identifier=f"reader-{uuid4().hex[:8]}")  # fmt: skip
             marks = view.content.marks
             view.marks_requested.emit("Draw box", replace(marks, detections=(*marks.detections, box)))
@@ -289,11 +289,3 @@ def _distance(point: npt.NDArray[np.float64], a: npt.NDArray[np.float64], b: npt
     along = b - a
     share = float(np.clip((point - a) @ along / max(float(along @ along), 1e-9), 0, 1))
     return float(np.hypot(*(a + share * along - point)))
-
-
-def side_of(film: Radiograph, xyxy: tuple[float, float, float, float]) -> AnySide:
-    """Whose side a box on a film lies on: the patient's where it is known, else the stored image's."""
-    on_left_half = (xyxy[0] + xyxy[2]) / 2 < film.pixels.shape[1] / 2
-    if film.patient_right_is_image_left is None:
-        return ImageSide.IMAGE_LEFT if on_left_half else ImageSide.IMAGE_RIGHT
-    return Side.RIGHT if on_left_half == film.patient_right_is_image_left else Side.LEFT

@@ -65,7 +65,8 @@ class NoticeBar(QFrame):
         faults = tuple(w.message for w in volume.warnings) if volume is not None and not volume.measurable else ()
         others = () if side_open or faults else tuple(w.message for w in getattr(self._image, "warnings", ()))
         if side_open:
-            self._text.setText("Side unverified. Which side of the stored image is the patient's right?")
+            which = "stored image" if film is not None and not film.upright_turns else "image, turned upright,"
+            self._text.setText(f"Side unverified. Which side of the {which} is the patient's right?")
         else:
             self._text.setText(" ".join((outdated, *faults, *others)).strip())
         self._left.setVisible(side_open)

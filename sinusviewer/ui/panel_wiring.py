@@ -8,7 +8,9 @@ import numpy as np
 from sinusviewer.actions.reporting import Reporting
 from sinusviewer.domain.anatomy import SINUS_CODES, Structure
 from sinusviewer.domain.display import Tool
+from sinusviewer.domain.film_turns import turns_on_screen
 from sinusviewer.domain.finding import FindingStatus
+from sinusviewer.domain.hanging import hang_film
 from sinusviewer.domain.reading import SeriesReading
 from sinusviewer.session import ImageMarks
 from sinusviewer.session.connections import Connections
@@ -91,6 +93,7 @@ class PanelWiring:
         self.findings.right_side_confirmed.connect(
             lambda left: actions.reading.confirm_side(session.active_view, patient_right_is_image_left=left)
         )
+        self.findings.read_as_shown_requested.connect(lambda: actions.reading.read_as_shown(session.active_view))
         self.findings.mirror_compare_requested.connect(lambda: window.verbs["mirror_compare"].trigger())
         for panel in (self.findings, self.sinuses, self.endotype):
             panel.read_requested.connect(lambda: actions.reading.read())
@@ -142,6 +145,7 @@ class PanelWiring:
             self.findings.set_message("Reading … the image stays usable.", can_read=False)
             return
         self.findings.set_series_reading(reading, session.waters_threshold(view))
+        self._show_slice(view)
         marks = session.marks.get(session.image_key(view), ImageMarks())
         self.findings.set_detections(marks.detections, session.selected)
 
@@ -180,6 +184,10 @@ class PanelWiring:
         session = self._session
         view = session.active_view
         volume, cursor = session.volume(view), session.cursor_lps(view)
+        film, state = session.film(view), session.views[view]
+        if film is not None:
+            hung = hang_film(state.series_key, film, state.slice_index)
+            self.findings.set_turned(turns_on_screen(state) != turns_on_screen(hung))
         if volume is None or cursor is None:
             return
         x, y, z = (round(float(v)) for v in np.linalg.solve(volume.affine, np.append(np.array(cursor), 1.0))[:3])

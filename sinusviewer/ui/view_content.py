@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sinusviewer.domain.display import DisplayState, Plane, ViewState
+from sinusviewer.domain.film_turns import NOT_UPRIGHT
 from sinusviewer.domain.finding import Heatmap
-from sinusviewer.domain.image import Identity, LookupTable, Radiograph, SpacingKind, Volume, Window
+from sinusviewer.domain.image import Identity, LookupTable, OrientationEvidence, Radiograph, SpacingKind, Volume, Window
 from sinusviewer.domain.planes import PlaneStack, hung_array
 from sinusviewer.domain.reading import SeriesReading
 from sinusviewer.imaging.shutter import Border
@@ -146,11 +147,14 @@ class ContentResolver:
         cursor = self._cursor(session, view, stack) if volume is not None and display.show_crosshair else None
         grey = self._grey(state, film, volume)
         borders = self._bright_borders(film, grey) if film is not None and display.shutter else ()
-        said = (*notes(film, volume, state), *threshold_note(reading, display.thresholds.get(image_key)))
+        by_file = film is not None and film.orientation_evidence is OrientationEvidence.HEADER
+        doubtful = by_file and reading is not None and any(w.code == NOT_UPRIGHT for w in reading.warnings)
+        doubts = ("Not upright? The file's left, right, head and foot are not shown",) if doubtful else ()
+        said = (*notes(film, volume, state), *doubts, *threshold_note(reading, display.thresholds.get(image_key)))
         return ViewContent(
             view, state, display, stack, film, image.identity if image else identity,
             series_text(series.description if series else "", stack.plane),
-            directions(film, stack), film.spacing_kind if film else SpacingKind.CALIBRATED,
+            None if doubtful else directions(film, stack), film.spacing_kind if film else SpacingKind.CALIBRATED,
             grey,
             marks, reading, display.thresholds.get(image_key),
             labels, heat, heatmap, cursor, said, self._is_key_image(session, view), selected,
@@ -241,6 +245,8 @@ def notes(film: Radiograph | None, volume: Volume | None, state: ViewState) -> t
             result.append("Stored mirrored; shown turned" if state.flipped else "Stored mirrored; shown as stored")
         if film.patient_right_is_image_left is None:
             result.append("Side unverified: no left or right is known")
+        if film.upright_turns:
+            result.append("Turned upright by the reader")
         if not film.for_models:
             result.append("View only")
     if volume is not None:

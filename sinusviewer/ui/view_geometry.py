@@ -69,7 +69,12 @@ def film_directions(film: Radiograph) -> tuple[npt.NDArray[np.float64], npt.NDAr
     if film.patient_right_is_image_left is None:
         return None
     to_left = 1.0 if film.patient_right_is_image_left else -1.0
-    return np.array([to_left, 0.0, 0.0]), np.array([0.0, 0.0, 1.0 if film.upside_down else -1.0])
+    column, row = np.array([to_left, 0.0, 0.0]), np.array([0.0, 0.0, 1.0 if film.upside_down else -1.0])
+    for _ in range(
+        film.upright_turns
+    ):  # known of the upright image: the stored one's column runs down once it is turned
+        column, row = row, -column
+    return column, row
 
 
 def edge_letters(

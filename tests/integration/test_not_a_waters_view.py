@@ -12,8 +12,9 @@ from shared_data import needs_shared, shared_dir
 
 from sinusviewer import paths
 from sinusviewer.analysis.read import read_series
-from sinusviewer.domain.anatomy import Side
-from sinusviewer.domain.image import Radiograph, Volume
+from sinusviewer.domain.anatomy import ImageSide, Side
+from sinusviewer.domain.film_turns import turned_box, turned_upright
+from sinusviewer.domain.image import OrientationEvidence, Radiograph, Volume
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
 from sinusviewer.imaging import load, scan
 from sinusviewer.inference import film_template
@@ -100,6 +101,25 @@ TURNED = {
 def test_a_film_that_is_not_upright_is_refused(how: str, sample: Radiograph, registry: ModelRegistry) -> None:
     reason = refused(read(with_pixels(sample, TURNED[how](sample.pixels)), registry))
     assert "upside down" in reason or "side" in reason or "upright" in reason or "Waters" in reason
+
+
+def test_a_turned_film_is_read_as_its_reader_turned_it_and_names_no_side(
+    sample: Radiograph, registry: ModelRegistry
+) -> None:
+    upright = read(sample, registry).waters
+    assert upright is not None
+    assert sample.orientation_evidence is OrientationEvidence.HEADER
+    lying = with_pixels(sample, np.rot90(sample.pixels))  # its header still says that columns run to the feet
+    forced = read_series(lying, ("waters",), registry, override_reason="only to see it")
+    assert forced.waters is not None
+    assert {s.side for s in forced.waters.sides} == set(ImageSide), "the header proves no side of such a film"
+    turned = read(turned_upright(lying, 1), registry)
+    assert turned.waters is not None
+    assert [s.side for s in turned.waters.sides] == [ImageSide.IMAGE_LEFT, ImageSide.IMAGE_RIGHT]
+    assert [s.score for s in turned.waters.sides] == pytest.approx([s.score for s in upright.sides], abs=1e-3)
+    for box, expected in zip(turned.waters.boxes, upright.boxes, strict=True):
+        on_upright = turned_box(box.xyxy, (lying.pixels.shape[0], lying.pixels.shape[1]), 1)
+        assert on_upright == pytest.approx(expected.xyxy, abs=0.5)
 
 
 def test_wrong_grey_values_are_refused_and_named(sample: Radiograph, registry: ModelRegistry) -> None:

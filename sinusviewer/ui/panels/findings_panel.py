@@ -4,6 +4,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QLabel, QSlider, QVBoxLayout, QWidget
 
 from sinusviewer.domain.anatomy import ImageSide
+from sinusviewer.domain.film_turns import NOT_UPRIGHT
 from sinusviewer.domain.finding import Detection
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus, WatersReading
 from sinusviewer.domain.scoring import score_text
@@ -30,7 +31,7 @@ class FindingsPanel(ScrollPanel):
     -------
     threshold_changed(float), accept_requested(str), edit_requested(str), reject_requested(str), select_requested(str),
     add_requested(), right_side_confirmed(bool: the patient's right is on the image's left), view_only_requested(),
-    read_anyway_requested(str: the reason), read_requested(), mirror_compare_requested(bool)
+    read_anyway_requested(str: the reason), read_requested(), mirror_compare_requested(bool), read_as_shown_requested()
     """
 
     threshold_changed = Signal(float)
@@ -44,6 +45,7 @@ class FindingsPanel(ScrollPanel):
     read_anyway_requested = Signal(str)
     read_requested = Signal()
     mirror_compare_requested = Signal()
+    read_as_shown_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__("findings_panel", "Findings")
@@ -55,6 +57,12 @@ class FindingsPanel(ScrollPanel):
         self._withheld = WithheldNotice("withheld")
         self._withheld.view_only_requested.connect(self.view_only_requested)
         self._withheld.read_anyway_requested.connect(self.read_anyway_requested)
+        self._turn_text = ToneLabel("", "text", "turn_text")
+        self._as_shown = button(
+            "Read as shown", "read_as_shown", "Take the film for upright as it is turned on screen, and read it. Its sides are "
+            "asked for afterwards: what the file says of them no longer counts.", self.read_as_shown_requested.emit,
+        )  # fmt: skip
+        self._turned = False
         self._unverified = self._build_unverified()
         self._warnings = ToneLabel("", "amber", "findings_warnings")
         self._result = ToneLabel("", "text", "four_way_result", scale=1.15, bold=True)
@@ -89,7 +97,16 @@ class FindingsPanel(ScrollPanel):
                        self.read_requested.emit, "Ctrl+R")  # fmt: skip
         shown.addLayout(row(self._mirror, again))
         shown.addWidget(Fold("Where these numbers come from", self._facts, "provenance_fold", open_at_start=True))
-        for part in (self._state, self._read, self._withheld, self._unverified, self._warnings, self._shown):
+        for part in (
+            self._state,
+            self._read,
+            self._withheld,
+            self._turn_text,
+            self._as_shown,
+            self._unverified,
+            self._warnings,
+            self._shown,
+        ):
             self.column.addWidget(part)
         self.column.addStretch(1)
         self.footer.addWidget(self._trained_on)
@@ -124,6 +141,26 @@ class FindingsPanel(ScrollPanel):
     def set_selected(self, identifier: str) -> None:
         self.boxes.set_selected(identifier)
 
+    def set_turned(self, turned: bool) -> None:
+        """Whether the reader has turned the film on screen another way than it was hung."""
+        if turned != self._turned:
+            self._turned = turned
+            self._draw_turning()
+
+    def _draw_turning(self) -> None:
+        """What to do with a withheld film that lies or stands the wrong way."""
+        series = self._series
+        refused = series is not None and series.status is SeriesStatus.REFUSED
+        lies = refused and series is not None and any(w.code == NOT_UPRIGHT for w in series.warnings)
+        self._turn_text.setVisible(lies)
+        self._as_shown.setVisible(refused and (lies or self._turned))
+        self._as_shown.setEnabled(self._turned)
+        self._turn_text.setText(
+            "Turned: read it as it is shown now. Left and right are asked for afterwards."
+            if self._turned
+            else "To read it: turn it upright (Rotate clockwise, Shift+R), then press “Read as shown”."
+        )
+
     def set_message(self, text: str, *, can_read: bool = True) -> None:
         """A sentence instead of a result (being read, no model, cancelled)."""
         self._series = None
@@ -139,6 +176,7 @@ class FindingsPanel(ScrollPanel):
         self._read.setVisible(series is None or series.status is SeriesStatus.VIEWED_ONLY)
         self._withheld.setVisible(withheld)
         self._shown.setVisible(waters is not None)
+        self._draw_turning()
         self._trained_on.setVisible(waters is not None)
         self._unverified.setVisible(waters is not None and isinstance(waters.sides[0].side, ImageSide))
         messages = (
