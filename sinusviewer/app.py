@@ -13,7 +13,8 @@ from PySide6.QtWidgets import QApplication
 
 from sinusviewer import logs
 from sinusviewer.actions import Actions, Continuation, Engines
-from sinusviewer.actions.keeping import MaskFolder, ReadingKeeper, tracer
+from sinusviewer.actions.keeping import ReadingKeeper, tracer
+from sinusviewer.actions.mask_folder import MaskFolder
 from sinusviewer.actions.mask_recording import MaskRecorder
 from sinusviewer.actions.priors import Priors
 from sinusviewer.actions.recording import Recorder
@@ -125,13 +126,14 @@ class Program:
         self.session = Session()
         self.bridge = JobBridge()
         self.runner = JobRunner(self.bridge.post)
-        masks = MaskFolder(user_data_dir() / "masks")
+        self._masks = masks = MaskFolder(user_data_dir() / "masks")
         self.actions = Actions(self.session, self.runner, work or engines(), tracer(masks))
         self.bridge.listen(self.actions.desk.handle)
         self.database = Database(user_data_dir() / "records.sqlite")
         self.index = StudyIndex(self.database)
         findings = FindingStore(self.database, self.settings.reader or None)
-        keeper = ReadingKeeper(self.session, self.actions.desk, ReadingStore(self.database), masks)
+        self._readings = ReadingStore(self.database)
+        keeper = ReadingKeeper(self.session, self.actions.desk, self._readings, masks)
         self.recorder = Recorder(self.session, findings, self.index, keeper)
         self.actions.reading.settle = self.recorder.settled
         self.mask_recorder = MaskRecorder(self.session, findings, self.index)
@@ -184,6 +186,14 @@ class Program:
             "gpu", "Checking the models", work, Continuation(finished, None, None, "models", cancelled)
         )
 
+    def tidy_masks(self) -> None:
+        """Delete the masks of superseded readings that nobody relied on, in the background."""
+
+        def work(_progress: Progress, _token: CancelToken) -> int:
+            return self._masks.sweep(self._readings.mask_files_needed)
+
+        self.actions.desk.submit("io", "Tidying up", work, Continuation(lambda _count: None, group="tidy"))
+
     def look_at_models(self) -> None:
         """Look again where a model was installed, removed or replaced."""
         if model_stamps() != self._stamps:
@@ -233,6 +243,7 @@ def main(paths: list[str]) -> int:
     sys.excepthook = on_error
     program.window.show()
     program.show_device()
+    program.tidy_masks()
     if paths:
         program.window.open_paths([Path(p) for p in paths])
     status = application.exec()

@@ -1,27 +1,20 @@
 """Keeps readings between starts: what a reading was made of is marked when it is made and asked for before it is shown again."""
 
 import hashlib
-import io
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from sinusviewer.actions.desk import Continuation, JobDesk
-from sinusviewer.domain.finding import Author, Segmentation
+from sinusviewer.actions.mask_folder import KeptArrays, MaskFolder
 from sinusviewer.domain.image import Radiograph, Volume
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
 from sinusviewer.domain.study import Series
 from sinusviewer.errors import SinusViewerError, StorageError
 from sinusviewer.jobs.runner import CancelToken, Progress
 from sinusviewer.records.readings import InputMark, KeptReading, MasksFile, ReadingStore, kept_reading
-from sinusviewer.report.atomic import write_bytes
 from sinusviewer.session import Image, Session, reading_key
-
-Masks = npt.NDArray[np.uint8] | npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,62 +34,6 @@ Trace = Callable[[Image, tuple[SeriesReading, ...], CancelToken], dict[str, Trac
 def no_traces(_image: Image, _readings: tuple[SeriesReading, ...], _token: CancelToken) -> dict[str, Traces]:
     """For scripts and tests that keep nothing."""
     return {}
-
-
-class MaskFolder:
-    """Masks in files named by their content, compressed; one that exists is not written again."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def write(self, segmentation: Segmentation) -> MasksFile:
-        """Write the network's masks; raises StorageError where the disk is full."""
-        own = segmentation.original or segmentation
-        content = _packed(own)
-        digest = hashlib.sha256(content).hexdigest()
-        path = self._folder / f"{digest[:32]}.npz"
-        if not path.is_file():
-            write_bytes(path, content)
-        return MasksFile(path.name, digest, own.author.value, own.opacified_by_rule)
-
-    def read(self, kept: MasksFile, volume: Volume) -> Segmentation:
-        """The masks, on the volume they were made on.
-
-        Raises
-        ------
-        StorageError
-            Where the file is gone, changed, or not of this volume.
-        """
-        gone = StorageError("The masks of the kept reading are gone or damaged.", "Read again to have them back.")
-        if Path(kept.name).name != kept.name:
-            raise gone
-        try:
-            content = (self._folder / kept.name).read_bytes()
-            if hashlib.sha256(content).hexdigest() != kept.sha256:
-                raise gone
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                labels = arrays["labels"]
-                opacified = arrays["opacified"] if "opacified" in arrays.files else None
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise gone from error
-        whole = labels.dtype == np.uint8 and labels.shape == volume.voxels.shape
-        if not whole or (opacified is not None and (opacified.dtype != np.bool_ or opacified.shape != labels.shape)):
-            raise gone
-        return Segmentation(labels, volume.affine, opacified, Author(kept.author), kept.opacified_by_rule)
-
-
-def _packed(segmentation: Segmentation) -> bytes:
-    """An NPZ at the lowest level of compression: a label map shrinks to a hundredth even so, in a third of the time."""
-    buffer = io.BytesIO()
-    arrays: dict[str, Masks] = {"labels": segmentation.labels}
-    if segmentation.opacified is not None:
-        arrays["opacified"] = segmentation.opacified
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, array in arrays.items():
-            # A fixed date: equal masks give equal files.
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-    return buffer.getvalue()
 
 
 def pixels_digest(image: Volume | Radiograph, token: CancelToken | None = None) -> str:
@@ -143,7 +80,7 @@ def tracer(masks: MaskFolder) -> Trace:
             file, fault = None, ""
             if reading.segmentation is not None:
                 try:
-                    file = masks.write(reading.segmentation)
+                    file = masks.write(reading)
                 except StorageError as error:
                     fault = str(error)
                 except MemoryError:
@@ -229,7 +166,7 @@ class ReadingKeeper:
             self._forget(key, "its sides or its geometry have been settled differently since")
             return
 
-        def work(_progress: Progress, token: CancelToken) -> tuple[bool, Segmentation | None, str]:
+        def work(_progress: Progress, token: CancelToken) -> tuple[bool, KeptArrays | None, str]:
             if pixels_digest(subject, token) != kept.mark.pixels:
                 return False, None, ""
             if kept.masks is None or not isinstance(subject, Volume):
@@ -239,8 +176,8 @@ class ReadingKeeper:
             except SinusViewerError as error:
                 return True, None, str(error)
 
-        def finished(result: tuple[bool, Segmentation | None, str]) -> None:
-            same, masks, fault = result
+        def finished(result: tuple[bool, KeptArrays | None, str]) -> None:
+            same, arrays, fault = result
             if self._unproved.pop(key, None) is None:  # read anew meanwhile
                 return
             if not same:
@@ -249,8 +186,14 @@ class ReadingKeeper:
             if fault:
                 self._session.say(fault, "warning")
             reading = self._session.readings.get(key)
-            if masks is not None and reading is not None and reading.segmentation is None:
-                self._session.set_reading(replace(reading, segmentation=masks), key.partition("/")[0])
+            if arrays is not None and reading is not None and reading.segmentation is None:
+                whole = replace(
+                    reading,
+                    segmentation=arrays.segmentation,
+                    heatmaps=arrays.heatmaps,
+                    recurrence_heat=arrays.recurrence_heat,
+                )
+                self._session.set_reading(whole, key.partition("/")[0])
 
         def cancelled() -> None:
             self.image_loaded(key.partition("/")[0])  # what is shown must be proved, whatever else was cancelled

@@ -1,6 +1,7 @@
 """Readings kept between starts: plain data with a checksum, one row for each reading, an earlier one never overwritten."""
 
 import hashlib
+import re
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
@@ -35,6 +36,17 @@ class InputMark:
 
 
 @dataclass(frozen=True, slots=True)
+class HeatNote:
+    """One heat map in a file of masks: which result's it is ("endotype" or "recurrence"), and what a `Heatmap` says of itself."""
+
+    of: str
+    method: str
+    layer: str
+    window: str = ""
+    inside_mask: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MasksFile:
     """A file of masks beside the database: its name, the checksum of its content, and what is not an array."""
 
@@ -42,6 +54,7 @@ class MasksFile:
     sha256: str
     author: str = "ai"
     opacified_by_rule: bool = False
+    heats: tuple[HeatNote, ...] = ()
 
 
 class KeptReading(BaseModel):
@@ -73,6 +86,7 @@ class KeptReading(BaseModel):
         return SeriesReading(**plain | {"endotype": _by_todays_rules(self.endotype, self.warnings)})
 
 
+_MASK_NAME = re.compile(r"[0-9a-f]{32}\.npz")
 ARRAYS = frozenset({"segmentation", "heatmaps", "recurrence_heat"})
 PLAIN_FIELDS = tuple(f.name for f in fields(SeriesReading) if f.name not in ARRAYS)
 
@@ -135,6 +149,23 @@ class ReadingStore:
         for key in damaged:
             self.drop(study_instance_uid, key)
         return Recalled(good, tuple(damaged))
+
+    def mask_files_needed(self) -> frozenset[str]:
+        """Names of mask files that must stay: of the newest reading of each image, and of every reading that people relied on.
+
+        Relied on are all readings of a study whose report is signed, and of a series of which a reader corrected or decided
+        anything: what the network said stays beside what the reader made of it.
+        """
+        rows = self._database.query(
+            "SELECT content FROM kept_reading AS kept WHERE number IN"
+            " (SELECT MAX(number) FROM kept_reading GROUP BY study_instance_uid, reading_key)"
+            " OR EXISTS (SELECT 1 FROM signed_report AS s WHERE s.study_instance_uid = kept.study_instance_uid)"
+            " OR EXISTS (SELECT 1 FROM finding_event AS e WHERE e.study_instance_uid = kept.study_instance_uid"
+            "  AND e.finding_id LIKE '%#%' AND e.action NOT IN ('proposed', 'undone')"
+            "  AND (e.series_instance_uid = kept.reading_key OR e.finding_id LIKE kept.reading_key || '#%'))"
+        )
+        # By their form and not by parsing: of a damaged row the names count too.
+        return frozenset(name for (content,) in rows for name in _MASK_NAME.findall(str(content)))
 
     def drop(self, study_instance_uid: str, key: str) -> None:
         """Forget all readings of a key."""

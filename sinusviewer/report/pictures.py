@@ -142,7 +142,10 @@ def _heat_picture(volume: Volume, canonical: Volume, reading: SeriesReading, num
     heatmap = reading.heatmaps[number]
     slices = reading.endotype.slices if reading.endotype is not None else ()
     index = max(slices, key=lambda s: s.probability).slice_index if slices else canonical.voxels.shape[0] // 2
-    heat = resample.reorient_array(heatmap.values, volume.affine)[index]
+    hung = resample.reorient_array(heatmap.values, volume.affine)  # may be coarser than the volume
+    rows, columns = canonical.voxels.shape[1:]
+    heat = hung[index * len(hung) // canonical.voxels.shape[0]]
+    heat = heat[(np.arange(rows) * heat.shape[0] // rows)[:, np.newaxis], np.arange(columns) * heat.shape[1] // columns]
     window = BONE if heatmap.window.startswith("Bone") else SOFT_TISSUE
     grey = np.repeat(windowing.to_display_uint8(canonical.voxels[index], window)[..., None], 3, axis=2)
     colour = np.stack([heat, np.clip(2 * heat - 1, 0, 1), np.zeros_like(heat)], axis=-1)  # black, red, yellow

@@ -243,7 +243,9 @@ class MainWindow(WindowFrame):
         """Nothing changes out of sight: the image that a step was on comes back on screen."""
         if step is not None:
             elsewhere = self.actions_.opening.show_image(step.image_key)
-            self.session.say(f"{what}: {step.label.lower()}{', on the image that is shown again' if elsewhere else ''}.")
+            self.session.say(
+                f"{what}: {step.label.lower()}{', on the image that is shown again' if elsewhere else ''}."
+            )
 
     def read(self) -> None:
         self.actions_.reading.read()

@@ -11,11 +11,12 @@ from window_parts import film, open_window, study, volume, waters_reading
 
 from sinusviewer.domain.anatomy import Side, Structure
 from sinusviewer.domain.clinical import ClinicalData
-from sinusviewer.domain.finding import FindingStatus, Segmentation
+from sinusviewer.domain.finding import FindingStatus, Heatmap, Segmentation
 from sinusviewer.domain.image import ImageWarning
 from sinusviewer.domain.reading import Provenance, RecurrenceReading
 from sinusviewer.paths import user_data_dir
 from sinusviewer.records.database import Database
+from sinusviewer.report import pictures
 
 pytestmark = pytest.mark.gui
 
@@ -146,6 +147,30 @@ def test_masks_and_numbers_of_a_ct_come_back(started, qtbot: QtBot) -> None:
     assert np.array_equal(kept.segmentation.labels, reading.segmentation.labels)
     assert np.array_equal(kept.segmentation.opacified, reading.segmentation.opacified)
     assert not kept.heatmaps
+
+
+def test_heat_comes_back_as_it_was_drawn_and_says_whose_it_is(started, qtbot: QtBot) -> None:
+    image = volume(shape=(20, 300, 150))
+    y = np.linspace(0, 1, 300, dtype=np.float32)[np.newaxis, :, np.newaxis]
+    heat = np.broadcast_to(y, image.voxels.shape).copy()
+    bone = Heatmap(heat, "Grad-CAM", "net, last", "Bone")
+    score = Heatmap(heat[::2], "HiResCAM", "net 1, bottleneck", inside_mask=0.4)
+    reading = replace(ct_reading(image), heatmaps=(bone,), recurrence_heat=score)
+    first = started(image, reading=reading)
+    read(first, qtbot)
+    assert first.close()
+    again = started(volume(shape=(20, 300, 150)))
+    kept = again.session.readings["series-1"]
+    (back,) = kept.heatmaps
+    assert (back.method, back.layer, back.window) == ("Grad-CAM", "net, last", "Bone")
+    assert back.values.shape == (20, 128, 128), "no finer than what the network saw"
+    assert np.abs(back.values[0, :, 0] - y[0, (np.arange(128) * 300 + 150) // 128, 0]).max() <= 0.5 / 255 + 1e-6
+    assert (kept.recurrence_heat.method, kept.recurrence_heat.inside_mask) == ("HiResCAM", 0.4)
+    again.session.set_display(show_heatmap=True)
+    for view in again.session.shown_views:
+        assert again.window.view_area.viewports[view].content.heat is not None
+        again.window.view_area.viewports[view].grab()
+    assert pictures.key_pictures(again.session.volume("A"), kept, "001")
 
 
 def test_esc_while_masks_come_back_does_not_leave_an_unproved_reading(started, qtbot: QtBot) -> None:

@@ -11,7 +11,7 @@ from sinusviewer.ui.panels.parts import ToneLabel, choice, describe, line, row
 from sinusviewer.ui.panels.tones import current_tones
 from sinusviewer.ui.panels.wording import HEAT_CAUTION
 
-HEAT_NOT_KEPT = "Heatmaps are not kept with a reading: read again to see the heat (Ctrl+R)."
+HEAT_NOT_KEPT = "No heat was kept with this reading: read again to see it (Ctrl+R)."
 NO_HEAT = "No heatmap was made for this series."
 LOW_HEAT_INSIDE = 0.5
 """Below this share of heat inside the sinus mask a reader is told to distrust the result."""
