@@ -114,3 +114,19 @@ def test_painted_sinuses_hold_the_volumes_asked_for() -> None:
 def test_a_small_child_has_no_frontal_sinus() -> None:
     child = parametric_head(np.random.default_rng(2), 3, "F", SPACING_MM)
     assert not np.any(np.isin(child.labels, (Structure.RIGHT_FRONTAL, Structure.LEFT_FRONTAL)))
+
+
+def test_the_halves_of_a_parametric_head_differ_but_little(adult: Head) -> None:
+    def half_mm(points: list[str], axis: int) -> float:
+        return max(
+            abs(abs(adult.landmarks[f"{p}_right"][axis]) - abs(adult.landmarks[f"{p}_left"][axis])) for p in points
+        )
+
+    for axis in range(3):
+        assert 0.05 < half_mm(["porion", "orbitale", "outer_canthus"], axis) < 6
+
+
+def test_a_septum_is_no_plane(adult: Head) -> None:
+    z, _y, x = np.nonzero(adult.labels == Structure.SEPTUM)
+    middles = [x[z == k].mean() * adult.spacing[0] for k in np.unique(z) if np.count_nonzero(z == k) > 8]
+    assert np.ptp(middles) > 0.8

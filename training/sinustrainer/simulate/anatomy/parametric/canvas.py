@@ -68,6 +68,11 @@ class Canvas:
     def axes(self, box: tuple[slice, slice, slice]) -> Axes:
         return self.x[box[2]][None, None, :], self.y[box[1]][None, :, None], self.z[box[0]][:, None, None]
 
+    def moved(self, offset_mm: Point) -> "Canvas":
+        """The same voxels for shapes that are to lie elsewhere by (x, y, z)."""
+        x, y, z = (np.float32(v) for v in offset_mm)
+        return replace(self, x=self.x - x, y=self.y - y, z=self.z - z)
+
     def smooth_field(self, shape: Shape) -> "SmoothField":
         """A large, smooth distance over the whole canvas: evaluated every third voxel, interpolated between."""
         nodes = [

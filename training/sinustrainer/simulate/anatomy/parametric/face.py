@@ -35,7 +35,9 @@ _ROOT_HU, _ENAMEL_HU, _DENTIN_HU = 800.0, 1600.0, 850.0
 def paint_facial_bones(canvas: Canvas, person: Person) -> None:
     """Maxilla with alveolar arch, zygoma and its arch, orbital walls and rims, nasal bones, hard palate."""
     bone, p = person.bone_hu, person.palate_z
+    whole = canvas
     for side, _name in _SIDES:
+        canvas = whole.moved(person.lopsided.shift(person.lopsided.face, side))
         cavity = orbit_cavity(person, side)
         low, high = (min(side * 2, side * 66), -86.0, -30.0), (max(side * 2, side * 66), -28.0, 30.0)
         canvas.fill(shell(cavity, 1.0), low, (high[0], -40.0, high[2]), bone * 0.62, bumps_mm=0.15)
@@ -73,8 +75,10 @@ def paint_facial_bones(canvas: Canvas, person: Person) -> None:
         canvas.fill(frontal_process, (-24, -98, -40), (24, -74, 8), bone * 0.85)
         bridge = capsule((side * 4.5, -95, 2), (side * 15, -87, -6), 1.9, 2.2, (1, 1, 0.35))
         canvas.fill(bridge, (-22, -102, -20), (22, -78, 14), bone * 0.75)
-        nasal = capsule((side * 2.6, -95, 5), (side * 4.0, -105, -15), 2.4, 1.6, (0.75, 1, 1))
+        tip = 0.6 * person.lopsided.nose_tip_mm
+        nasal = capsule((side * 2.6, -95, 5), (side * 4.0 + tip, -105, -15), 2.4, 1.6, (0.75, 1, 1))
         canvas.fill(nasal, (-12, -112, -24), (12, -86, 12), bone * 0.8)
+    canvas = whole
     arch = _alveolar_arch(p)
     _solid(canvas, arch, (-42, -96, p - 20), (42, -28, p + 6), bone * 0.62, 0.25)
     palate = intersection(ellipsoid((0, -54, p), (24, 31, 30)), block((0, -62, p), (30, 24, 1.4), 1.2))
@@ -123,10 +127,12 @@ def paint_teeth(canvas: Canvas, person: Person) -> None:
         for side_index, (side, _name) in enumerate(_SIDES):
             for k, erupts in enumerate(_ERUPTION_YEARS):
                 x, y = _tooth_place(k, jaw)
-                place = (side * x, y)
+                number = jaw * 16 + side_index * 8 + k
+                aside, ahead, down = person.lopsided.teeth[number]
+                place = (side * x + aside, y + ahead)
                 if person.age >= erupts:
-                    if jaw * 16 + side_index * 8 + k not in person.missing_teeth:
-                        _paint_tooth(canvas, place, z, step, _PERMANENT[k], molar=k >= _MOLARS_FROM)
+                    if number not in person.missing_teeth:
+                        _paint_tooth(canvas, place, z + down, step, _PERMANENT[k], molar=k >= _MOLARS_FROM)
                     continue
                 if person.age >= _BUD_YEARS[k]:
                     milk = k < _MOLARS_FROM
@@ -215,11 +221,13 @@ def paint_nose(canvas: Canvas, person: Person) -> None:
     canvas.fill(shell(cavity, 1.6), (low[0], -86.0, low[2]), (high[0], -36.0, high[2]), bone * 0.6)
     canvas.fill(cavity, low, high, -990, label=Structure.NASAL_CAVITY)
     for side, name in _SIDES:
-        vestibule = capsule((side * 5, -90, -36), (side * 5.5, -106, -37), 4.5, 3.5, (1.2, 1, 0.6))
+        tip = person.lopsided.nose_tip_mm
+        vestibule = capsule((side * 5, -90, -36), (side * 5.5 + tip, -106, -37), 4.5, 3.5, (1.2, 1, 0.6))
         canvas.fill(vestibule, (-14, -118, -48), (14, -84, -24), -990, label=Structure.NASAL_CAVITY)
         label = Structure[f"{name}_TURBINATES"]
         # The turbinates of the side that the septum leaves grow into the room it makes.
-        t = person.turbinate_size * (1 - 0.16 * side * float(np.clip(person.septum_bend_mm / 3, -1, 1)))
+        t = person.turbinate_size * person.lopsided.turbinate[int(side > 0)]
+        t *= 1 - 0.16 * side * float(np.clip(person.septum_bend_mm / 3, -1, 1))
         inferior = capsule(
             (side * (w - 5.6), -83, p + 11), (side * (w - 5.4), -38, p + 10), 5.4 * t, 5.6 * t, (1.15, 1, 0.6)
         )
@@ -250,8 +258,9 @@ def paint_nose(canvas: Canvas, person: Person) -> None:
         texture=70,
         bumps_mm=0.3,
     )
-    cartilage = block((0, -98, -28), (1.6, 10, 8), 1.5)
-    canvas.fill(cartilage, (-4, -112, -44), (4, -86, -14), 70, label=Structure.SEPTUM)
+    tip = person.lopsided.nose_tip_mm
+    cartilage = capsule((0, -92, -26), (0.9 * tip, -106, -30), 1.6, 1.6, (1, 1, 0.2))
+    canvas.fill(cartilage, (-6, -112, -44), (6, -86, -14), 70, label=Structure.SEPTUM)
 
 
 def _septum(person: Person, half_mm: float) -> Shape:
@@ -260,6 +269,10 @@ def _septum(person: Person, half_mm: float) -> Shape:
         bend = person.septum_bend_mm * np.exp(-(((y + 62) / 18) ** 2) - ((z - person.septum_bend_z) / 10) ** 2)
         # No septum is a plane: edge-on to the beam it would be a white line from top to bottom.
         bend = bend + (0.6 + 0.25 * person.septum_bend_mm) * np.sin((y + 0.8 * z) / 9.0) * np.clip((12 - z) / 20, 0, 1)
+        # One long curve from floor to roof, and leaning with the nose in front.
+        height = np.clip((z - person.palate_z) / (10 - person.palate_z), 0, 1)
+        bend = bend + person.lopsided.septum_curve_mm * np.sin(np.pi * height) * np.clip((-34 - y) / 12, 0, 1)
+        bend = bend + person.lopsided.nose_tip_mm * np.clip((-78 - y) / 14, 0, 1)
         return np.asarray(np.abs(x - bend) - np.float32(half_mm), dtype=np.float32)
 
     return distance

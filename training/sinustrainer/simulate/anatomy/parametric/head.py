@@ -35,11 +35,14 @@ def build_head(person: Person, rng: np.random.Generator, spacing_mm: float = 1.0
     low_mm = low * np.asarray(person.size)
     high_mm = high * np.asarray(person.size)
     low_mm[2] = _to_person_z(low[2], person)
+    right, left = person.lopsided.width
+    low_mm[0] *= right
+    high_mm[0] *= left
     low_mm = np.floor(low_mm / spacing_mm) * spacing_mm
     axes = [np.arange(low_mm[i], high_mm[i] + spacing_mm / 2, spacing_mm) for i in range(3)]
     normal_z = _to_normal_z(axes[2], person)
     canvas = Canvas.blank(
-        (axes[0] / person.size[0]).astype(np.float32),
+        (axes[0] / person.size[0] / np.where(axes[0] < 0, right, left)).astype(np.float32),
         (axes[1] / person.size[1]).astype(np.float32),
         normal_z.astype(np.float32),
         spacing_mm,
@@ -78,6 +81,7 @@ def _to_person_z(z: float, person: Person) -> float:
 
 def _landmarks(person: Person) -> dict[str, tuple[float, float, float]]:
     d = person.eye_distance
+    width, face, ear = person.lopsided.width, person.lopsided.face, person.lopsided.ear
     normal = {
         "porion_right": (-60.0, 3.0, 0.0),
         "porion_left": (60.0, 3.0, 0.0),
@@ -88,6 +92,14 @@ def _landmarks(person: Person) -> dict[str, tuple[float, float, float]]:
         "nasion": (0.0, -97.0, 5.0),
         "anterior_nasal_spine": (0.0, -88.0, person.palate_z),
     }
-    return {
-        name: (x * person.size[0], y * person.size[1], _to_person_z(z, person)) for name, (x, y, z) in normal.items()
-    }
+    placed = {}
+    for name, (x, y, z) in normal.items():
+        half = int(x > 0)
+        move = ear[half] if name.startswith("porion") else face[half] if x else (0.0, 0.0, 0.0)
+        across = x + (move[0] if half else -move[0])
+        placed[name] = (
+            across * person.size[0] * width[half],
+            (y + move[1]) * person.size[1],
+            _to_person_z(z + move[2], person),
+        )
+    return placed

@@ -1,11 +1,49 @@
 """The numbers a parametric head is built from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from sinustrainer.simulate.anatomy.growth import draw_volumes_ml, head_size
 from sinusviewer.domain.anatomy import Side, Sinus
+
+Offset = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Lopsided:
+    """How the right (first) and the left (second) half of one person differ; nothing by default.
+
+    Attributes
+    ----------
+    width
+        Of the halves.
+    face, ear, jaw
+        Shift (x outwards, y, z mm) of orbit with cheek and antrum, of the petrous bone, and of the mandible's ramus.
+    turbinate
+        Size of the turbinates.
+    nose_tip_mm, septum_curve_mm
+        Sideways, of the nose's tip and of the septum's long curve.
+    skull_skew
+        How much one side of the brain case lies behind the other, by width.
+    teeth
+        Shift of each of 32 teeth.
+    """
+
+    width: tuple[float, float] = (1.0, 1.0)
+    face: tuple[Offset, Offset] = ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+    ear: tuple[Offset, Offset] = ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+    jaw: tuple[Offset, Offset] = ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+    turbinate: tuple[float, float] = (1.0, 1.0)
+    nose_tip_mm: float = 0.0
+    septum_curve_mm: float = 0.0
+    skull_skew: float = 0.0
+    teeth: tuple[Offset, ...] = ((0.0, 0.0, 0.0),) * 32
+
+    def shift(self, halves: tuple[Offset, Offset], side: float) -> Offset:
+        """(x, y, z) of one side's ``face``, ``ear`` or ``jaw`` in the head; ``side``: -1 right, 1 left."""
+        outwards, y, z = halves[int(side > 0)]
+        return side * outwards, y, z
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +73,7 @@ class Person:
     missing_teeth: frozenset[int]
     volumes_ml: dict[tuple[Sinus, Side], float]
     brain_hu: float = 33.0
+    lopsided: Lopsided = field(default_factory=Lopsided)
 
     @property
     def is_child(self) -> bool:
@@ -72,6 +111,30 @@ def draw_person(rng: np.random.Generator, age: float, sex: str) -> Person:
         missing_teeth=frozenset(int(i) for i in range(32) if rng.random() < lost),
         volumes_ml=volumes,
         brain_hu=float(rng.uniform(22, 42)),
+        lopsided=draw_lopsided(rng),
+    )
+
+
+def draw_lopsided(rng: np.random.Generator) -> Lopsided:
+    """Nobody's halves are alike: a millimetre or two anywhere, as in the real heads."""
+
+    def offsets(x: float, y: float, z: float) -> tuple[Offset, Offset]:
+        right, left = (np.array([x, y, z]) * np.clip(rng.standard_normal(3), -2, 2) for _ in range(2))
+        return (float(right[0]), float(right[1]), float(right[2])), (float(left[0]), float(left[1]), float(left[2]))
+
+    halves = np.clip(0.008 * rng.standard_normal(2), -0.02, 0.02)
+    turbinates = np.exp(0.12 * np.clip(rng.standard_normal(2), -2, 2))
+    teeth = np.clip(0.4 * rng.standard_normal((32, 3)), -0.9, 0.9)
+    return Lopsided(
+        width=(1 + float(halves[0]), 1 + float(halves[1])),
+        face=offsets(0.4, 0.8, 0.5),
+        ear=offsets(0.8, 1.2, 0.6),
+        jaw=offsets(1.2, 1.4, 1.0),
+        turbinate=(float(turbinates[0]), float(turbinates[1])),
+        nose_tip_mm=float(np.clip(1.6 * rng.standard_normal(), -3.5, 3.5)),
+        septum_curve_mm=float(np.clip(1.8 * rng.standard_normal(), -4, 4)),
+        skull_skew=float(np.clip(0.012 * rng.standard_normal(), -0.03, 0.03)),
+        teeth=tuple((float(x), float(y), float(z)) for x, y, z in teeth),
     )
 
 

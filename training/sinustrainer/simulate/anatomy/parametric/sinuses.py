@@ -31,8 +31,9 @@ def paint_sinuses(canvas: Canvas, person: Person, rng: np.random.Generator) -> N
     for side in Side:
         s = -1.0 if side is Side.RIGHT else 1.0
         low, high = _span(s, 0.5, 62), _span(s, 0.5, 62)
+        face = canvas.moved(person.lopsided.shift(person.lopsided.face, s))
         _paint_one(
-            canvas,
+            face,
             person,
             SINUS_CODES[Sinus.MAXILLARY, side],
             _antrum_of(person, s),
@@ -42,7 +43,7 @@ def paint_sinuses(canvas: Canvas, person: Person, rng: np.random.Generator) -> N
         )
         _paint_frontal(canvas, person, side, s)
         _paint_sphenoid(canvas, person, side, s)
-        _paint_ethmoid(canvas, person, side, s, rng)
+        _paint_ethmoid(face, person, side, s, rng)
 
 
 def _antrum_of(person: Person, s: float) -> Callable[[float], Shape]:
@@ -199,21 +200,19 @@ def _paint_ethmoid(canvas: Canvas, person: Person, side: Side, s: float, rng: np
         return distance
 
     shape = labyrinth(_size_for(canvas, labyrinth, wanted * 1.25, low, high))
-    seeds = [
-        (s * rng.uniform(5.5, 13.5), -80 + 5.6 * k + rng.uniform(-3, 3), z + rng.uniform(-3.5, 3.5))
-        for k in range(8)
-        for z in ((-5.0, 5.5) if k % 2 else (0.5,))
-    ]
+    seeds = _cell_seeds(s, rng)
     first = np.full(canvas.hu[box].shape, 1e6, dtype=np.float32)
     second = first.copy()
-    for seed in seeds:
+    bent = canvas.coarse_noise[box]  # walls that curve
+    for *seed, larger in seeds:
         d = sum((axis - np.float32(c)) ** 2 for axis, c in zip(axes, seed, strict=True))
-        root = np.sqrt(np.asarray(d, dtype=np.float32))
+        root = np.sqrt(np.asarray(d, dtype=np.float32)) - np.float32(larger) * (1 + np.float32(0.5) * bent)
         second = np.minimum(np.maximum(root, first), second)
         first = np.minimum(first, root)
     between = (second - first) / 2  # distance from the plane between two cells
     room = shape(axes)
-    lamella = -60.0 + 0.35 * axes[2]  # the middle turbinate's basal lamella parts anterior from posterior cells
+    # The middle turbinate's basal lamella parts anterior from posterior cells.
+    lamella = rng.uniform(-63, -57) + rng.uniform(0.1, 0.6) * axes[2] + np.float32(1.5) * bent
     wall = 0.45
     air = np.maximum(np.maximum(room, wall - between), wall - np.abs(axes[1] - lamella))
     bone = np.clip(0.5 - (room - person.wall_mm * 0.8) / canvas.edge_mm, 0, 1)
@@ -224,6 +223,17 @@ def _paint_ethmoid(canvas: Canvas, person: Person, side: Side, s: float, rng: np
     front = np.broadcast_to(axes[1] < lamella, inside.shape)
     canvas.labels[box][inside & front] = SINUS_CODES[Sinus.ANTERIOR_ETHMOID, side]
     canvas.labels[box][inside & ~front] = SINUS_CODES[Sinus.POSTERIOR_ETHMOID, side]
+
+
+def _cell_seeds(s: float, rng: np.random.Generator) -> list[tuple[float, float, float, float]]:
+    """Middles of six to eleven ethmoid cells (x, y, z), and by how much each outgrows its neighbours (mm)."""
+    gaps = rng.uniform(0.35, 1.0, int(rng.integers(6, 12)))
+    ahead = -85 + 46 * (np.cumsum(gaps) - gaps / 2) / gaps.sum()
+    high = rng.uniform(-6.5, 6.5, gaps.size)
+    return [
+        (s * float(rng.uniform(5, 14)), float(y), float(z), float(rng.uniform(0, 3.5)))
+        for y, z in zip(ahead, high, strict=True)
+    ]
 
 
 def _span(s: float, near: float, far: float) -> tuple[float, float]:

@@ -31,7 +31,7 @@ def paint_base(canvas: Canvas, person: Person) -> None:
     canvas.fill(ellipsoid((0, -15, 12), (7, 6, 5)), (-10, -24, 4), (10, -6, 20), 40)  # pituitary
     canvas.fill(block((0, -7, 9), (9, 2, 6), 1.5), (-12, -12, 0), (12, -1, 18), bone * 0.8)  # dorsum sellae
     for side, name in _SIDES:
-        _paint_ear(canvas, person, side, name)
+        _paint_ear(canvas.moved(person.lopsided.shift(person.lopsided.ear, side)), person, side, name)
         wing = capsule((side * 14, -36, 12), (side * 50, -42, 22), 2.5, 2.0, (1, 1.2, 1))
         canvas.fill(wing, (-60, -60, 0), (60, -20, 36), bone * 0.85)
         greater = capsule((side * 24, -36, 4), (side * 46, -52, 0), 2.2, 2.5, (1, 1, 0.25))
@@ -60,7 +60,7 @@ def _paint_ear(canvas: Canvas, person: Person, side: float, name: str) -> None:
         _air_cells(canvas, pneumatised, low, high)
     canvas.fill(capsule((side * 82, 3, -7), (side * 46, 4, -5), 4.2, 3.2), (-95, -8, -16), (95, 14, 4), -1000)
     canvas.fill(ellipsoid((side * 42, 5, -3), (4, 4, 6)), low, high, -900)
-    fossa = ellipsoid((side * 50, -10, -4), (10, 7, 5))
+    fossa = ellipsoid((side * 50, -10, -4), (12, 7, 5))
     canvas.fill(fossa, (-64, -20, -12), (64, 0, 4), 60)
     tympanic = capsule((side * 66, -4, -4), (side * 44, -3, -6), 2.0, 2.0, (1, 1, 0.6))
     canvas.fill(tympanic, (-75, -10, -16), (75, 4, 6), bone * 0.85)
@@ -117,12 +117,17 @@ def paint_mandible(canvas: Canvas, person: Person) -> None:
     parts: list[Shape] = []
     path = [(0.0, -83.0, -95.0), (16.0, -79.0, -95.0), (30.0, -62.0, -92.0), (41.0, -38.0, -83.0), (46.0, -20.0, -71.0)]
     for side, _name in _SIDES:
-        points = [(side * x * w, y, z) for x, y, z in path]
+        dx, dy, dz = person.lopsided.shift(person.lopsided.jaw, side)
+        points = [(side * x * w + dx * x / 46, y + dy * x / 46, z + dz * x / 46) for x, y, z in path]
         parts += [capsule(a, b, 10, 10, (1.7, 1.7, 0.75)) for a, b in itertools.pairwise(points)]
-        angle, notch = (side * 47 * w, -22.0, -72.0), (side * 49 * w, -24.0, -30.0)
+        angle, notch = (side * 47 * w + dx, -22.0 + dy, -72.0 + dz), (side * 49 * w + dx, -24.0 + dy, -30.0 + dz)
         parts.append(capsule(angle, notch, 12, 10, (2.4, 0.75, 1)))
-        parts.append(capsule(notch, (side * 50, -11, -7), 5, 4.5, (0.8, 1.1, 1)))
-        parts.append(capsule(notch, (side * 47 * w, -36, -14), 5, 2.5, (1.9, 1, 1)))
+        # A thin neck, and on it a head that lies across, its inner end behind the outer one.
+        ex, ey, _ez = person.lopsided.shift(person.lopsided.ear, side)
+        parts.append(capsule(notch, (side * 50 + ex, -12.5 + ey, -12), 4.6, 3.4, (0.75, 1.25, 1)))
+        inner, outer = (side * 43.5 + ex, -8.5 + ey, -7.5), (side * 56 + ex, -12.5 + ey, -8.5 + 0.3 * dz)
+        parts.append(capsule(inner, outer, 3.6, 3.3))
+        parts.append(capsule(notch, (side * 47 * w + dx, -36 + dy, -14), 5, 2.5, (1.9, 1, 1)))
     jaw = union(*parts, softness=4)
     low, high = (-64.0, -100.0, -116.0), (64.0, 2.0, 0.0)
     canvas.fill(jaw, low, high, person.bone_hu * 0.17, texture=80)

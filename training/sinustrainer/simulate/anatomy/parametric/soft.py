@@ -62,13 +62,14 @@ def _face(person: Person) -> Shape:
         ellipsoid((0, -74, -94), (25 * person.jaw_width, 20, 19)),
         ellipsoid((0, -89, -62), (25, 11, 17)),
         ellipsoid((0, -50, -85), (50 * person.jaw_width, 44, 23)),
-        capsule((0, -96, 2), (0, -96 - 17 * n, -28), 5.5, 9.0),
+        capsule((0, -96, 2), (person.lopsided.nose_tip_mm, -96 - 17 * n, -28), 5.5, 9.0),
         ellipsoid((0, -92, -24), (15, 12, 18)),
     ]
     for side, _name in _SIDES:
-        parts.append(ellipsoid((side * 11, -99, -34), (7, 9, 7)))
-        parts.append(ellipsoid((side * 38, -66, -34), (24, 22, 26)))
-        parts.append(ellipsoid((side * 33, -74, 0), (21, 15, 17)))
+        dx, dy, dz = person.lopsided.shift(person.lopsided.face, side)
+        parts.append(ellipsoid((side * 11 + 0.8 * person.lopsided.nose_tip_mm, -99, -34), (7, 9, 7)))
+        parts.append(ellipsoid((side * 38 + dx, -66 + 1.5 * dy, -34 + dz), (24, 22, 26)))
+        parts.append(ellipsoid((side * 33 + dx, -74 + dy, dz), (21, 15, 17)))
         parts.append(ellipsoid((side * 56, 10, -10), (19, 30, 34)))  # around the ear and the mastoid
         parts.append(ellipsoid((side * 58, -34, -16), (16, 34, 26)))  # over the cheekbone's arch
     return union(*parts, softness=10)
@@ -86,7 +87,9 @@ def _neck(person: Person) -> Shape:
 
 
 def _paint_muscles(canvas: Canvas, person: Person) -> None:
+    whole = canvas
     for side, _name in _SIDES:
+        canvas = whole.moved(person.lopsided.shift(person.lopsided.jaw, side))
         masseter = capsule((side * 58, -36, -28), (side * 53, -24, -74), 9, 8, (1.3, 0.8, 1))
         temporalis = capsule((side * 60, -34, 32), (side * 52, -38, -10), 9, 7, (1.8, 0.45, 1))
         medial = capsule((side * 18, -28, -25), (side * 40, -22, -66), 7, 7)
@@ -104,13 +107,16 @@ def _paint_muscles(canvas: Canvas, person: Person) -> None:
         canvas.fill(sternomastoid, (-75, -30, -140), (75, 40, -25), 56, texture=6)
         nape = capsule((side * 18, 46, -16), (side * 18, 44, -130), 15, 16)
         canvas.fill(nape, (-45, 20, -140), (45, 75, -10), 54, texture=10)
+    canvas = whole
     prevertebral = capsule((0, -7, -22), (0, -3, -130), 8, 9, (0.5, 1.6, 1))
     canvas.fill(prevertebral, (-22, -14, -135), (22, 6, -15), 55, texture=5)
 
 
 def paint_orbits(canvas: Canvas, person: Person) -> None:
     """Orbital fat, eyes with lenses, optic nerves and the straight muscles, labelled as orbit."""
+    whole = canvas
     for side, name in _SIDES:
+        canvas = whole.moved(person.lopsided.shift(person.lopsided.face, side))
         d = person.eye_distance
         globe = (side * d, -72.0, 0.0)
         apex = (side * 13.0, -36.0, 4.0)

@@ -33,6 +33,8 @@ def brain_case(person: Person) -> Shape:
 
     def distance(axes: Axes) -> Field:
         x, y, z = axes
+        y = np.asarray(y + np.float32(person.lopsided.skull_skew) * x, dtype=np.float32)  # one side behind the other
+        axes = x, y, z
         floor = (12 + 0.22 * np.abs(x)) - z - 1.3 * np.maximum(y + 40, 0)
         upper = smooth_max(vault(axes), np.asarray(floor * 0.9, dtype=np.float32), 8.0)
         lower = np.minimum(middle(axes), posterior(axes))
