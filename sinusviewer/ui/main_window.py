@@ -296,6 +296,7 @@ class MainWindow(WindowFrame):
             apply_theme(application, self.settings.theme, self.settings.scale_percent)
         verbs.refresh_icons(self.verbs)
         self.dress_toolbar(self.settings.scale_percent)
+        self._show_message()
         self.refresh()
 
     def set_shortcuts(self, changed: dict[str, str]) -> None:

@@ -1,6 +1,6 @@
 """The panel on the left: open studies and their series, studies seen before, key images, and a search over all of them."""
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
@@ -39,6 +39,7 @@ class StudiesPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._heads: set[str] = set()
         self.setObjectName("studies_panel")
         self.setMinimumWidth(170)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -143,6 +144,7 @@ class StudiesPanel(QWidget):
 
     def _heading(self, text: str) -> QTreeWidgetItem:
         head = QTreeWidgetItem([text])
+        self._heads.add(text)
         head.setFlags(Qt.ItemFlag.ItemIsEnabled)
         head.setForeground(0, QColor(current_tones().muted))
         self._tree.addTopLevelItem(head)
@@ -190,6 +192,15 @@ class StudiesPanel(QWidget):
         tops = [self._tree.topLevelItem(n) for n in range(self._tree.topLevelItemCount())]
         children = [top.child(n) for top in tops if top is not None for n in range(top.childCount())]
         return [child for child in children if child is not None and child.data(0, _KEY)]
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Headings are drawn in the theme's ink."""
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.PaletteChange and self._heads:
+            for number in range(self._tree.topLevelItemCount()):
+                head = self._tree.topLevelItem(number)
+                if head is not None and head.text(0) in self._heads:
+                    head.setForeground(0, QColor(current_tones().muted))
 
     # -- what is asked for -------------------------------------------------------------------------------------------
     def _activated(self, item: QTreeWidgetItem) -> None:

@@ -20,6 +20,8 @@ def apply_theme(application: QApplication, name: str, scale_percent: int) -> Non
     font.setPointSizeF(BASE_POINT_SIZE * scale_percent / 100)
     font.setFeature(QFont.Tag("tnum"), 1)
     application.setFont(font)
+    if application.styleSheet():  # one sheet in the place of another costs three times as much as both of these
+        application.setStyleSheet("")
     application.setPalette(palette(tones))
     application.setStyleSheet(style_sheet(tones, name == "dark", scale_percent / 100))
 

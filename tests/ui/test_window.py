@@ -20,6 +20,7 @@ from sinusviewer.domain.image import BONE, SOFT_TISSUE, Identity, OrientationEvi
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
 from sinusviewer.session import ImageMarks
 from sinusviewer.ui.pictures import picture, without_identity
+from sinusviewer.ui.theme import apply_theme
 from sinusviewer.ui.view_geometry import to_screen
 from sinusviewer.ui.view_painter import identity_lines, shown_detections
 
@@ -220,6 +221,28 @@ def test_the_threshold_hides_boxes_without_a_new_reading(program_with):
     assert len(shown_detections(port_of(program).content)) == 1
     program.session.move_threshold("A", 0.9)
     assert shown_detections(port_of(program).content) == ()
+
+
+def test_the_other_theme_and_back_leaves_no_trace_of_it(program_with, qtbot):
+    program = program_with((film(),))
+    application = QApplication.instance()
+    before = application.styleSheet()
+    apply_theme(application, "dark", 100)
+    try:
+        program.session.say("Something to read.")
+        qtbot.wait(150)
+        shown, sheets = [], []
+        for _ in range(5):  # the first change also settles what was laid out before
+            program.window.toggle_theme()
+            qtbot.wait(50)
+            shown.append(program.window.grab().toImage())
+            sheets.append(application.styleSheet())
+        assert sheets[1] == sheets[3] != sheets[2] == sheets[4]
+        assert shown[1] == shown[3]
+        assert shown[2] == shown[4]
+        assert shown[1] != shown[2]
+    finally:
+        application.setStyleSheet(before)
 
 
 @pytest.mark.parametrize("monochrome1", [False, True])
