@@ -1,4 +1,4 @@
-"""How far simulated scans are from real ones: tissue histograms, edge spectra, and how well a forest tells patches apart.
+"""How far simulated scans are from real ones: HU histogram and edge spectrum by tissue, and how well a forest tells patches.
 
 ``python tests/benchmarks/bench_realism.py SHEET.png`` also writes a contact sheet of mixed slices and which differences count.
 Each real scan is left out in turn, with simulated heads that the forest has not seen either, so that it cannot know a head by
@@ -21,6 +21,7 @@ import torch
 from film_contrast import film_contrast
 from scipy import ndimage
 from shared_data import shared_dir
+from tissue_features import TISSUES, TissueFeatures, edge_distance, hu_distance, tissue_features
 
 from sinustrainer.simulate.anatomy.parametric.head import parametric_head
 from sinustrainer.simulate.cohort.anatomist import SimulatedAnatomy, load_anatomist
@@ -46,7 +47,9 @@ def run() -> list[dict[str, Any]]:
     if shared is None:
         return []
     rng = np.random.default_rng(1)
-    real = [features_of(s, rng) for s in real_scans(shared / "data").values()]
+    scans_of_people = list(real_scans(shared / "data").values())
+    real = [features_of(s, rng) for s in scans_of_people]
+    tissues = [tissue_features(*s, np.random.default_rng(2)) for s in scans_of_people]
     rows = []
     for kind, scans in simulated_scans(shared / "data", rng).items():
         features = [features_of(s, rng) for s in scans]
@@ -57,6 +60,7 @@ def run() -> list[dict[str, Any]]:
                  "unit": "AUC (0.5 is perfect)", "n": len(real), "compared_with": None, "ratio": None}
             )  # fmt: skip
         rows += _distances(kind, real, features)
+        rows += _tissue_rows(kind, tissues, [tissue_features(*s, np.random.default_rng(3)) for s in scans])
     return rows + _film_contrasts(shared / "data")
 
 
@@ -185,6 +189,37 @@ def _distances(kind: str, real: list[np.ndarray], simulated: list[np.ndarray]) -
     return rows
 
 
+def tissue_distances(
+    real: list[dict[str, TissueFeatures]], simulated: list[dict[str, TissueFeatures]]
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """By tissue, of HU histogram and edge spectrum: simulated from real scans, and real scans from each other."""
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    for tissue in TISSUES:
+        ours = [s[tissue] for s in simulated if tissue in s]
+        theirs = [r[tissue] for r in real if tissue in r]
+        if ours and len(theirs) > 1:
+            found[tissue] = {
+                name: (
+                    float(np.mean([distance(a, b) for a in ours for b in theirs])),
+                    float(np.mean([distance(a, b) for a, b in itertools.combinations(theirs, 2)])),
+                )
+                for name, distance in (("HU histogram", hu_distance), ("edge spectrum", edge_distance))
+            }
+    return found
+
+
+def _tissue_rows(
+    kind: str, real: list[dict[str, TissueFeatures]], simulated: list[dict[str, TissueFeatures]]
+) -> list[dict[str, Any]]:
+    return [
+        {"name": f"{name} of {tissue}, {kind}", "value": ours,
+         "unit": "HU" if name.startswith("HU") else "mean difference of log power", "n": len(real),
+         "compared_with": "real scans among themselves", "ratio": ours / between}
+        for tissue, both in tissue_distances(real, simulated).items()
+        for name, (ours, between) in both.items()
+    ]  # fmt: skip
+
+
 def write_sheet(scans: list[Scan], path: Path, rng: np.random.Generator, columns: int = 6) -> list[int]:
     """Two slices of each scan in random order, 200 mm wide at 1 mm; returns whose they are, from the top left on."""
     from PIL import Image
@@ -206,6 +241,13 @@ def write_sheet(scans: list[Scan], path: Path, rng: np.random.Generator, columns
     return [tiles[i][0] for i in order]
 
 
+def _means(found: dict[str, TissueFeatures]) -> str:
+    return ", ".join(
+        f"{tissue} {f.hu.mean():.0f}±{f.hu.std():.0f} HU, edge {' '.join(f'{e:.1f}' for e in f.spectrum)}"
+        for tissue, f in found.items()
+    )
+
+
 def main() -> int:
     shared = shared_dir()
     if shared is None:
@@ -215,7 +257,16 @@ def main() -> int:
     real = real_scans(shared / "data")
     simulated = simulated_scans(shared / "data", rng)
     features = [features_of(s, rng) for s in real.values()]
+    tissues = [tissue_features(*s, np.random.default_rng(2)) for s in real.values()]
+    for name, found in zip(real, tissues, strict=True):
+        sys.stdout.write(f"{name}: {_means(found)}\n")
     for kind, scans in simulated.items():
+        simulated_tissues = [tissue_features(*s, np.random.default_rng(3)) for s in scans]
+        for found in simulated_tissues:
+            sys.stdout.write(f"{kind}: {_means(found)}\n")
+        for tissue, both in tissue_distances(tissues, simulated_tissues).items():
+            shown = "; ".join(f"{name} {ours:.3g} (real {between:.3g})" for name, (ours, between) in both.items())
+            sys.stdout.write(f"  {tissue}: {shown}\n")
         ours = [features_of(s, rng) for s in scans]
         areas, importance = told_apart(features, ours)
         each = ", ".join(f"{name} left out {area:.2f}" for name, area in zip(real, areas, strict=True))
