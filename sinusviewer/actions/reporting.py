@@ -138,6 +138,7 @@ class Reporting:
         report = self.report(study)
         plain = self._content(study, reading)
         signed = report.signed if report else ()
+        said = text if signed or (report is not None and report.text is not None) else ""
 
         def work(progress: Progress, token: CancelToken) -> Path:
             from sinusviewer.report import html, pdf  # here, so that the window is up before a layout engine is loaded
@@ -151,7 +152,7 @@ class Reporting:
                 if shown is not None:
                     pictures[number] = key_pictures(shown, reading.series[number], f"{number + 1:03d}")
             parts = tuple(replace(s, pictures=pictures.get(n, ())) for n, s in enumerate(plain.sections))
-            content = replace(plain, sections=(_reader_section(text, signed), *parts))
+            content = replace(plain, sections=(_reader_section(said, signed), *parts))
             if kind == "pdf":
                 write_bytes(path, pdf.render(content))
             else:
@@ -213,8 +214,10 @@ def _shown(image: Image | None, reading: SeriesReading) -> Volume | Radiograph |
 
 
 def _reader_section(text: str, signed: tuple[SignedReport, ...]) -> Section:
-    """What the reader wrote and signed stands first."""
+    """What the reader wrote and signed stands first; a proposal that nobody touched follows anyway and is not said twice."""
     lines = tuple(line for line in text.splitlines() if line.strip())
+    if not lines and not signed:
+        lines = ("What follows is the software's proposal; no physician has changed or signed it.",)
     stamps = tuple(
         f"{'Addendum' if s.addendum_to else 'Signed'} by {s.content.get('reader', s.reader)}, {moment(s.at)}"
         + (f": {s.content.get('text', '')}" if s.addendum_to else ".")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from sinusviewer.domain.finding import ModelReference
 from sinusviewer.domain.image import Identity
-from sinusviewer.domain.reading import Reading, SeriesReading
+from sinusviewer.domain.reading import Reading, SeriesReading, SeriesStatus
 from sinusviewer.report import wording
 
 
@@ -105,7 +105,7 @@ def _identity_rows(identity: Identity, reading: Reading) -> tuple[tuple[str, str
         ("Patient", identity.patient_name),
         ("Patient ID", identity.patient_id),
         ("Born", wording.date_words(identity.birth_date)),
-        ("Sex", identity.sex),
+        ("Sex", wording.sex_words(identity.sex)),
         ("Age", wording.age_words(identity.age)),
         ("Study date", wording.date_words(identity.study_date)),
         ("Study", identity.study_description),
@@ -116,15 +116,15 @@ def _identity_rows(identity: Identity, reading: Reading) -> tuple[tuple[str, str
 
 
 def _section(series: SeriesReading, pictures: tuple[Picture, ...]) -> Section:
-    sentences = [wording.status_sentence(series)]
+    read_ct = series.status is SeriesStatus.READ and series.waters is None and not series.reason
+    sentences = [] if read_ct else [wording.status_sentence(series)]  # a CT's parts say that it was read
     if series.waters is not None:
         sentences += wording.waters_sentences(series.waters)
         if series.waters.calibrated_on:
             sentences.append(f"Scores calibrated on: {series.waters.calibrated_on}.")
     parts = tuple(part for part in (_sinuses(series), _endotype(series), _recurrence(series)) if part is not None)
     heading = " ".join(part for part in (series.modality, "series", _short(series.series_instance_uid)) if part)
-    said = _SAID_IN_PARTS if series.endotype is not None else frozenset()
-    warnings = tuple(f"{w.message} [{w.code}]" for w in series.warnings if w.code not in said)
+    warnings = tuple(w.message for w in series.warnings if w.code not in _SAID_IN_PARTS)
     if series.provenance.override_reason:
         warnings = (
             f"Read against the input check; the reader's reason: {series.provenance.override_reason}",
@@ -133,8 +133,13 @@ def _section(series: SeriesReading, pictures: tuple[Picture, ...]) -> Section:
     return Section(heading, tuple(sentences), parts, pictures, warnings, _provenance_rows(series))
 
 
-_SAID_IN_PARTS = frozenset({"endotype_withheld", "endotype_doubtful", "endotype_not_assessed"})
-"""Warnings that the endotype's own sentences say already."""
+_OF_ENDOTYPE = ("endotype_withheld", "endotype_doubtful", "endotype_not_assessed")
+_OF_RECURRENCE = ("recurrence_doubtful", "recurrence_not_assessed")
+_SAID_IN_PARTS = frozenset((*_OF_ENDOTYPE, *_OF_RECURRENCE))
+"""Warnings that are said where they matter: among a part's own sentences."""
+
+
+_SINUS_COLUMNS = ("Sinus", "Side", "Opacified", "Lund-Mackay", "Volume, ml", "Mean HU")
 
 
 def _sinuses(series: SeriesReading) -> Part | None:
@@ -145,27 +150,34 @@ def _sinuses(series: SeriesReading) -> Part | None:
     if series.air is not None:
         sentences.append(f"{series.air.method} Enclosed air {series.air.total_ml:.1f} ml.")
     if series.sinuses:
-        tables.append(Table(
-            ("Sinus", "Side", "Volume, ml", "Opacified", "Mean HU", "Lund-Mackay", "Remark"),
-            tuple(wording.sinus_row(sinus) for sinus in series.sinuses),
-        ))  # fmt: skip
-    return (
-        Part("Sinuses: Lund-Mackay and opacification", tuple(sentences), tuple(tables)) if sentences or tables else None
-    )
+        rows = [wording.sinus_row(sinus) for sinus in series.sinuses]
+        remarked = any(row[-1] for row in rows)
+        columns = (*_SINUS_COLUMNS, "Remark") if remarked else _SINUS_COLUMNS
+        tables.append(Table(columns, tuple(row[: len(columns)] for row in rows)))
+    if not sentences and not tables:
+        return None
+    return Part("Sinuses: Lund-Mackay and opacification", tuple(sentences), tuple(tables))
 
 
 def _endotype(series: SeriesReading) -> Part | None:
-    if series.endotype is None:
-        return None
-    return Part("Endotype: eosinophilic chronic rhinosinusitis", wording.endotype_sentences(series.endotype))
+    heading = "Endotype: eosinophilic chronic rhinosinusitis"
+    if series.endotype is not None:
+        return Part(heading, wording.endotype_sentences(series.endotype))
+    why = _messages(series, _OF_ENDOTYPE)
+    return Part(heading, why) if why else None
 
 
 def _recurrence(series: SeriesReading) -> Part | None:
+    heading, doubts = "Recurrence after surgery", _messages(series, _OF_RECURRENCE)
     if series.recurrence is None:
-        return None
+        return Part(heading, doubts) if doubts else None
     points = tuple((wording.PREDICTOR_WORDS.get(k, k), f"{v:.1f}") for k, v in series.recurrence.points.items())
     tables = (Table(("Predictor", "Points"), points),) if points else ()
-    return Part("Recurrence after surgery", wording.recurrence_sentences(series.recurrence), tables)
+    return Part(heading, (*doubts, *wording.recurrence_sentences(series.recurrence)), tables)
+
+
+def _messages(series: SeriesReading, codes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(w.message for w in series.warnings if w.code in codes)
 
 
 def _provenance_rows(series: SeriesReading) -> tuple[tuple[str, str], ...]:

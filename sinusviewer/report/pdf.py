@@ -34,8 +34,12 @@ _RESEARCH = ParagraphStyle(
     borderColor=colors.HexColor("#d9b44a"), borderWidth=0.5, spaceBefore=6, spaceAfter=10,
 )  # fmt: skip
 _WARNING = ParagraphStyle("warning", parent=_BODY, leftIndent=6, backColor=colors.HexColor("#fdf5ec"))
-_COLUMN_SHARES = {"Remark": 2.6, "Sinus": 1.4, "Lund-Mackay": 1.3, "Side": 1.1, "Predictor": 3.0}
-_WIDTH = A4[0] - 34 * mm
+_COLUMN_SHARES = {"Remark": 3.0, "Sinus": 1.7, "Lund-Mackay": 1.3, "Side": 1.0, "Predictor": 3.0}
+_PADDING = 6  # of the frame that everything stands in
+_WIDTH = A4[0] - 34 * mm - 2 * _PADDING
+_NAMES = 44 * mm
+_TALLEST = 62 * mm
+"""Of a picture: two rows of them and what they rest on share a page."""
 
 _HANGUL = r"\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"
 _KANA = r"\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f"
@@ -135,7 +139,7 @@ def _pairs(pairs: tuple[tuple[str, str], ...], style: ParagraphStyle) -> Any:
     if not pairs:
         return Spacer(1, 1)
     rows = [[Paragraph(markup(name), _SMALL), Paragraph(markup(value), style)] for name, value in pairs]
-    table = Table(rows, colWidths=[32 * mm, _WIDTH - 32 * mm])
+    table = Table(rows, colWidths=[_NAMES, _WIDTH - _NAMES])
     table.setStyle(TableStyle([("TOPPADDING", (0, 0), (-1, -1), 0.5), ("BOTTOMPADDING", (0, 0), (-1, -1), 0.5),
                                ("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0)]))  # fmt: skip
     return table
@@ -147,7 +151,8 @@ def _table(table: ContentTable) -> Any:
     shares = [_COLUMN_SHARES.get(name, 1.0) for name in table.columns]
     drawn = Table(rows, colWidths=[_WIDTH * share / sum(shares) for share in shares], repeatRows=1)
     drawn.setStyle(TableStyle([("LINEBELOW", (0, 0), (-1, -1), 0.3, colors.HexColor("#c9ced6")),
-                               ("VALIGN", (0, 0), (-1, -1), "TOP")]))  # fmt: skip
+                               ("TOPPADDING", (0, 0), (-1, -1), 1.5), ("BOTTOMPADDING", (0, 0), (-1, -1), 1.5),
+                               ("LEFTPADDING", (0, 0), (-1, -1), 0), ("VALIGN", (0, 0), (-1, -1), "TOP")]))  # fmt: skip
     return drawn
 
 
@@ -159,7 +164,7 @@ def _side_by_side(pictures: tuple[Picture, ...]) -> Any:
 
 
 def _image(picture: Picture) -> Any:
-    scale = min((_WIDTH / 2 - 4 * mm) / picture.width, 100 * mm / picture.height)
+    scale = min((_WIDTH / 2 - 4 * mm) / picture.width, _TALLEST / picture.height)
     return Image(io.BytesIO(picture.png), width=picture.width * scale, height=picture.height * scale, hAlign="LEFT")
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from sinusviewer.domain.anatomy import ImageSide, Side, Structure
+from sinusviewer.domain.anatomy import SINUS_CODES, ImageSide, Side, Sinus, Structure
 from sinusviewer.domain.display import is_drawn
 from sinusviewer.domain.film_turns import NOT_UPRIGHT
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
@@ -18,7 +18,7 @@ from sinusviewer.domain.scoring import score_text
 from sinusviewer.imaging import resample, windowing
 from sinusviewer.imaging.hanging import hanging_of
 from sinusviewer.report.content import Picture
-from sinusviewer.report.wording import HEATMAP_LINE, RESEARCH_LINE
+from sinusviewer.report.wording import HEATMAP_LINE, RESEARCH_LINE, SINUS_WORDS
 
 RIGHT_RED = (255, 82, 82)
 LEFT_BLUE = (92, 156, 255)
@@ -131,10 +131,35 @@ def ct_pictures(volume: Volume, reading: SeriesReading, stem: str) -> tuple[Pict
         caption = f"{name.capitalize()} slice, {where}; bone window; {side}."
         if reading.segmentation_model is None and labels is not None:
             caption += " Outlined: air taken for the maxillary sinuses by rule."
+        elif mask is not None:
+            caption += _legend(mask[rows, columns], oriented=volume.oriented)
         result.append(_finish(picture, f"{stem}_{name}.png", caption, ""))
     if reading.heatmaps and reading.endotype is not None:
         result += [_heat_picture(volume, canonical, reading, number, stem) for number in range(len(reading.heatmaps))]
     return tuple(result)
+
+
+_COLOUR_WORDS = {
+    Sinus.MAXILLARY: ("red", "blue"),
+    Sinus.ANTERIOR_ETHMOID: ("orange", "cyan"),
+    Sinus.POSTERIOR_ETHMOID: ("yellow", "teal"),
+    Sinus.FRONTAL: ("pink", "violet"),
+    Sinus.SPHENOID: ("coral", "green"),
+}
+"""Of `STRUCTURE_COLOURS`, right and left."""
+
+
+def _legend(mask: npt.NDArray[np.uint8], *, oriented: bool) -> str:
+    """Which outline is what, of those in the picture."""
+    shown = set(np.unique(mask).tolist())
+    present = [s for s in Sinus if shown & {SINUS_CODES[s, side] for side in Side}]
+    if not present:
+        return ""
+    if not oriented:
+        return f" Outlined: {', '.join(SINUS_WORDS[s] for s in present)}."
+    words = [f"{SINUS_WORDS[s]} {right}, {left}" for s in present for right, left in (_COLOUR_WORDS[s],)]
+    nose = "; nose grey" if Structure.NASAL_CAVITY in shown else ""
+    return f" Outlined (right, left): {'; '.join(words)}{nose}."
 
 
 def _heat_picture(volume: Volume, canonical: Volume, reading: SeriesReading, number: int, stem: str) -> Picture:

@@ -69,6 +69,11 @@ def age_words(dicom_age: str) -> str:
     return f"{int(dicom_age[:-1])} {unit}" if unit and dicom_age[:-1].isdigit() else dicom_age
 
 
+def sex_words(dicom_sex: str) -> str:
+    """M as male, F as female, O as other; anything else as it is."""
+    return {"M": "male", "F": "female", "O": "other"}.get(dicom_sex.strip().upper(), dicom_sex)
+
+
 def side_words(side: Side | ImageSide) -> str:
     return side.value
 
@@ -121,17 +126,19 @@ def reader_sentences(detections: tuple[Detection, ...], threshold: float) -> tup
 
 
 def sinus_row(sinus: SinusMeasurement) -> tuple[str, ...]:
-    """Sinus, side, volume, opacified, mean HU, Lund-Mackay, remark; what is not known is a dash."""
-    incomplete = "" if sinus.complete else f"{sinus.side.value} {SINUS_WORDS[sinus.sinus]} incomplete"
+    """Sinus, side, opacified, Lund-Mackay, volume, mean HU, remark; what is not known is a dash."""
+    name = f"{sinus.side.value} {SINUS_WORDS[sinus.sinus]}"
+    reason = sinus.reason.removeprefix(name).lstrip(": ")  # the row begins with it already
+    incomplete = "" if sinus.complete else "incomplete"
     edited = "mask edited by the reader" if sinus.edited_by_reader else ""
     return (
         SINUS_WORDS[sinus.sinus],
         sinus.side.value,
-        _value(sinus.volume_ml, "{:.1f}"),
         _value(None if sinus.opacified_fraction is None else 100 * sinus.opacified_fraction, "{:.0f} %"),
-        _value(sinus.mean_hu, "{:.0f}"),
         _value(sinus.lund_mackay, "{:d}"),
-        "; ".join(part for part in (sinus.reason or incomplete, edited) if part),
+        _value(sinus.volume_ml, "{:.1f}"),
+        _value(sinus.mean_hu, "{:.0f}"),
+        "; ".join(part for part in (reason or incomplete, edited) if part),
     )
 
 
@@ -197,7 +204,7 @@ def recurrence_sentences(recurrence: RecurrenceReading) -> tuple[str, ...]:
     if borrowed:
         risk += f" From the image's header: {', '.join(borrowed)}."
     cohort = (f"Nomogram fitted on: {recurrence.nomogram_cohort}",) if recurrence.nomogram_cohort else ()
-    return (first, risk, *cohort)
+    return (risk, first, *cohort)
 
 
 def status_sentence(series: SeriesReading) -> str:

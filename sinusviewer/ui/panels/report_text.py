@@ -1,6 +1,5 @@
 """A report as the window keeps it: proposal, reader's text, signature, addenda; and as plain text for a RIS."""
 
-import re
 from dataclasses import dataclass
 
 from sinusviewer.report.content import ReportContent
@@ -33,10 +32,6 @@ class ReportState:
     addenda: tuple[Addendum, ...] = ()
 
 
-_CODE = re.compile(r" \[[a-z0-9_]+\]$")
-"""A warning's code for programs, which no physician reads."""
-
-
 def proposed_text(content: ReportContent) -> str:
     """The content as plain text, one sentence a line, as reports are pasted into a RIS."""
     blocks = []
@@ -45,7 +40,7 @@ def proposed_text(content: ReportContent) -> str:
         for part in section.parts:
             lines += [f"{part.heading}.", *part.sentences]
             lines += [table_line(table.columns, cells) for table in part.tables for cells in table.rows]
-        lines += [f"Note: {_CODE.sub('', warning)}" for warning in section.warnings]
+        lines += [f"Note: {warning}" for warning in section.warnings]
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
 
@@ -57,7 +52,8 @@ def table_line(columns: tuple[str, ...], cells: tuple[str, ...]) -> str:
         subject = f"{named.pop('Side').capitalize()} {named.pop('Sinus')} sinus"
     else:
         first = columns[0]
-        subject = named.pop(first, "").capitalize()
+        subject = named.pop(first, "")
+        subject = f"{subject[:1].upper()}{subject[1:]}"
     remark = named.pop("Remark", "")
     parts = []
     for column, value in named.items():

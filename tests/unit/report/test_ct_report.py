@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sinusviewer.domain.anatomy import Side, Sinus
 from sinusviewer.domain.finding import ModelReference
-from sinusviewer.domain.image import Identity
+from sinusviewer.domain.image import Identity, ImageWarning
 from sinusviewer.domain.reading import (
     EndotypeReading,
     LundMackay,
@@ -16,7 +16,7 @@ from sinusviewer.domain.reading import (
     SliceProbability,
 )
 from sinusviewer.report import content, html, reading_json
-from sinusviewer.ui.panels.report_text import proposed_text
+from sinusviewer.ui.panels.report_text import proposed_text, table_line
 
 MODEL = ModelReference("ecrs_efficientnet_b0", "1.0", "ab" * 32, "Trained on simulated patients only.")
 ENDOTYPE = EndotypeReading(0.7, (SliceProbability("1.9", 0.7, 3),), (MODEL,), 0.5)
@@ -75,3 +75,31 @@ def test_a_doubtful_endotype_is_marked_in_report_and_json() -> None:
     assert not list(reading_json._validator("reading.schema.json").iter_errors(part))
     del written["probability_ecrs"]
     assert list(reading_json._validator("reading.schema.json").iter_errors(part))
+
+
+def test_a_remark_does_not_repeat_the_name_of_its_row_and_no_column_stands_empty() -> None:
+    cut = SinusMeasurement(
+        Sinus.FRONTAL, Side.LEFT, None, None, None, None, False, "left frontal: withheld, because of gaps"
+    )
+    (whole,) = content.build(reading(), Identity()).sections
+    (partly,) = content.build(
+        replace(reading(), series=(replace(CT, sinuses=(*CT.sinuses, cut)),)), Identity()
+    ).sections
+    assert whole.parts[0].tables[0].columns == ("Sinus", "Side", "Opacified", "Lund-Mackay", "Volume, ml", "Mean HU")
+    table = partly.parts[0].tables[0]
+    assert table.columns[-1] == "Remark"
+    assert table.rows[-1] == ("frontal", "left", "–", "–", "–", "–", "withheld, because of gaps")
+
+
+def test_what_was_not_scored_is_said_where_a_surgeon_looks_for_it() -> None:
+    why = ImageWarning("recurrence_not_assessed", "Recurrence was not scored: not wholly on this CT.")
+    (section,) = content.build(
+        replace(reading(), series=(replace(CT, recurrence=None, warnings=(why,)),)), Identity()
+    ).sections
+    assert section.warnings == ()
+    assert section.parts[-1] == content.Part("Recurrence after surgery", (why.message,))
+
+
+def test_the_text_for_a_letter_keeps_abbreviations_and_units() -> None:
+    assert table_line(("Predictor", "Points"), ("DLR score", "43.3")) == "DLR score: points 43.3."
+    assert table_line(("Predictor", "Points"), ("eosinophils (cells/µL)", "21.0")).startswith("Eosinophils (cells/µL)")
