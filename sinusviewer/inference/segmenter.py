@@ -35,10 +35,6 @@ _NETWORK_EVERY_MM = 1.0
 """Thinner slices are not all read: the network saw slices 1 mm apart."""
 _FAINT = 0.04
 """Twelve labels that are all fainter leave the background more than half."""
-_SURE = 255
-_SLIGHT = 0.02
-EXPECTED = "expected"
-"""Card's ``opacity_threshold`` that opacifies as many voxels as their chances add up to."""
 
 
 def segment_volume(
@@ -89,8 +85,10 @@ def segment_with_opacity(
     stack = axial_stack(turned, settings, token)
     codes = label_codes(card.labels)
     result = np.zeros(turned.voxels.shape, dtype=np.uint8)
-    chance = np.zeros(turned.voxels.shape, dtype=np.uint8) if card.parameters.get("opacity_channel") else None
+    opaque = np.zeros(turned.voxels.shape, dtype=bool) if card.parameters.get("opacity_channel") else None
     into = _Upsampling(stack, (turned.voxels.shape[1], turned.voxels.shape[2]))
+    # a thin lining is less certain than a clear lumen: at one half it would be lost, and the fraction with it
+    opaque_from = float(card.parameters.get("opacity_threshold", 0.5))
     network = _SliceReader(run, stack, settings, batch, token)
     count = stack.hu.shape[0]
     coarse = network.survey(_SURVEY_MM)
@@ -105,8 +103,8 @@ def segment_with_opacity(
         first, last = parts.pop()
         for index, mixed in network.smoothed(first, last, step, reach):
             into.write(mixed[: len(codes)], codes, result[index])
-            if chance is not None:
-                into.write_chance(mixed[len(codes)], chance[index])
+            if opaque is not None:
+                into.write_mask(mixed[len(codes)], opaque[index], opaque_from)
             if progress is not None:
                 progress("Segmenting the sinuses", (index + 1 - low) / (high - low))
         # What reaches the border of the part that was read may go on beyond it.
@@ -118,40 +116,10 @@ def segment_with_opacity(
             parts.append((last, high))
     remove_crumbs(result, turned.voxel_ml, token)
     labels = np.ascontiguousarray(restore_array(result, volume.affine))
-    if chance is None:
+    if opaque is None:
         return labels, None
-    opaque = opaque_voxels(chance, result, card.parameters.get("opacity_threshold", 0.5))
+    opaque &= result > 0
     return labels, np.ascontiguousarray(restore_array(opaque, volume.affine))
-
-
-def opaque_voxels(
-    chance: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8], threshold: float | str
-) -> npt.NDArray[np.bool_]:
-    """Where the structures are opacified.
-
-    Parameters
-    ----------
-    chance
-        Of a voxel being opacified, 0-255.
-    threshold
-        A number 0-1; or "expected": of each structure as many voxels as are opacified on average by their chances, the likeliest
-        ones. A thin lining is less certain than a clear lumen, so at one half much of it would be lost, and the share with it.
-    """
-    if threshold != EXPECTED:
-        return np.asarray((chance > float(threshold) * _SURE) & (labels > 0))
-    opaque = np.zeros(labels.shape, dtype=bool)
-    places: Sequence[tuple[slice, ...] | None] = ndimage.find_objects(labels)
-    for code, where in enumerate(places, start=1):
-        if where is None:
-            continue
-        own = labels[where] == code
-        count = np.bincount(chance[where][own], minlength=_SURE + 1)
-        expected = float(count @ np.arange(_SURE + 1)) / _SURE
-        # How many voxels there are from each chance up; the level whose number is nearest to what is expected.
-        from_level = np.append(np.cumsum(count[::-1])[::-1], 0)
-        level = int(np.argmin(np.abs(from_level - expected)))
-        opaque[where] |= own & (chance[where] >= level)
-    return opaque
 
 
 def _range_of(
@@ -305,12 +273,12 @@ class _Upsampling:
         raised = np.stack([rows @ probabilities[i][where] @ columns.T for i in present])
         plane[part] = codes[np.array(present)][raised.argmax(axis=0)]
 
-    def write_chance(self, probability: FloatArray, plane: npt.NDArray[np.uint8]) -> None:
-        """Write a probability into a slice ``[y, x]``, 0-255."""
-        box = self._box(probability > _SLIGHT)
+    def write_mask(self, probability: FloatArray, plane: npt.NDArray[np.bool_], threshold: float) -> None:
+        """Write where a probability exceeds ``threshold``."""
+        box = self._box(probability > threshold)
         if box is not None:
             rows, columns, where, part = box
-            plane[part] = np.rint(np.clip(rows @ probability[where] @ columns.T, 0, 1) * _SURE).astype(np.uint8)
+            plane[part] = rows @ probability[where] @ columns.T > threshold
 
     def _box(self, mask: npt.NDArray[np.bool_]) -> "_Box | None":
         """Weights, pixels of the stack and voxels of the slice for the bounding box of a mask, a pixel wider."""
