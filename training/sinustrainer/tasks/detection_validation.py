@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from sinustrainer.calibrate import balanced_threshold, fit_calibration, youden_threshold
+from sinustrainer.calibrate import EVEN_ODDS, fit_calibration, youden_threshold
 from sinustrainer.data.film_augmentation import FilmAugmentation, move_boxes
 from sinustrainer.data.film_batches import FilmBatches, PatchJitter, jittered, render
 from sinustrainer.data.film_sources import Films
@@ -78,7 +78,7 @@ class HeldOutFilms:
             sides.truth, sides.score, f"{len(self._examples)} films of held-out patients of the training split"
         )
         scores = [calibration.apply(s) for s in sides.score] if calibration else sides.score
-        threshold = balanced_threshold(sides.truth) if calibration else youden_threshold(sides.truth, scores)
+        threshold = EVEN_ODDS if calibration else youden_threshold(sides.truth, scores)
         calibrated = SideResults(sides.truth, scores, sides.subclass, sides.iou)
         return Conclusion(threshold, calibration, {"held_out": _figures(calibrated, threshold)})
 
