@@ -100,9 +100,9 @@ def _models(tasks: frozenset[str], context: Context) -> CtModels:
 def _check(state: CtState, context: Context) -> CtState:
     air = sinus_air.measure(state.volume, context.token)
     context.token.raise_if_cancelled()
-    notes = (*state.notes, *ct_checks.warnings_of(state.volume, air))
+    notes = (*state.notes, *ct_checks.warnings_of(state.volume, air, context.token))
     context.token.raise_if_cancelled()
-    return replace(state, air=air, notes=notes, refusal=ct_checks.refuse_ct(state.volume, air))
+    return replace(state, air=air, notes=notes, refusal=ct_checks.refuse_ct(state.volume, air, context.token))
 
 
 def _segment(state: CtState, context: Context) -> CtState:
@@ -220,9 +220,7 @@ def _recurrence(state: CtState, context: Context) -> CtState:
         nomogram = recurrence.load_nomogram(model.folder)
     except (GeometryError, InferenceError, InputError) as error:
         return _failed(state, "recurrence", error)
-    result = recurrence.assess(
-        score.value, context.clinical, nomogram, model.card.reference, state.volume.identity
-    )
+    result = recurrence.assess(score.value, context.clinical, nomogram, model.card.reference, state.volume.identity)
     return replace(state, reading=replace(state.reading, recurrence=result, recurrence_heat=score.heat))
 
 

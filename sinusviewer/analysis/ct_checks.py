@@ -45,13 +45,15 @@ _METAL_NEAR_MM = 6.0
 _METAL_SHARE = 0.15
 
 
-def refuse_ct(volume: Volume, air: SinusAir) -> str:
+def refuse_ct(volume: Volume, air: SinusAir, token: CancelToken | None = None) -> str:
     """Why this volume cannot be assessed as a sinus CT; empty where it can."""
+    token = token or CancelToken()
     if volume.voxels.shape[0] < 2 or min(volume.voxels.shape) < _MINIMUM_SLICES:
         return "Cannot assess: too few slices for a sinus CT."
     if max(volume.spacing) > _MAXIMUM_SLICE_MM:
         return f"Cannot assess: slices {max(volume.spacing):.1f} mm apart are too coarse."
     thinned, _, _ = working_copy(volume)
+    token.raise_if_cancelled()
     if _noise_hu(thinned) > _NOISE_HU:
         return "Cannot assess: neighbouring voxels differ like noise; this is no CT of a patient."
     if (scale := _off_scale(thinned)) and air.tissue_ml >= _MINIMUM_TISSUE_ML:
@@ -88,13 +90,18 @@ def refuse_segmentation(volume: Volume, segmentation: Segmentation, token: Cance
     return implausible(volume, segmentation.labels, token)
 
 
-def warnings_of(volume: Volume, air: SinusAir | None) -> tuple[ImageWarning, ...]:
+def warnings_of(volume: Volume, air: SinusAir | None, token: CancelToken | None = None) -> tuple[ImageWarning, ...]:
     """What a reader must know although the CT can be read: thick slices, metal."""
+    token = token or CancelToken()
     found: list[ImageWarning] = []
     if max(volume.spacing) > THICK_SLICE_MM:
         text = f"Slices {max(volume.spacing):.1f} mm apart: opacified fractions and scores are withheld, {_WHY_THICK}."
         found.append(ImageWarning("thick_slices", text))
-    metal_ml = float(np.count_nonzero(volume.voxels > _METAL_HU)) * volume.voxel_ml
+    metal = 0
+    for plane in volume.voxels:  # slice by slice: the whole of a large CT would take a tenth of a second or more
+        token.raise_if_cancelled()
+        metal += int(np.count_nonzero(plane > _METAL_HU))
+    metal_ml = metal * volume.voxel_ml
     if air is not None and metal_ml > _METAL_ML:
         text = f"{metal_ml:.1f} ml are as dense as metal: streaks may cross the sinuses."
         found.append(ImageWarning("metal", text))

@@ -77,8 +77,8 @@ def measure(volume: Volume, token: CancelToken | None = None) -> SinusAir:
     token = token or CancelToken()
     voxels, spacing, steps = working_copy(volume)
     voxel_ml = float(np.prod(spacing)) / 1000.0
-    head = _largest(voxels > _TISSUE_HU)
     token.raise_if_cancelled()
+    head = _largest(voxels > _TISSUE_HU, token)
     tissue_ml = float(np.count_nonzero(head)) * voxel_ml
     bone_ml = float(np.count_nonzero(voxels > 300)) * voxel_ml
     if not head.any():
@@ -86,6 +86,7 @@ def measure(volume: Volume, token: CancelToken | None = None) -> SinusAir:
     enclosed = (voxels < AIR_HU) & _filled(head, token)
     token.raise_if_cancelled()
     enclosed_ml = float(np.count_nonzero(enclosed)) * voxel_ml
+    token.raise_if_cancelled()
     cavities, labels = _paired_cavities(voxels, head, enclosed, spacing, token)
     return SinusAir(cavities, enclosed_ml, tissue_ml, bone_ml, labels, steps)
 
@@ -145,12 +146,14 @@ def working_copy(volume: Volume) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.
     return thinned, spacing * steps, (int(steps[0]), int(steps[1]), int(steps[2]))
 
 
-def _largest(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _largest(mask: npt.NDArray[np.bool_], token: CancelToken) -> npt.NDArray[np.bool_]:
     labels, count = ndimage.label(mask)
+    token.raise_if_cancelled()
     if count == 0:
         return mask
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
+    token.raise_if_cancelled()
     return np.asarray(labels == sizes.argmax())
 
 
@@ -185,11 +188,13 @@ def _paired_cavities(
     # A margin of one voxel, so that a cavity has a wall all round; beyond the volume there is one too.
     part = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in box[0])
     air = enclosed[part]
+    token.raise_if_cancelled()
     depth_mm = ndimage.distance_transform_edt(np.pad(air, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
     token.raise_if_cancelled()
     cores, count = ndimage.label(depth_mm > _OPENING_MM)
     if count == 0:
         return (), labels
+    token.raise_if_cancelled()
     grown = _regrow(cores, air, spacing)
     token.raise_if_cancelled()
     labels[part] = grown

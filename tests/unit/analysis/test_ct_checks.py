@@ -12,6 +12,8 @@ from sinusviewer.analysis.sinus_measurement import measure_sinuses
 from sinusviewer.domain.anatomy import ImageSide, Side, Sinus, Structure
 from sinusviewer.domain.finding import Segmentation
 from sinusviewer.domain.image import Identity, Volume
+from sinusviewer.errors import CancelledError
+from sinusviewer.jobs.runner import CancelToken
 
 HEAD = phantom_head(2.5)
 SHAPE = (60, 80, 80)
@@ -195,3 +197,34 @@ def test_what_was_withheld_stays_withheld_when_a_reader_edits_the_mask() -> None
     assert ct_checks.keep_withheld(before, fresh).lund_mackay is None
     assert ct_checks.keep_withheld(before, fresh).reason == before.reason
     assert ct_checks.keep_withheld(fresh, fresh) is fresh
+
+
+class Countdown(CancelToken):
+    """Is cancelled when it is asked for the n-th time."""
+
+    def __init__(self, asked: int) -> None:
+        super().__init__()
+        self.left = asked
+
+    def raise_if_cancelled(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.cancel()
+        super().raise_if_cancelled()
+
+
+def check(token: CancelToken) -> None:
+    given = Volume(HEAD.hu, HEAD.affine, Identity(modality="CT"))
+    air = sinus_air.measure(given, token)
+    ct_checks.warnings_of(given, air, token)
+    ct_checks.refuse_ct(given, air, token)
+
+
+def test_cancelling_is_looked_at_in_every_part_of_the_check() -> None:
+    counter = Countdown(0)
+    check(counter)
+    asked = -counter.left
+    assert asked > 2 * len(HEAD.hu)  # in every slice of the filling, and of the look for metal
+    for at in (1, 2, asked // 4, asked // 2, 3 * asked // 4, asked - 1, asked):
+        with pytest.raises(CancelledError):
+            check(Countdown(at))
