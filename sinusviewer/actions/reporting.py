@@ -161,20 +161,13 @@ class Reporting:
 
         return self._desk.submit("io", "Writing the report", work, Continuation(self._written))
 
-    def export_sinus_table(self, reading: SeriesReading, path: Path) -> Job:
-        """Write the measurements as CSV; empty cells are what could not be known."""
+    def export_sinus_table(
+        self, reading: SeriesReading, path: Path, prior: SeriesReading | None = None, prior_date: str = ""
+    ) -> Job:
+        """Write the measurements as CSV, beside a prior's where there is one; empty cells are what could not be known."""
 
         def work(progress: Progress, token: CancelToken) -> Path:
-            out = io.StringIO(newline="")
-            rows = csv.writer(out)
-            rows.writerow(
-                ("sinus", "side", "volume_ml", "opacified_fraction", "mean_hu", "lund_mackay", "complete", "reason",
-                 "edited_by_reader")
-            )  # fmt: skip
-            for s in reading.sinuses:
-                rows.writerow((s.sinus.value, s.side.value, _cell(s.volume_ml), _cell(s.opacified_fraction), _cell(s.mean_hu),
-                               _cell(s.lund_mackay), s.complete, s.reason, s.edited_by_reader))  # fmt: skip
-            write_text(path, out.getvalue())
+            write_text(path, sinus_table(reading, prior, prior_date))
             return path
 
         return self._desk.submit("io", "Writing the table", work, Continuation(self._written))
@@ -186,9 +179,17 @@ class Reporting:
             return None
 
         def work(progress: Progress, token: CancelToken) -> Path:
-            from sinusviewer.report.masks import write_mask
+            from sinusviewer.report.masks import write_labels, write_mask
 
-            write_mask(folder, "sinuses", segmentation)
+            files: list[dict[str, object]] = [
+                {
+                    "path": path.name,
+                    "series_instance_uid": reading.series_instance_uid,
+                    "holds": "opacified" if path.name.endswith("_opacified.nii.gz") else "labels",
+                }
+                for path in write_mask(folder, "sinuses", segmentation)
+            ]
+            write_labels(folder, files)  # which code is which sinus
             return folder
 
         return self._desk.submit("io", "Writing the masks", work, Continuation(self._written))
@@ -205,6 +206,41 @@ class Reporting:
 
     def _written(self, path: Path) -> None:
         self.session.say(f"Saved: {path}")
+
+
+def sinus_table(reading: SeriesReading, prior: SeriesReading | None = None, prior_date: str = "") -> str:
+    """The measurements as CSV, and beside each what the prior (of ``prior_date``) had."""
+    out = io.StringIO(newline="")
+    rows = csv.writer(out)
+    names = (
+        "sinus",
+        "side",
+        "volume_ml",
+        "opacified_fraction",
+        "mean_hu",
+        "lund_mackay",
+        "complete",
+        "reason",
+        "edited_by_reader",
+    )
+    more = ("prior_date", "prior_opacified_fraction", "prior_lund_mackay", "opacified_fraction_change")
+    rows.writerow((*names, *more) if prior is not None else names)
+    before = {(s.sinus, s.side): s for s in prior.sinuses} if prior is not None else {}
+    for s in reading.sinuses:
+        cells = [s.sinus.value, s.side.value, _cell(s.volume_ml), _cell(s.opacified_fraction), _cell(s.mean_hu),
+                 _cell(s.lund_mackay), s.complete, s.reason, s.edited_by_reader]  # fmt: skip
+        if prior is not None:
+            old = before.get((s.sinus, s.side))
+            was = old.opacified_fraction if old is not None else None
+            change = None if was is None or s.opacified_fraction is None else round(s.opacified_fraction - was, 4)
+            cells += [
+                wording.date_words(prior_date),
+                _cell(was),
+                _cell(old.lund_mackay if old is not None else None),
+                _cell(change),
+            ]
+        rows.writerow(cells)
+    return out.getvalue()
 
 
 def _shown(image: Image | None, reading: SeriesReading) -> Volume | Radiograph | None:

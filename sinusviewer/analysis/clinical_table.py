@@ -15,7 +15,7 @@ from sinusviewer.errors import InputError
 _KEYS = ("study_instance_uid", "patient_id")
 _NUMBERS: dict[str, tuple[float, float]] = {
     "age": (0, 120),
-    "eosinophils_per_ul": (0, 100_000),
+    "eosinophils_per_ul": (0, 50_000),  # as in the window
     "overruled_dlr_score": (0, 1),
 }
 _YES = frozenset({"1", "1.0", "true", "yes", "y"})
@@ -95,7 +95,8 @@ def _number(name: str, text: str, place: str) -> float:
         raise InputError(f"Clinical table, {place}: {name} is no number.", "Use a point as decimal sign.") from error
     low, high = _NUMBERS[name]
     if not math.isfinite(value) or not low <= value <= high:
-        raise InputError(f"Clinical table, {place}: {name} must lie between {low:g} and {high:g}.")
+        hint = "Is the unit right? Give cells per µL." if name == "eosinophils_per_ul" and value > high else ""
+        raise InputError(f"Clinical table, {place}: {name} must lie between {low:.0f} and {high:.0f}.", hint)
     if name == "eosinophils_per_ul" and 0 < value < 5 and value != round(value):
         raise InputError(
             f"Clinical table, {place}: eosinophils_per_ul looks like 10⁹/L.", "Give cells per µL (1000 times as much)."

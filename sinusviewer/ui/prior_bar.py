@@ -19,6 +19,7 @@ class PriorBar(QFrame):
         self._prior: Prior | None = None
         self._text = QLabel()
         self._text.setObjectName("prior_offer")
+        self._text.setWordWrap(True)  # at 200 % one line of it would take the results panel's room
         self._open = QPushButton("Open beside")
         self._open.setObjectName("open_prior")
         self._open.setToolTip("Show it beside the present study  [Ctrl+D]")
@@ -42,7 +43,8 @@ class PriorBar(QFrame):
         """Offer a study, or nothing."""
         self._prior = prior
         if prior is not None:
-            words = " ".join(p for p in (prior.modalities, prior.description) if p)
+            named = prior.description.upper().startswith(prior.modalities.upper())
+            words = " ".join(p for p in ("" if named else prior.modalities, prior.description) if p)
             kind = "Prior" if prior.is_earlier else "Another study"
             of = f" of {date_words(prior.study_date)}" if prior.study_date else ""
             more = f", and {prior.others} more" if prior.others else ""

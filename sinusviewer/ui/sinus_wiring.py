@@ -152,7 +152,10 @@ class SinusWiring:
         reading = self._session.reading(self._session.active_view)
         name, _ = QFileDialog.getSaveFileName(self._window, "Save the table", "sinuses.csv", "CSV (*.csv)")
         if reading is not None and name:
-            self._reporting.export_sinus_table(reading, Path(name))
+            path = Path(name)
+            path = path if path.suffix.lower() == ".csv" else path.with_name(f"{path.name}.csv")
+            prior, date = self._prior()
+            self._reporting.export_sinus_table(reading, path, prior, date)
 
     def _export_training(self) -> None:
         """A CT with its masks or a film with its boxes; what is missing is said before a folder is asked for."""

@@ -61,6 +61,18 @@ def test_an_incomplete_sinus_has_dashes_a_reason_and_spoils_the_total(panel: Sin
     assert "no total" in text(panel, "lund_mackay_total")
 
 
+def test_the_change_against_a_prior_stands_beside_the_share_and_is_not_cut_off(panel: SinusPanel, qtbot: QtBot) -> None:
+    panel.resize(400, 800)  # what a screen of 1366 x 768 leaves
+    panel.set_series_reading(ct_series(0.5), ct_series(0.25), "20250302")
+    qtbot.wait(1)
+    table = panel.table
+    header = table.horizontalHeader()
+    assert header.visualIndex(5) == header.visualIndex(2) + 1
+    assert table.columnViewportPosition(5) + table.columnWidth(5) <= table.viewport().width()
+    assert "In the prior: " in table.item(0, 5).toolTip()
+    assert "2025-03-02" in text(panel, "prior_text")
+
+
 def test_the_change_against_a_prior_is_in_percentage_points(panel: SinusPanel) -> None:
     panel.set_series_reading(ct_series(0.5), ct_series(0.8), "2025-03-02")
     assert cell(panel, 0, 5) == "−30"

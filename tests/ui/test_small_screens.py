@@ -7,7 +7,9 @@ from PySide6.QtWidgets import QApplication, QToolButton
 from window_parts import volume
 
 from sinusviewer.domain.finding import Heatmap
+from sinusviewer.domain.prior import Prior
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
+from sinusviewer.ui.prior_bar import PriorBar
 from sinusviewer.ui.view_painter import heat_caption, small
 
 pytestmark = pytest.mark.gui
@@ -52,3 +54,12 @@ def test_the_caption_of_the_heat_is_never_cut_off(program_with):
     caption = heat_caption(port.content)
     assert " ".join(caption) == "Grad-CAM: where the network looked, not why, not the lesion's extent"
     assert max(metrics.horizontalAdvance(line) for line in caption) < 240  # the narrowest view of the smallest window
+
+
+def test_the_offer_of_a_prior_never_takes_the_results_panels_room(large_type):
+    window = large_type.window
+    before = window.tabs.width()
+    bar = window.findChild(PriorBar)
+    bar.set_prior(Prior("1.2", "20160110", "CT", "PARANASAL SINUSES, A LONG DESCRIPTION", "", is_earlier=True))
+    QApplication.processEvents()
+    assert window.tabs.width() == before

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QVBoxLayout, QWidg
 from sinusviewer.domain.anatomy import ImageSide, Side, Structure
 from sinusviewer.domain.mask_edit import Brush
 from sinusviewer.domain.reading import LundMackay, SeriesReading, SeriesStatus
+from sinusviewer.report.wording import date_words
 from sinusviewer.ui.panels.brush_controls import BrushControls
 from sinusviewer.ui.panels.foot_label import FootLabel
 from sinusviewer.ui.panels.mask_controls import MaskControls, MaskStyle
@@ -277,7 +278,10 @@ class SinusPanel(ScrollPanel):
         self._incomplete.setText("\n".join(missing))
         self._incomplete.setVisible(bool(missing))
         self._prior.setVisible(prior is not None)
-        self._prior.setText(f"Compared with the prior of {prior_date or 'unknown date'}; change in percentage points.")
+        date = date_words(prior_date) or "unknown date"
+        self._prior.setText(
+            f"Compared with the prior of {date}; ± is the change of the opacified share in percentage points."
+        )
         models = (series.segmentation_model,) if series.segmentation_model is not None else ()
         rows = model_lines(models, None, series.provenance, "volumes and shares are measured, not probabilities")
         self._facts.set_rows(rows)

@@ -17,7 +17,7 @@ from sinusviewer.domain.reading import SinusMeasurement
 from sinusviewer.ui.panels.tones import current_tones, structure_color
 from sinusviewer.ui.panels.wording import SINUS_SHORT, image_side, measurement_sentence, shown_side, structure_name
 
-COLUMNS = ("Sinus", "ml", "Opac. %", "HU", "LM", "Change")
+COLUMNS = ("Sinus", "ml", "Opac. %", "HU", "LM", "±")
 _TIPS = (
     "Sinus and the patient's side. Enter or a click goes to its largest slice.",
     "Volume of the sinus in millilitres: voxels of the mask times the voxel's volume.",
@@ -84,6 +84,7 @@ class SinusTable(QTableWidget):
         header.setHighlightSections(False)
         header.moveSection(2, 1)  # what matters most stands next to the name, where a narrow table still shows it
         header.moveSection(4, 2)
+        header.moveSection(5, 2)  # against a prior, the change is what is looked for
         self._bar = _FractionBar(self)
         self.setItemDelegateForColumn(2, self._bar)
         self.cellClicked.connect(lambda row, _column: self._go(row))
@@ -94,6 +95,7 @@ class SinusTable(QTableWidget):
         before = {(m.sinus, shown_side(m.side)): m for m in prior}
         verified = not any(isinstance(m.side, ImageSide) for m in current)
         self.setColumnHidden(5, not prior)
+        self.setColumnHidden(3, bool(prior))  # HU makes room for it
         for row, key in enumerate(ROWS):
             self._fill(row, key, now.get(key), before.get(key), verified)
         self._fit()
@@ -175,6 +177,10 @@ class SinusTable(QTableWidget):
             if m is not None
             else f"{structure_name(structure, verified=verified)}: not measured."
         )
+        if old is not None:
+            tip += f"\nIn the prior: {measurement_sentence(old)}"
+            if old.lund_mackay is not None:
+                tip += f", Lund–Mackay {old.lund_mackay}"
         tones = current_tones()
         for column, text in enumerate(texts):
             item = QTableWidgetItem(text)

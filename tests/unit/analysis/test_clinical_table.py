@@ -63,3 +63,11 @@ def test_a_file_that_is_not_text_or_not_there_is_refused(tmp_path: Path) -> None
     for name in ("x.csv", "absent.csv"):
         with pytest.raises(InputError):
             clinical_table.load(tmp_path / name)
+
+
+def test_a_count_a_thousand_times_too_large_asks_for_its_unit(tmp_path: Path) -> None:
+    path = tmp_path / "clinical.csv"
+    path.write_text("patient_id,eosinophils_per_ul\nP1,350000\n", encoding="utf-8")
+    with pytest.raises(InputError, match="row 2: eosinophils_per_ul") as refused:
+        clinical_table.load(path)
+    assert "unit" in refused.value.hint
