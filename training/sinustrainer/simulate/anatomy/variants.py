@@ -159,7 +159,7 @@ def lose_teeth(head: Head, share: float, rng: np.random.Generator) -> None:
     arc = np.arctan2(x - float(x.mean()), back + 1.0 - y) * 28.0  # mm along an arch of that radius
     tooth = np.floor(arc / 7.5 + float(rng.uniform(0, 1))).astype(int)
     lost = rng.random(tooth.max() - tooth.min() + 1) < share
-    gone = lost[tooth - tooth.min()] & (head.hu[found] > 450)
+    gone = lost[tooth - tooth.min()] & ((head.hu[found] > 450) | (head.labels[found] == Structure.TEETH))
     gone &= ndimage.binary_dilation(head.labels[found] == Structure.TEETH, iterations=2)
     head.hu[found][gone] = np.round(60 + 15 * rng.standard_normal(np.count_nonzero(gone))).astype(np.int16)
     head.labels[found][gone & (head.labels[found] == Structure.TEETH)] = Structure.BACKGROUND
