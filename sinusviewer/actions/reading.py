@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sinusviewer.actions.desk import Continuation, JobDesk
 from sinusviewer.actions.keeping import Trace, Traces, no_traces
-from sinusviewer.domain.anatomy import ImageSide, Side
+from sinusviewer.domain.anatomy import AnySide, ImageSide, Side
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.film_turns import side_of_box, turned_upright, turns_on_screen
 from sinusviewer.domain.finding import Detection
@@ -102,10 +102,7 @@ class ReadingActions:
         swapped = film.patient_right_is_image_left not in (None, patient_right_is_image_left)
 
         def sided(marks: ImageMarks) -> ImageMarks:
-            sides = [_confirmed_side(d, confirmed, swapped=swapped) for d in marks.detections]
-            return replace(
-                marks, detections=tuple(replace(d, side=s) for d, s in zip(marks.detections, sides, strict=True))
-            )
+            return replace(marks, detections=tuple(_confirmed(d, confirmed, swapped=swapped) for d in marks.detections))
 
         session.amend_marks(key, sided)  # no step to undo: a side is confirmed anew, never undone by the way
         session.side_confirmed.emit(key, patient_right_is_image_left)
@@ -135,7 +132,10 @@ class ReadingActions:
         session.amend_marks(
             key,
             lambda marks: replace(
-                marks, detections=tuple(replace(d, side=side_of_box(turned, d.xyxy)) for d in marks.detections)
+                marks,
+                detections=tuple(
+                    replace(d, side=side_of_box(turned, d.xyxy), original_side=None) for d in marks.detections
+                ),
             ),
         )
         return self.read()
@@ -236,9 +236,18 @@ def outdated(reading: SeriesReading | None, models: Mapping[str, str]) -> str:
     )
 
 
-def _confirmed_side(detection: Detection, film: Radiograph, *, swapped: bool) -> Side:
+def _confirmed(detection: Detection, film: Radiograph, *, swapped: bool) -> Detection:
+    original = detection.original_side
+    return replace(
+        detection,
+        side=_confirmed_side(detection.side, film, swapped=swapped),
+        original_side=None if original is None else _confirmed_side(original, film, swapped=swapped),
+    )
+
+
+def _confirmed_side(side: AnySide, film: Radiograph, *, swapped: bool) -> Side:
     """The patient's side of what was image-left or image-right until now, or was confirmed the other way."""
-    if isinstance(detection.side, Side):
-        return detection.side.opposite if swapped else detection.side
-    on_left = detection.side is ImageSide.IMAGE_LEFT
+    if isinstance(side, Side):
+        return side.opposite if swapped else side
+    on_left = side is ImageSide.IMAGE_LEFT
     return Side.RIGHT if on_left == film.patient_right_is_image_left else Side.LEFT

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from sinusviewer.actions.keeping import ReadingKeeper
-from sinusviewer.domain.anatomy import ImageSide, Side
+from sinusviewer.domain.anatomy import AnySide, ImageSide, Side
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.display import KeyImage, Measurement, Plane, Tool
 from sinusviewer.domain.film_turns import turned_upright
@@ -198,13 +198,16 @@ def _sided(film: Radiograph, note: dict[str, Any] | None) -> Radiograph:
 
 
 def _detection(content: dict[str, Any]) -> Detection:
-    side = content["side"]
-    original = content.get("original_xyxy")
+    original, original_side = content.get("original_xyxy"), content.get("original_side")
     return Detection(
-        _box(content["xyxy"]), float(content["score"]), ImageSide(side) if side.startswith("image") else Side(side),
+        _box(content["xyxy"]), float(content["score"]), _any_side(content["side"]),
         content["label"], Author(content["author"]), FindingStatus(content["status"]), content["identifier"],
-        _box(original) if original else None,
+        _box(original) if original else None, _any_side(original_side) if original_side else None,
     )  # fmt: skip
+
+
+def _any_side(words: str) -> AnySide:
+    return ImageSide(words) if words.startswith("image") else Side(words)
 
 
 def _box(values: list[float]) -> tuple[float, float, float, float]:

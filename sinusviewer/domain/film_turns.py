@@ -26,11 +26,20 @@ def turned_box(xyxy: Box, shape: tuple[int, int], turns: int) -> Box:
     return x0, y0, x1, y1
 
 
-def side_of_box(film: Radiograph, xyxy: Box) -> AnySide:
-    """Whose side a box on a film lies on: the patient's where it is known, else the upright image's."""
+def side_of_box(film: Radiograph, xyxy: Box, face_box: Box | None = None) -> AnySide:
+    """Whose side a box on a film lies on: the patient's where it is known, else the upright image's.
+
+    Parameters
+    ----------
+    face_box
+        Where the face lies on the film, if that is known: the sides meet in its middle, else in the film's.
+    """
     shape = (film.pixels.shape[0], film.pixels.shape[1])
     x0, _, x1, _ = turned_box(xyxy, shape, film.upright_turns)
-    on_left_half = (x0 + x1) / 2 < turned_shape(shape, film.upright_turns)[1] / 2
+    known = face_box is not None and face_box[2] > face_box[0]
+    whole = (0.0, 0.0, float(shape[1]), float(shape[0]))
+    left, _, right, _ = turned_box(face_box if face_box is not None and known else whole, shape, film.upright_turns)
+    on_left_half = (x0 + x1) / 2 < (left + right) / 2
     if film.patient_right_is_image_left is None:
         return ImageSide.IMAGE_LEFT if on_left_half else ImageSide.IMAGE_RIGHT
     return Side.RIGHT if on_left_half == film.patient_right_is_image_left else Side.LEFT

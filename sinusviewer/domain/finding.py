@@ -51,6 +51,8 @@ class Detection:
     identifier: str = ""
     original_xyxy: tuple[float, float, float, float] | None = None
     """The network's box where a reader has moved it."""
+    original_side: AnySide | None = None
+    """The network's side where a reader has moved its box to the other one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

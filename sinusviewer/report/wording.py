@@ -118,6 +118,8 @@ def reader_sentences(detections: tuple[Detection, ...], threshold: float) -> tup
                 said.append(f"Reader: finding in the {where}, marked by the reader.")
         elif found.status is FindingStatus.ACCEPTED:
             said.append(f"Reader: agrees with the finding in the {where}.")
+        elif found.status is FindingStatus.EDITED and found.original_side is not None:
+            said.append(f"Reader: the finding is in the {where}, not in the {found.original_side.value} one.")
         elif found.status is FindingStatus.EDITED:
             said.append(f"Reader: agrees with the finding in the {where}; its box was moved.")
         elif found.status is FindingStatus.REJECTED and found.score >= threshold:

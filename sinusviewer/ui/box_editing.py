@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sinusviewer.domain.film_turns import side_of_box
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.domain.image import Radiograph
 from sinusviewer.session import ImageMarks
@@ -13,6 +14,8 @@ from sinusviewer.ui.view_geometry import Matrix, to_screen
 __all__ = ["Grip", "ImageMarks", "grip_at", "moved", "ordered"]
 
 Box = tuple[float, float, float, float]
+SMALLEST = 4.0
+"""Image pixels: no sinus is smaller, and a box without an inside can neither be seen nor taught from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +57,23 @@ def grip_at(boxes: Sequence[Detection], matrix: Matrix, at: tuple[float, float],
     return None
 
 
+def is_box(xyxy: Box) -> bool:
+    """Whether there is anything inside."""
+    return min(xyxy[2] - xyxy[0], xyxy[3] - xyxy[1]) >= SMALLEST
+
+
 def moved(
-    box: Detection, grip: Grip, by: tuple[float, float], shape: tuple[int, ...], film: Radiograph | None
+    box: Detection,
+    grip: Grip,
+    by: tuple[float, float],
+    shape: tuple[int, ...],
+    film: Radiograph | None,
+    face_box: Box | None = None,
 ) -> Detection:
-    """The box after its grip was dragged; an AI box keeps its original and becomes edited."""
+    """The box after its grip was dragged; an AI box keeps its original and becomes edited.
+
+    A box that is moved over the midline is on the other side from then on. One that was dragged to nothing stays as it was.
+    """
     x0, y0, x1, y1 = box.xyxy
     if grip.x == 0 and grip.y == 0:
         dx = min(max(by[0], -x0), shape[1] - x1)
@@ -69,6 +85,14 @@ def moved(
             (x1 + by[0] * (grip.x == 1), y1 + by[1] * (grip.y == 1)),
             shape,
         )
+    if not is_box(xyxy):
+        return box
+    side = box.side
+    if film is not None:
+        before, after = (side_of_box(film, where, face_box) for where in (box.xyxy, xyxy))
+        side = box.side if before == after else after
+    first = box.original_side or box.side
+    other = first if box.author is Author.AI and side != first else None
     original = box.original_xyxy or (box.xyxy if box.author is Author.AI else None)
     status = FindingStatus.EDITED if box.author is Author.AI else box.status
-    return replace(box, xyxy=xyxy, original_xyxy=original, status=status)
+    return replace(box, xyxy=xyxy, side=side, original_xyxy=original, original_side=other, status=status)

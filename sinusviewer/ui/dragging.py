@@ -171,7 +171,9 @@ class BoxDrag:
         film = view.content.film
         if film is not None and (at - self._start).manhattanLength() > 6:
             xyxy = box_editing.ordered(self._first, view.image_point(at), film.pixels.shape[:2])
-            box = Detection(xyxy, 1.0, side_of_box(film, xyxy), author=Author.READER, status=FindingStatus.ACCEPTED,
+            if not box_editing.is_box(xyxy):
+                return True
+            box = Detection(xyxy, 1.0, side_of_box(film, xyxy, face_of(view)), author=Author.READER, status=FindingStatus.ACCEPTED,
                             identifier=f"reader-{uuid4().hex[:8]}")  # fmt: skip
             marks = view.content.marks
             view.marks_requested.emit("Draw box", replace(marks, detections=(*marks.detections, box)))
@@ -214,7 +216,9 @@ class PointerDrag:
             film = view.content.film
             shape = film.pixels.shape[:2] if film is not None else (10**6, 10**6)
             moved = tuple(
-                box_editing.moved(d, self._grip, by, shape, film) if d.identifier == self._grip.identifier else d
+                box_editing.moved(d, self._grip, by, shape, film, face_of(view))
+                if d.identifier == self._grip.identifier
+                else d
                 for d in self._marks.detections
             )
             return replace(self._marks, detections=moved)
@@ -261,6 +265,12 @@ DRAGS: dict[Tool, type] = {
     Tool.MAGNIFIER: NoDrag,
     Tool.BRUSH: BrushDrag,
 }
+
+
+def face_of(view: DragView) -> box_editing.Box | None:
+    """Where the face was found on the film of a view."""
+    reading = view.content.reading
+    return reading.waters.face_box if reading is not None and reading.waters is not None else None
 
 
 def add_mark(view: DragView, mark: Measurement) -> None:

@@ -124,7 +124,7 @@ def draw_detection(
         color.setAlphaF(0.35)
     painter.setBrush(Qt.BrushStyle.NoBrush)
     if detection.original_xyxy is not None and detection.status is FindingStatus.EDITED:
-        ghost = QColor(color)
+        ghost = side_color(detection.original_side or detection.side)
         ghost.setAlphaF(0.45)
         painter.setPen(QPen(ghost, 1.2, Qt.PenStyle.DashLine))
         painter.drawPolygon(quad(matrix, detection.original_xyxy))

@@ -84,6 +84,9 @@ class Viewport(QWidget):
 
     # -- what is shown -----------------------------------------------------------------------------------------------
     def set_content(self, content: ViewContent) -> None:
+        """Show this. What is being dragged ends where another image comes on screen: it may never land on that one."""
+        if self._drag is not None and _subject(content, self._drag) != _subject(self.content, self._drag):
+            self.cancel_drag()
         self.content = content
         if self._drag is None:
             self.setCursor(_CURSORS.get(content.display.tool, Qt.CursorShape.CrossCursor))
@@ -284,3 +287,11 @@ class Viewport(QWidget):
                 + " mm"
             )
         self.hovered.emit(f"{value}   {where}")
+
+
+def _subject(content: ViewContent, drag: dragging.Drag) -> tuple[object, ...]:
+    """What a drag is about: an image, and where it marks that one, a slice of it."""
+    state = content.state
+    image = (state.series_key, content.film.sop_instance_uid if content.film is not None else "")
+    looks = isinstance(drag, dragging.WindowDrag | dragging.ZoomDrag | dragging.PanDrag | BrushDrag)
+    return image if looks else (*image, state.plane, state.slice_index)
