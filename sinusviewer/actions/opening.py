@@ -9,7 +9,7 @@ from sinusviewer.actions.desk import Continuation, JobDesk
 from sinusviewer.domain.display import LayoutKind, ViewState
 from sinusviewer.domain.hanging import face_center, first_series, hang_film, hang_volume, layout_for
 from sinusviewer.domain.image import Volume
-from sinusviewer.domain.prior import same_patient
+from sinusviewer.domain.prior import may_be_two_people, same_patient
 from sinusviewer.domain.study import FileStatus, ScanResult, Series, Study
 from sinusviewer.errors import SinusViewerError
 from sinusviewer.jobs.events import JobFailed
@@ -68,12 +68,26 @@ class Opening:
             )
             return
         current = self.session.study
-        self.session.add_studies(result.studies)
-        first = result.studies[0]
+        studies = tuple(s for s in result.studies if not self._under_another_name(s))
+        if not studies:
+            return
+        self.session.add_studies(studies)
+        first = studies[0]
         if current is not None and self._belongs_beside(current, first):
             self.compare_study(first.study_instance_uid)
         else:
             self.show_study(first.study_instance_uid)
+
+    def _under_another_name(self, study: Study) -> bool:
+        """Whether a study that is open bears the same UID and is somebody else's: neither may take the other's findings."""
+        known = self.session.studies.get(study.study_instance_uid)
+        if known is None or not may_be_two_people(known.identity, study.identity):
+            return False
+        self.session.say(
+            "Not opened: a study with the same UID is open, of another patient.", "error",
+            "Number or birth date differ. Close the open one first, and have the sender put the files right.",
+        )  # fmt: skip
+        return True
 
     @staticmethod
     def _belongs_beside(current: Study, other: Study) -> bool:

@@ -29,3 +29,9 @@ def same_patient(one: Identity, other: Identity) -> bool:
     if not one.patient_id or one.patient_id != other.patient_id:
         return False
     return one.birth_date == other.birth_date or not one.birth_date or not other.birth_date
+
+
+def may_be_two_people(one: Identity, other: Identity) -> bool:
+    """Numbers or birth dates that are both given and differ."""
+    pairs = ((one.patient_id, other.patient_id), (one.birth_date, other.birth_date))
+    return any(a and b and a != b for a, b in pairs)

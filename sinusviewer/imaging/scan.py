@@ -19,12 +19,16 @@ from sinusviewer.imaging.headers import Header, identity_of, read_open_header
 from sinusviewer.imaging.pixel_layout import why_unreadable
 from sinusviewer.imaging.research import research_series, sniff_format
 from sinusviewer.imaging.series import build_series, instance_of
+from sinusviewer.imaging.tags import Tag
 from sinusviewer.jobs.runner import CancelToken, Progress
 
 _BATCH = 64
 _WORKERS = 4
 _DEFAULT_SESSION = ScanSession()
 _DEFAULT_LOCK = threading.Lock()
+_OTHER_PATIENT = (
+    "It bears the study UID of another patient in the same place: number or birth date differ. Open it by itself."
+)
 _NOT_AN_IMAGE = "This is no image in a format that can be opened."
 
 _Found = Header | Series | FileOutcome
@@ -91,7 +95,7 @@ def scan(
         else:
             (masks if found.modality == "SEG" else headers).append((candidate.label, found))
         outcomes.setdefault(candidate.label, FileOutcome(candidate.label, FileStatus.READ))
-    unique = _without_copies(headers, outcomes)
+    unique = _of_one_patient(_without_copies(headers, outcomes), outcomes)
     labels = {str(c.path): c.label for c in candidates if str(c.path) != c.label}
     studies = {header.study_key for header in unique}
     for label, header in masks:
@@ -244,10 +248,10 @@ def _examine_other(candidate: Candidate, start: bytes) -> _Found:
     return research_series(candidate.path, name, kind)
 
 
-def _without_copies(headers: list[tuple[str, Header]], outcomes: dict[str, FileOutcome]) -> list[Header]:
+def _without_copies(headers: list[tuple[str, Header]], outcomes: dict[str, FileOutcome]) -> list[tuple[str, Header]]:
     """Leave out second copies of the same instance in another place, and say so."""
     first: dict[tuple[str, str, int], str] = {}
-    kept: list[Header] = []
+    kept: list[tuple[str, Header]] = []
     for label, header in headers:
         uid = header.sop_instance_uid
         key = (uid, header.transfer_syntax_uid, header.elements.size)
@@ -255,8 +259,33 @@ def _without_copies(headers: list[tuple[str, Header]], outcomes: dict[str, FileO
             outcomes[label] = FileOutcome(label, FileStatus.IGNORED, "A copy of a file that is listed already.")
             continue
         first.setdefault(key, str(header.path))
-        kept.append(header)
+        kept.append((label, header))
     return kept
+
+
+def _of_one_patient(headers: list[tuple[str, Header]], outcomes: dict[str, FileOutcome]) -> list[Header]:
+    """Leave out, and name, what bears a study's UID and another patient's number or birth date: nothing may mix two people.
+
+    The patient of most of the study's files keeps it; files without number and date go with that one.
+    """
+    patients: dict[str, dict[tuple[str, str], int]] = defaultdict(lambda: defaultdict(int))
+    for _, header in headers:
+        patients[header.study_key][_patient(header)] += 1
+    if all(len(found) == 1 for found in patients.values()):
+        return [header for _, header in headers]
+    owners = {study: max(found, key=lambda who: (any(who), found[who])) for study, found in patients.items()}
+    kept: list[Header] = []
+    for label, header in headers:
+        pairs = zip(_patient(header), owners[header.study_key], strict=True)
+        if any(one and other and one != other for one, other in pairs):
+            outcomes[label] = FileOutcome(label, FileStatus.FAILED, _OTHER_PATIENT)
+        else:
+            kept.append(header)
+    return kept
+
+
+def _patient(header: Header) -> tuple[str, str]:
+    return header.text(Tag.PATIENT_ID), header.code(Tag.PATIENT_BIRTH_DATE)
 
 
 def _same_content(path: str, header: Header) -> bool:

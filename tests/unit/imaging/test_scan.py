@@ -92,6 +92,23 @@ def test_two_patients_are_never_one_study(tmp_path: Path) -> None:
     assert {s.identity.patient_id for s in result.studies} == {"P1", "P2"}
 
 
+@pytest.mark.parametrize("tags", [{"PatientID": "P2"}, {"PatientBirthDate": "19800101"}])
+def test_one_study_uid_never_mixes_two_patients(tmp_path: Path, tags: dict[str, object]) -> None:
+    write_film(tmp_path / "1.dcm", FILM, SOPInstanceUID=f"{ROOT}.5.2.7", **tags)  # the same study and series
+    write_film(tmp_path / "2.dcm", FILM)
+    write_film(tmp_path / "3.dcm", FILM, SOPInstanceUID=f"{ROOT}.5.2.8", PatientID="", PatientBirthDate="")
+    write_film(tmp_path / "4.dcm", FILM, SOPInstanceUID=f"{ROOT}.5.2.9")
+    result = scan([tmp_path])
+    (study,) = result.studies
+    (series,) = study.series
+    assert [i.path.name for i in series.instances] == ["2.dcm", "3.dcm", "4.dcm"]
+    assert series.identity.patient_id == "P1"
+    status, reason = outcomes(result)["1.dcm"]
+    assert status is FileStatus.FAILED
+    assert reason is not None
+    assert "another patient" in reason
+
+
 def test_scanning_stops_when_cancelled(tmp_path: Path) -> None:
     write_ct(tmp_path, slices(3), 1.0)
     token = CancelToken()
