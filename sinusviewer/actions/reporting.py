@@ -1,6 +1,7 @@
 """Reports: the proposed text, a reader's own, signing, addenda, and what is written to files."""
 
 import csv
+import hashlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from sinusviewer.actions.desk import Continuation, JobDesk
 from sinusviewer.domain.anatomy import AnySide, Side
+from sinusviewer.domain.finding import Author, FindingStatus
 from sinusviewer.domain.image import Radiograph, Volume
 from sinusviewer.domain.reading import Reading, SeriesReading
 from sinusviewer.domain.study import Series, Study
@@ -31,6 +33,8 @@ class ReportOfStudy:
     content: ReportContent
     text: str | None
     signed: tuple[SignedReport, ...]
+    outdated: bool = False
+    """Whether findings, sides or measurements have changed since the text was written or signed."""
 
 
 def effective_reading(reading: SeriesReading, marks: ImageMarks | None) -> SeriesReading:
@@ -46,7 +50,7 @@ class Reporting:
 
     def __init__(self, session: Session, desk: JobDesk, findings: FindingStore, index: StudyIndex) -> None:
         self.session, self._desk, self._findings, self._index = session, desk, findings, index
-        self._drafts: dict[str, str] = {}  # typed and not yet written, by study
+        self._drafts: dict[str, dict[str, str]] = {}  # typed and not yet written, by study
 
     def _parts(self, study: Study) -> tuple[tuple[Series, str, SeriesReading], ...]:
         """What is read of a study, in the order of its series: series, reading key, reading."""
@@ -68,11 +72,12 @@ class Reporting:
         if study is None or reading is None:
             return None
         uid = study.study_instance_uid
-        text = self._drafts.get(uid)
-        if text is None:
-            note = self._findings.note(uid, "report_text")
-            text = str(note["text"]) if note and note.get("text") is not None else None
-        return ReportOfStudy(self._content(study, reading), text, self._findings.signed_reports(uid))
+        note = self._drafts.get(uid) or self._findings.note(uid, "report_text") or {}
+        text = str(note["text"]) if note.get("text") is not None else None
+        content, signed = self._content(study, reading), self._findings.signed_reports(uid)
+        written = signed[0].content if signed else note
+        outdated = bool(written.get("basis")) and written["basis"] != basis_of(content)
+        return ReportOfStudy(content, text, signed, outdated)
 
     def _content(self, study: Study, reading: Reading) -> ReportContent:
         """What the report says, each part under its series' own name, with what the reader said of each finding."""
@@ -98,18 +103,24 @@ class Reporting:
 
     def draft_text(self, study: Study, text: str) -> None:
         """Take over what is being typed: in force at once, on disk with the next `write_drafts`."""
-        self._drafts[study.study_instance_uid] = text
+        reading = self.reading_of(study)
+        basis = basis_of(self._content(study, reading)) if reading is not None else ""
+        self._drafts[study.study_instance_uid] = {"text": text, "basis": basis}
 
     def write_drafts(self) -> None:
         """Write what was typed; a text that could not be written stays and is tried again."""
-        for uid, text in tuple(self._drafts.items()):
-            if self._try(partial(self._findings.set_note, uid, "report_text", {"text": text})):
+        for uid, draft in tuple(self._drafts.items()):
+            if self._try(partial(self._findings.set_note, uid, "report_text", draft)):
                 del self._drafts[uid]
 
     def sign(self, study: Study, reader: str, text: str) -> None:
         """Sign: from here on the text stands."""
         self.write_drafts()
-        content = {"text": text, "reader": reader}
+        note = self._findings.note(study.study_instance_uid, "report_text") or {}
+        reading = self.reading_of(study)
+        now = basis_of(self._content(study, reading)) if reading is not None else ""
+        basis = note.get("basis", "") if note.get("text") is not None else now
+        content = {"text": text, "reader": reader, "basis": basis}
         if self._try(lambda: self._findings.sign(study.study_instance_uid, content)):
             self._try(lambda: self._index.set_badge(study.study_instance_uid, "signed"))
             self.session.say(f"Signed by {reader}.")
@@ -139,6 +150,8 @@ class Reporting:
         plain = self._content(study, reading)
         signed = report.signed if report else ()
         said = text if signed or (report is not None and report.text is not None) else ""
+        judged = any(_judged(self.session.marks.get(key, ImageMarks())) for _, key, _ in self._parts(study))
+        first = _reader_section(said, signed, judged=judged, outdated=report is not None and report.outdated)
 
         def work(progress: Progress, token: CancelToken) -> Path:
             from sinusviewer.report import html, pdf  # here, so that the window is up before a layout engine is loaded
@@ -152,7 +165,7 @@ class Reporting:
                 if shown is not None:
                     pictures[number] = key_pictures(shown, reading.series[number], f"{number + 1:03d}")
             parts = tuple(replace(s, pictures=pictures.get(n, ())) for n, s in enumerate(plain.sections))
-            content = replace(plain, sections=(_reader_section(said, signed), *parts))
+            content = replace(plain, sections=(first, *parts))
             if kind == "pdf":
                 write_bytes(path, pdf.render(content))
             else:
@@ -249,17 +262,34 @@ def _shown(image: Image | None, reading: SeriesReading) -> Volume | Radiograph |
     return next((f for f in image if f.sop_instance_uid == reading.sop_instance_uid), image[0])
 
 
-def _reader_section(text: str, signed: tuple[SignedReport, ...]) -> Section:
+def basis_of(content: ReportContent) -> str:
+    """A mark of everything that a report proposes: the same as long as nothing of it has changed."""
+    said = [(s.heading, s.sentences, s.parts, s.warnings) for s in content.sections]
+    return hashlib.sha256(repr(said).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _judged(marks: ImageMarks) -> bool:
+    """Whether a reader has said or changed anything on an image."""
+    touched = any(d.author is Author.READER or d.status is not FindingStatus.PROPOSED for d in marks.detections)
+    return touched or bool(marks.mask_patches)
+
+
+def _reader_section(text: str, signed: tuple[SignedReport, ...], *, judged: bool, outdated: bool) -> Section:
     """What the reader wrote and signed stands first; a proposal that nobody touched follows anyway and is not said twice."""
     lines = tuple(line for line in text.splitlines() if line.strip())
     if not lines and not signed:
-        lines = ("What follows is the software's proposal; no physician has changed or signed it.",)
+        lines = (
+            "What follows is the software's proposal with what the reader said of it; nobody has signed it."
+            if judged
+            else "What follows is the software's proposal; no physician has changed or signed it.",
+        )
     stamps = tuple(
         f"{'Addendum' if s.addendum_to else 'Signed'} by {s.content.get('reader', s.reader)}, {moment(s.at)}"
         + (f": {s.content.get('text', '')}" if s.addendum_to else ".")
         for s in signed
     )
-    return Section("Report" if signed else "Report, not signed", (*lines, *stamps))
+    warnings = (report_content.outdated_line(signed=bool(signed)),) if outdated else ()
+    return Section("Report" if signed else "Report, not signed", (*lines, *stamps), warnings=warnings)
 
 
 def moment(iso: str) -> str:

@@ -200,3 +200,10 @@ def _provenance_rows(series: SeriesReading) -> tuple[tuple[str, str], ...]:
 
 def _short(uid: str) -> str:
     return uid if len(uid) <= 24 else f"…{uid[-20:]}"
+
+
+def outdated_line(*, signed: bool) -> str:
+    """Said of a reader's text beside findings that are no longer those it was written on."""
+    done = "signed" if signed else "written"
+    hint = "say so in an addendum where it matters." if signed else "compare it with them."
+    return f"Findings, sides or measurements have changed since this text was {done}: {hint}"

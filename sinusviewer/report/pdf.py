@@ -40,6 +40,8 @@ _WIDTH = A4[0] - 34 * mm - 2 * _PADDING
 _NAMES = 44 * mm
 _TALLEST = 62 * mm
 """Of a picture: two rows of them and what they rest on share a page."""
+_TALLEST_ALONE = 84 * mm
+"""Of the only picture of a series, a film: its boxes' letters and scores must be readable in print."""
 
 _HANGUL = r"\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"
 _KANA = r"\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f"
@@ -130,7 +132,10 @@ def _section(section: Section) -> list[Any]:
         tables = [_table(table) for table in part.tables]
         story += [KeepTogether([*lines, *(t for table in tables for t in (Spacer(1, 1.5 * mm), table))])]
     for first in range(0, len(section.pictures), 2):
-        story += [Spacer(1, 2 * mm), _side_by_side(section.pictures[first : first + 2])]
+        story += [
+            Spacer(1, 2 * mm),
+            _side_by_side(section.pictures[first : first + 2], alone=len(section.pictures) == 1),
+        ]
     story += [Spacer(1, 2 * mm), _pairs(section.provenance, _SMALL)]
     return story
 
@@ -156,15 +161,18 @@ def _table(table: ContentTable) -> Any:
     return drawn
 
 
-def _side_by_side(pictures: tuple[Picture, ...]) -> Any:
+def _side_by_side(pictures: tuple[Picture, ...], *, alone: bool = False) -> Any:
+    if len(pictures) == 1 and alone:
+        caption = Paragraph(markup(pictures[0].caption), _SMALL)
+        return KeepTogether([_image(pictures[0], _WIDTH, _TALLEST_ALONE), caption])
     cells = [[_image(picture), Paragraph(markup(picture.caption), _SMALL)] for picture in pictures]
     table = Table([cells + [""] * (2 - len(cells))], colWidths=[_WIDTH / 2] * 2)
     table.setStyle(TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0)]))
     return table
 
 
-def _image(picture: Picture) -> Any:
-    scale = min((_WIDTH / 2 - 4 * mm) / picture.width, _TALLEST / picture.height)
+def _image(picture: Picture, widest: float = _WIDTH / 2 - 4 * mm, tallest: float = _TALLEST) -> Any:
+    scale = min(widest / picture.width, tallest / picture.height)
     return Image(io.BytesIO(picture.png), width=picture.width * scale, height=picture.height * scale, hAlign="LEFT")
 
 

@@ -27,6 +27,9 @@ _PATCH_GREEN = (120, 220, 140)
 _TEXT = (235, 235, 235)
 _LONGEST_SIDE = 1000
 _BAND = 26
+_LETTER = 24
+_FILM_TYPE, _FILM_LETTER = 25, 34
+"""Height of type, in pixels: a film has more of them, and is printed smaller."""
 _MARGIN_MM = 35.0
 
 SIDE_COLOURS = {
@@ -85,13 +88,13 @@ def film_picture(film: Radiograph, reading: SeriesReading, name: str) -> Picture
             place = shown(box.xyxy)
             colour = SIDE_COLOURS[box.side]
             draw.rectangle(place, outline=colour, width=4)
-            _label(draw, (place[0], place[1] - 20), _box_text(box), colour)
+            _label(draw, (place[0], place[1] - 30), _box_text(box), colour, size=_FILM_TYPE)
     doubted = waters is None and any(w.code == NOT_UPRIGHT for w in reading.warnings)
     if film.patient_right_is_image_left is None or doubted:
-        _label(draw, (8, size[1] // 2), "side unverified", UNVERIFIED_YELLOW)
+        _label(draw, (8, size[1] // 2), "side unverified", UNVERIFIED_YELLOW, size=_FILM_TYPE)
     else:
-        _label(draw, (8, size[1] // 2), "R", _TEXT, large=True)
-        _label(draw, (size[0] - 26, size[1] // 2), "L", _TEXT, large=True)
+        _label(draw, (8, size[1] // 2), "R", _TEXT, size=_FILM_LETTER)
+        _label(draw, (size[0] - 32, size[1] // 2), "L", _TEXT, size=_FILM_LETTER)
     note = "Stored mirrored, shown turned." if mirrored else ""
     note = " ".join(p for p in (note, "Turned upright by the reader." if film.upright_turns else "") if p)
     if waters is None:
@@ -221,8 +224,8 @@ def _scaled(rgb: npt.NDArray[np.uint8], spacing: tuple[float, float], oriented: 
     picture = Image.fromarray(rgb).resize(size, Image.Resampling.BILINEAR)
     draw = ImageDraw.Draw(picture)
     if oriented:
-        _label(draw, (8, size[1] // 2), "R", _TEXT, large=True)
-        _label(draw, (size[0] - 26, size[1] // 2), "L", _TEXT, large=True)
+        _label(draw, (8, size[1] // 2), "R", _TEXT, size=_LETTER)
+        _label(draw, (size[0] - 26, size[1] // 2), "L", _TEXT, size=_LETTER)
     else:
         _label(draw, (8, size[1] // 2), "side unverified", UNVERIFIED_YELLOW)
     return picture
@@ -254,9 +257,9 @@ def _box_text(box: Detection) -> str:
 
 
 def _label(
-    draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, colour: tuple[int, int, int], large: bool = False
+    draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, colour: tuple[int, int, int], size: int = 17
 ) -> None:
-    font = ImageFont.load_default(24 if large else 17)
+    font = ImageFont.load_default(size)
     place = (max(2.0, place[0]), max(2.0, place[1]))
     draw.text(place, text, fill=colour, font=font, stroke_width=2, stroke_fill=(0, 0, 0))
 

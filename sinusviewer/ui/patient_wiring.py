@@ -90,7 +90,7 @@ class PatientWiring:
             for s in report.signed
             if s.addendum_to is not None
         )
-        self.report.set_report(ReportState(report.content, text, signature, addenda))
+        self.report.set_report(ReportState(report.content, text, signature, addenda, report.outdated))
         if self._window.settings.reader:
             self.report.set_reader(self._window.settings.reader)
 

@@ -48,7 +48,7 @@ def test_typing_in_the_report_is_in_force_at_once_and_written_a_moment_later(pro
     assert program.wiring.patient._report_text() == "clear"
     qtbot.waitUntil(lambda: "report_text" in written)
     assert written.count("report_text") == 1
-    assert findings.note("study-1", "report_text") == {"text": "clear"}
+    assert findings.note("study-1", "report_text")["text"] == "clear"
 
 
 def test_what_was_just_typed_is_not_lost_when_the_window_closes(program_with, qtbot):
@@ -57,7 +57,7 @@ def test_what_was_just_typed_is_not_lost_when_the_window_closes(program_with, qt
     text = program.wiring.patient.report.findChild(QPlainTextEdit, "report_text")
     text.setPlainText("The last words")
     program.wiring.patient.release()
-    assert program.recorder._findings.note("study-1", "report_text") == {"text": "The last words"}
+    assert program.recorder._findings.note("study-1", "report_text")["text"] == "The last words"
 
 
 def test_going_back_to_the_proposal_drops_what_was_just_typed(program_with):

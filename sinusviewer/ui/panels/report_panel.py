@@ -6,6 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QFontMetricsF
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 
+from sinusviewer.report.content import outdated_line
 from sinusviewer.ui.panels.parts import Facts, Fold, Notice, ToneLabel, button, describe, heading, line, row
 from sinusviewer.ui.panels.report_text import ReportState, full_text, proposed_text
 from sinusviewer.ui.panels.scroll_panel import ScrollPanel
@@ -36,6 +37,7 @@ class ReportPanel(ScrollPanel):
         self._identity = Facts("report_identity")
         self._status = ToneLabel("", "muted", "report_status")
         self._signed = Notice("report_signed", "accent")
+        self._outdated = Notice("report_outdated", "amber")
         self._text = QPlainTextEdit()
         self._text.setTabChangesFocus(True)
         describe(self._text, "report_text", "The report, proposed from the reading; write over it as you like until it is signed.",
@@ -90,6 +92,7 @@ class ReportPanel(ScrollPanel):
             self._title,
             Fold("Patient and study", self._identity, "report_identity_fold"),
             self._signed,
+            self._outdated,
             self._text,
         ):
             shown.addWidget(widget)
@@ -128,6 +131,8 @@ class ReportPanel(ScrollPanel):
             self._signed.set_text(
                 f"Signed by {signed.reader}, {signed.signed_at}. The text stands; a change is an addendum."
             )
+        self._outdated.setVisible(state.outdated)
+        self._outdated.set_text(outdated_line(signed=signed is not None))
         self._status.setVisible(signed is None)
         self._status.setText(
             "Proposed by the program, not changed."

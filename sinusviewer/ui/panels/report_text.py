@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sinusviewer.report.content import ReportContent
+from sinusviewer.report.content import ReportContent, outdated_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class ReportState:
     text: str | None = None
     signature: Signature | None = None
     addenda: tuple[Addendum, ...] = ()
+    outdated: bool = False
+    """Whether the findings are no longer those that the text was written on."""
 
 
 def proposed_text(content: ReportContent) -> str:
@@ -76,5 +78,7 @@ def full_text(state: ReportState) -> str:
         parts.append(f"Signed by {state.signature.reader}, {state.signature.signed_at}.")
     else:
         parts.append("Not signed.")
+    if state.outdated:
+        parts.append(outdated_line(signed=state.signature is not None))
     parts += [*state.content.notes, state.content.research_line]
     return "\n\n".join(parts)

@@ -262,3 +262,13 @@ def test_a_report_of_an_overruled_check_says_so_where_it_is_copied_from() -> Non
     (section,) = content.build(Reading("1.2", (overruled,)), Identity()).sections
     assert "against the input check" in section.warnings[0]
     assert "for teaching" in section.warnings[0]
+
+
+def test_the_only_picture_of_a_series_is_printed_large_enough_to_read_and_two_share_a_row() -> None:
+    png = io.BytesIO()
+    Image.new("L", (8, 10)).save(png, "PNG")
+    picture = content.Picture("a.png", png.getvalue(), "", 800, 1000)
+    alone = pdf._side_by_side((picture,), alone=True)._content[0]
+    (row,) = pdf._side_by_side((picture, picture))._cellvalues
+    assert alone.drawHeight > 1.3 * row[0][0].drawHeight
+    assert row[0][0].drawHeight == row[1][0].drawHeight
