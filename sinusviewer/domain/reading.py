@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sinusviewer.domain.anatomy import AnySide, Sinus
+from sinusviewer.domain.anatomy import AnySide, Side, Sinus
 from sinusviewer.domain.finding import Detection, Heatmap, ModelReference, Segmentation
 from sinusviewer.domain.image import ImageWarning
 
@@ -82,6 +82,8 @@ class LundMackay:
     ostiomeatal_left: int | None
     ostiomeatal_by_reader: bool = False
     """Whether a reader scored a complex; otherwise both scores are proposals."""
+    complexes_by_reader: tuple[Side, ...] = ()
+    """Whose complex a reader scored; the other one's score is still a proposal."""
 
     @property
     def total(self) -> int | None:

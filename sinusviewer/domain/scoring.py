@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sinusviewer.domain.anatomy import Side
-from sinusviewer.domain.reading import SeriesReading
+from sinusviewer.domain.reading import LundMackay, SeriesReading
 
 SINUSES_A_SIDE = 5
 
@@ -41,4 +41,12 @@ def with_ostiomeatal(reading: SeriesReading, side: Side, score: int) -> SeriesRe
         if right
         else replace(totals, left=new, ostiomeatal_left=score)
     )
-    return replace(reading, lund_mackay=replace(changed, ostiomeatal_by_reader=True))
+    scored = tuple(s for s in Side if s is side or s in totals.complexes_by_reader)
+    return replace(reading, lund_mackay=replace(changed, ostiomeatal_by_reader=True, complexes_by_reader=scored))
+
+
+def scored_complexes(totals: LundMackay) -> tuple[Side, ...]:
+    """The sides whose ostiomeatal complex a reader scored; those of the other sides are proposals."""
+    if totals.complexes_by_reader or not totals.ostiomeatal_by_reader:
+        return totals.complexes_by_reader
+    return tuple(Side)  # kept before it was noted which

@@ -14,7 +14,7 @@ from sinusviewer.domain.reading import (
     WatersLabel,
     WatersReading,
 )
-from sinusviewer.domain.scoring import risk_percent, score_text
+from sinusviewer.domain.scoring import risk_percent, score_text, scored_complexes
 
 RESEARCH_LINE = "Research use only. Not for diagnostic use."
 HEATMAP_LINE = "Heatmap: where the network looked, not why, and not the lesion's extent."
@@ -147,11 +147,22 @@ def sinus_row(sinus: SinusMeasurement) -> tuple[str, ...]:
 def lund_mackay_sentence(totals: LundMackay) -> str:
     if totals.total is None:
         return "Lund-Mackay total: cannot be given, since not every sinus could be scored."
-    origin = "as the reader scored them" if totals.ostiomeatal_by_reader else "are proposals"
     return (
         f"Lund-Mackay {totals.total} of 24 (right {totals.right}, left {totals.left}); the ostiomeatal complexes "
-        f"(right {_value(totals.ostiomeatal_right, '{:d}')}, left {_value(totals.ostiomeatal_left, '{:d}')}) {origin}."
+        f"{_complexes(totals)}."
     )
+
+
+def _complexes(totals: LundMackay) -> str:
+    """Both scores, and whose each of them is."""
+    scored = scored_complexes(totals)
+    both = {Side.RIGHT: totals.ostiomeatal_right, Side.LEFT: totals.ostiomeatal_left}
+    words = {side: f"{side.value} {_value(score, '{:d}')}" for side, score in both.items()}
+    if len(scored) == 1:
+        return ", ".join(
+            f"{words[side]} {'as the reader scored it' if side in scored else 'as proposed'}" for side in both
+        )
+    return f"({', '.join(words.values())}) {'as the reader scored them' if scored else 'are proposals'}"
 
 
 def endotype_headline(endotype: EndotypeReading) -> str:

@@ -13,6 +13,8 @@ from sinusviewer.domain.anatomy import ImageSide, Side, Structure
 from sinusviewer.domain.finding import Segmentation
 from sinusviewer.domain.image import ImageWarning
 from sinusviewer.domain.reading import AirMeasurement, SeriesStatus
+from sinusviewer.domain.scoring import with_ostiomeatal
+from sinusviewer.report.wording import lund_mackay_sentence
 from sinusviewer.ui.panels.mask_controls import MaskStyle
 from sinusviewer.ui.panels.sinus_panel import SinusPanel
 
@@ -185,6 +187,20 @@ def test_the_complexes_say_whether_they_are_proposed_or_a_readers(panel: SinusPa
     assert "proposed" in text(panel, "ostiomeatal_heading")
     panel.set_series_reading(replace(series, lund_mackay=replace(series.lund_mackay, ostiomeatal_by_reader=True)))
     assert "reader" in text(panel, "ostiomeatal_heading")
+
+
+def test_a_complex_that_a_reader_scored_does_not_make_the_other_one_a_readers(panel: SinusPanel) -> None:
+    scored = with_ostiomeatal(ct_series(), Side.LEFT, 2)
+    assert scored.lund_mackay is not None
+    panel.set_series_reading(scored)
+    heading = text(panel, "ostiomeatal_heading")
+    assert "left as the reader scored it" in heading
+    assert "right proposed" in heading
+    assert "left 2 as the reader scored it" in lund_mackay_sentence(scored.lund_mackay)
+    assert "as proposed, left" in lund_mackay_sentence(scored.lund_mackay)
+    both = with_ostiomeatal(scored, Side.RIGHT, 0).lund_mackay
+    assert both is not None
+    assert "(right 0, left 2) as the reader scored them" in lund_mackay_sentence(both)
 
 
 def test_early_masks_do_not_ask_to_be_read_again(panel: SinusPanel) -> None:

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QVBoxLayout, QWidg
 from sinusviewer.domain.anatomy import ImageSide, Side, Structure
 from sinusviewer.domain.mask_edit import Brush
 from sinusviewer.domain.reading import LundMackay, SeriesReading, SeriesStatus
+from sinusviewer.domain.scoring import scored_complexes
 from sinusviewer.report.wording import date_words
 from sinusviewer.ui.panels.brush_controls import BrushControls
 from sinusviewer.ui.panels.foot_label import FootLabel
@@ -51,6 +52,15 @@ def _difference(now: int | None, before: int | None) -> str:
     if now is None or before is None:
         return ""
     return " (as in the prior)" if now == before else f" ({now - before:+d} since the prior)".replace("-", "−")
+
+
+def _origin_of_complexes(totals: LundMackay) -> str:
+    """Whose the two scores are; one that a reader gave does not make the other one a reader's."""
+    scored = scored_complexes(totals)
+    if len(scored) == 1:
+        other = Side.LEFT if scored[0] is Side.RIGHT else Side.RIGHT
+        return f"{scored[0].value} as the reader scored it, {other.value} proposed from the CT, to be checked"
+    return "as the reader scored it" if scored else "proposed from the CT, to be checked"
 
 
 def _is_verified(series: SeriesReading) -> bool:
@@ -268,8 +278,7 @@ class SinusPanel(ScrollPanel):
                                 f"\nright {_number(lund.right)}, left {_number(lund.left)} of 12 each")  # fmt: skip
         if edited:
             self._total.setText(f"{self._total.text()}\nfollows masks edited by the reader")
-        origin = "as the reader scored it" if lund.ostiomeatal_by_reader else "proposed from the CT, to be checked"
-        self._complex_heading.setText(f"Ostiomeatal complex, {origin}")
+        self._complex_heading.setText(f"Ostiomeatal complex, {_origin_of_complexes(lund)}")
         for side, value in ((Side.RIGHT, lund.ostiomeatal_right), (Side.LEFT, lund.ostiomeatal_left)):
             box = self._ostiomeatal[side]
             with QSignalBlocker(box):
