@@ -28,6 +28,7 @@ class Recorder:
     def __init__(self, session: Session, findings: FindingStore, index: StudyIndex, keeper: ReadingKeeper) -> None:
         self._session, self._findings, self._index, self._keeper = session, findings, index, keeper
         self._written: dict[str, ImageMarks] = {}
+        self._unwritten: set[str] = set()  # image keys whose marks the disk refused; tried again
         self._known: set[str] = set()
         self._restorer = Restorer(session, findings, keeper, self._written)
         self._connections = Connections(
@@ -47,24 +48,38 @@ class Recorder:
         return self._restorer.settled(series_key, image)
 
     def release(self) -> None:
-        """Write no more: the database is about to be closed."""
+        """Write what the disk refused before, then no more: the database is about to be closed."""
+        for image_key in tuple(self._unwritten):
+            self._write_marks(image_key)
         self._connections.release()
         self._keeper.release()
 
     # -- writing -----------------------------------------------------------------------------------------------------
     def _marks_changed(self, image_key: str) -> None:
+        if self._write_marks(image_key):
+            for other in tuple(self._unwritten):
+                if not self._write_marks(other):
+                    break
+
+    def _write_marks(self, image_key: str) -> bool:
+        """Write what is new of an image's marks; what cannot be written is still new the next time."""
         study = self._study(image_key)
         if study is None:
-            return
+            return True
         before, after = self._written.get(image_key, ImageMarks()), self._session.marks[image_key]
-        self._written[image_key] = after
         try:
             self._write_detections(study, image_key, before, after)
             if before.measurements != after.measurements:
                 content = {"items": [asdict(m) for m in after.measurements]}
                 self._findings.set_note(study.study_instance_uid, f"measurements {image_key}", content)
         except StorageError as error:
-            self._session.say(error.message, "error", error.hint)
+            self._unwritten.add(image_key)
+            hint = f"{error.hint} What you marked is tried again with your next change and on closing.".strip()
+            self._session.say(error.message, "error", hint)
+            return False
+        self._written[image_key] = after
+        self._unwritten.discard(image_key)
+        return True
 
     def _write_detections(self, study: Study, image_key: str, before: ImageMarks, after: ImageMarks) -> None:
         old = {d.identifier: d for d in before.detections}

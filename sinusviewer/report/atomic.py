@@ -1,5 +1,6 @@
 """Files written whole or not at all, and folder names that stay inside their folder."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -25,7 +26,8 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what cannot be written may not be removable either
+            temporary.unlink(missing_ok=True)
         raise StorageError(
             f"“{path.name}” could not be written: {error.strerror or type(error).__name__}.",
             "Check the free space and the rights of the output folder.",

@@ -1,10 +1,15 @@
 """The bottom line: what is under way and how to stop it, the last message, the device in use."""
 
+import time
+
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
 
 from sinusviewer.session import JobState, Message
 from sinusviewer.ui.panels.tones import current_tones
+
+ERROR_STANDS_S = 8.0
+"""So long no mere remark takes an error's place."""
 
 
 def time_left(seconds: float | None) -> str:
@@ -35,6 +40,7 @@ class JobBar(QWidget):
         super().__init__()
         self.setObjectName("job_bar")
         self._job_id = ""
+        self._error_until = 0.0
         self._text = QLabel()
         self._text.setObjectName("job_text")
         self._bar = QProgressBar()
@@ -87,6 +93,11 @@ class JobBar(QWidget):
             self._bar.setValue(round(job.fraction * 1000))
 
     def set_message(self, message: Message | None) -> None:
+        """The last message; an error is not swept away by the remark that comes with the next click."""
+        now = time.monotonic()
+        if message is not None and message.level == "info" and now < self._error_until:
+            return
+        self._error_until = now + ERROR_STANDS_S if message is not None and message.level == "error" else 0.0
         tones = current_tones()
         color = {"error": tones.red, "warning": tones.amber}.get(message.level if message else "", tones.muted)
         text = "" if message is None else f"{message.text} {message.hint}".strip()

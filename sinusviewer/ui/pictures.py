@@ -9,6 +9,8 @@ from PySide6.QtGui import QColor, QImage, QImageWriter, QPainter
 from PySide6.QtWidgets import QFileDialog
 
 from sinusviewer.domain.image import Identity
+from sinusviewer.errors import StorageError
+from sinusviewer.report.atomic import write_bytes
 from sinusviewer.session import Session
 from sinusviewer.ui.view_content import ContentResolver, ViewContent
 from sinusviewer.ui.view_geometry import display_matrix
@@ -40,11 +42,17 @@ def picture(content: ViewContent, size: QSize) -> QImage:
 
 
 def save_picture(content: ViewContent, size: QSize, path: Path) -> None:
-    """Write a PNG through Python, so that no path is too foreign; Qt puts no text chunks into it."""
+    """Write a PNG through Python, so that no path is too foreign; Qt puts no text chunks into it.
+
+    Raises
+    ------
+    StorageError
+        Where it cannot be written.
+    """
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     QImageWriter(buffer, QByteArray(b"PNG")).write(picture(content, size))
-    path.write_bytes(buffer.data().data())
+    write_bytes(path, bytes(buffer.data().data()))
 
 
 def export_view(window: "QWidget", session: Session, content: ViewContent, size: QSize) -> None:
@@ -53,7 +61,11 @@ def export_view(window: "QWidget", session: Session, content: ViewContent, size:
         return
     name, _ = QFileDialog.getSaveFileName(window, "Export this view without identity", "view.png", "PNG (*.png)")
     if name:
-        save_picture(content, size, Path(name).with_suffix(".png"))
+        try:
+            save_picture(content, size, Path(name).with_suffix(".png"))
+        except StorageError as error:
+            session.say(error.message, "error", error.hint)
+            return
         session.say("Picture saved without identity.")
 
 
@@ -64,7 +76,11 @@ def export_key_images(window: "QWidget", session: Session) -> None:
         return
     folder = QFileDialog.getExistingDirectory(window, "Export key images without identity to")
     if folder:
-        count = write_key_images(session, Path(folder))
+        try:
+            count = write_key_images(session, Path(folder))
+        except StorageError as error:
+            session.say(error.message, "error", error.hint)
+            return
         session.say(f"{count} key images saved without identity.")
 
 
