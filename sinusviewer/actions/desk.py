@@ -86,9 +86,9 @@ class JobDesk:
         if job_id in self._jobs:
             self._jobs[job_id].cancel()
 
-    def cancel_all(self) -> bool:
-        """Cancel everything under way; True if there was something."""
-        jobs = tuple(self._jobs.values())
+    def cancel_all(self, but: tuple[str, ...] = ()) -> bool:
+        """Cancel everything under way but the groups named; True if there was something."""
+        jobs = tuple(job for job_id, job in self._jobs.items() if self._continuations[job_id].group not in but)
         for job in jobs:
             job.cancel()
         return bool(jobs)

@@ -291,14 +291,22 @@ class Opening:
         self._tidy()
 
     def close_study(self) -> None:
-        """Close the current study; what was found is kept in the records."""
-        uid = self.session.study_uid
-        self._desk.cancel_all()
+        """Close the current study; what was found is kept in the records. The next of the list comes on screen, if there is one.
+
+        Work on the others goes on: a batch is not lost because one of its films is closed.
+        """
+        uid, studies = self.session.study_uid, self.session.studies
+        order = [u for u in self.session.study_order if u in studies] or list(studies)
+        at = order.index(uid) if uid in order else -1
+        following = next((u for u in (*order[at + 1 :], *reversed(order[: max(at, 0)])) if u != uid), "")
+        self._desk.cancel_all(but=("batch", "scan") if following else ())
         self.session.studies.pop(uid, None)
         self.session.forget_images()
         self.session.set_layout(LayoutKind.ONE, {v: ViewState() for v in VIEWS})
         self.session.set_study("")
         self.session.studies_changed.emit()
+        if following:
+            self.show_study(following)
         self._tidy()
 
     def step_study(self, by: int) -> None:

@@ -199,6 +199,8 @@ class ReadingActions:
 
         def partial(value: tuple[str, tuple[SeriesReading, ...], dict[str, Traces]]) -> None:
             key, readings, traces = value
+            if self.session.series(key) is None:  # its study was closed meanwhile
+                return
             if any(reading.status is SeriesStatus.REFUSED for reading in readings):
                 withheld.append(key)
             for reading in readings:
