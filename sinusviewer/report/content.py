@@ -160,9 +160,9 @@ def _sinuses(series: SeriesReading) -> Part | None:
 
 
 def _endotype(series: SeriesReading) -> Part | None:
-    heading = "Endotype: eosinophilic chronic rhinosinusitis"
+    heading = "Endotype (eosinophilic CRS or not)"  # no result: below the threshold too, it stands above the sentences
     if series.endotype is not None:
-        return Part(heading, wording.endotype_sentences(series.endotype))
+        return Part(heading, (*wording.endotype_sentences(series.endotype), *_before_edits(series)))
     why = _messages(series, _OF_ENDOTYPE)
     return Part(heading, why) if why else None
 
@@ -173,7 +173,13 @@ def _recurrence(series: SeriesReading) -> Part | None:
         return Part(heading, doubts) if doubts else None
     points = tuple((wording.PREDICTOR_WORDS.get(k, k), f"{v:.1f}") for k, v in series.recurrence.points.items())
     tables = (Table(("Predictor", "Points"), points),) if points else ()
-    return Part(heading, (*doubts, *wording.recurrence_sentences(series.recurrence)), tables)
+    sentences = (*doubts, *wording.recurrence_sentences(series.recurrence), *_before_edits(series))
+    return Part(heading, sentences, tables)
+
+
+def _before_edits(series: SeriesReading) -> tuple[str, ...]:
+    """What a network read through its own masks does not follow those that a reader changed since."""
+    return (wording.BEFORE_EDITS,) if wording.masks_edited(series) else ()
 
 
 def _messages(series: SeriesReading, codes: tuple[str, ...]) -> tuple[str, ...]:

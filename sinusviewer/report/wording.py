@@ -144,6 +144,14 @@ def sinus_row(sinus: SinusMeasurement) -> tuple[str, ...]:
     )
 
 
+BEFORE_EDITS = "Made from the network's own masks; the reader's changes of the masks are not in it."
+
+
+def masks_edited(series: SeriesReading) -> bool:
+    """Whether a reader changed a sinus' mask: measurements follow, endotype and radiomic score do not."""
+    return any(sinus.edited_by_reader for sinus in series.sinuses)
+
+
 def lund_mackay_sentence(totals: LundMackay) -> str:
     if totals.total is None:
         return "Lund-Mackay total: cannot be given, since not every sinus could be scored."

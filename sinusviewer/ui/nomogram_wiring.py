@@ -20,6 +20,7 @@ from sinusviewer.domain.study import Study
 from sinusviewer.errors import SinusViewerError
 from sinusviewer.nomogram import Nomogram, read_nomogram
 from sinusviewer.paths import bundled_models_dir, user_data_dir
+from sinusviewer.report.wording import BEFORE_EDITS, masks_edited
 from sinusviewer.ui.panels.nomogram_page import NomogramPage, print_page, write_page
 from sinusviewer.ui.panels.nomogram_panel import NomogramPanel
 from sinusviewer.ui.panels.nomogram_words import DlrSource, is_dlr
@@ -159,7 +160,8 @@ class NomogramWiring:
         if recurrence is not None:
             model = recurrence.model
             name = f"{model.name} {model.version}".strip() if model else "a network without a card"
-            source = DlrSource(recurrence.dlr_score, name, model.trained_on if model else "")
+            note = BEFORE_EDITS if self._reading is not None and masks_edited(self._reading) else ""
+            source = DlrSource(recurrence.dlr_score, name, model.trained_on if model else "", note)
         borrowed: tuple[str, ...] = ()
         if self._study is not None:
             borrowed = from_header(clinical, self._study.identity)

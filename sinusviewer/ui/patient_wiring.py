@@ -74,7 +74,7 @@ class PatientWiring:
     def _show_clinical(self) -> None:
         uid = self._study.study_instance_uid if self._study else ""
         header = header_clinical(self._study.identity) if self._study else None
-        self.clinical.set_clinical(self._session.clinical.get(uid, ClinicalData()), header)
+        self.clinical.set_clinical(self._session.clinical.get(uid, ClinicalData()), header, uid)
         self.clinical.setEnabled(self._study is not None)
 
     def show_report(self) -> None:

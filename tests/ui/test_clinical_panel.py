@@ -53,6 +53,7 @@ def test_typing_asks_for_new_data_and_blank_is_missing(panel: ClinicalPanel, qtb
         ("clinical_eosinophils", "-1", "negative"),
         ("clinical_eosinophils", "0.35", "10⁹/L"),
         ("clinical_eosinophils", "400000", "is the unit right"),
+        ("clinical_eosinophils", "2,000", "2000 or 2.000"),
     ],
 )
 def test_impossible_values_are_named_and_not_taken_over(
@@ -74,6 +75,22 @@ def test_the_wrong_unit_by_a_thousand_is_caught_both_ways(panel: ClinicalPanel, 
     with qtbot.waitSignal(panel.clinical_requested) as asked:
         enter(panel, qtbot, "clinical_eosinophils", "0.35")
     assert asked.args[0].eosinophils_per_ul == pytest.approx(350)
+
+
+def test_a_percentage_waits_for_the_white_count_of_its_own_patient(panel: ClinicalPanel, qtbot: QtBot) -> None:
+    unit = panel.findChild(QComboBox, "clinical_unit")
+    assert unit is not None
+    unit.setCurrentText("% of white cells")
+    panel.set_clinical(ClinicalData(), whose="1")
+    with qtbot.assertNotEmitted(panel.clinical_requested):
+        enter(panel, qtbot, "clinical_eosinophils", "5")
+    with qtbot.waitSignal(panel.clinical_requested) as asked:
+        enter(panel, qtbot, "clinical_white_cells", "8")
+    assert asked.args[0].eosinophils_per_ul == pytest.approx(400)
+    panel.set_clinical(ClinicalData(), whose="2")
+    with qtbot.assertNotEmitted(panel.clinical_requested):
+        enter(panel, qtbot, "clinical_eosinophils", "5")
+    assert "white cell count" in problem(panel)
 
 
 def test_yes_no_and_unknown_are_three_different_answers(panel: ClinicalPanel, qtbot: QtBot) -> None:

@@ -161,6 +161,7 @@ def test_typed_values_are_taken_over_on_enter(panel: NomogramPanel, qtbot: QtBot
         ("input_eos", "many", "not a number"),
         ("input_eos", "0.35", "10⁹/L"),
         ("input_eos", "350000", "cannot be"),
+        ("input_eos", "2,000", "2000 or 2.000"),
         ("input_dlr", "1.4", "between 0 and 1"),
     ],
 )
@@ -172,6 +173,7 @@ def test_what_cannot_be_is_named_and_refused(
     with qtbot.assertNotEmitted(panel.value_requested):
         qtbot.keyClick(box, Qt.Key.Key_Return)
     assert complaint in text(panel, "nomogram_problem")
+    assert "Not taken over" in text(panel, "nomogram_problem")
 
 
 def test_units_can_be_switched_and_the_axis_follows(panel: NomogramPanel, qtbot: QtBot) -> None:
@@ -198,11 +200,25 @@ def test_a_percentage_needs_the_white_count(panel: NomogramPanel, qtbot: QtBot) 
     qtbot.keyClick(field(panel, "input_eos"), Qt.Key.Key_Return)
     assert "white cell count" in text(panel, "nomogram_problem")
     assert values["eos"] == 350.0
+    for count, cells in (("8", 400), ("10", 500)):  # the 5 % typed waits for the white count, and follows it
+        field(panel, "white_cells").setText(count)
+        qtbot.keyClick(field(panel, "white_cells"), Qt.Key.Key_Return)
+        assert field(panel, "input_eos").text() == "5"
+        assert values["eos"] == pytest.approx(cells)
+
+
+def test_a_white_count_never_outlives_its_patient(panel: NomogramPanel, qtbot: QtBot) -> None:
+    panel.set_values(PATIENT, DLR, Identity(patient_id="1"))
+    unit = panel.findChild(QComboBox, "eosinophil_unit")
+    assert unit is not None
+    unit.setCurrentText("% of white cells")
     field(panel, "white_cells").setText("8")
     qtbot.keyClick(field(panel, "white_cells"), Qt.Key.Key_Return)
+    panel.set_values(PATIENT, DLR, Identity(patient_id="2"))
+    assert field(panel, "white_cells").text() == ""
     field(panel, "input_eos").setText("5")
-    qtbot.keyClick(field(panel, "input_eos"), Qt.Key.Key_Return)
-    assert values["eos"] == pytest.approx(400)
+    with qtbot.assertNotEmitted(panel.value_requested):
+        qtbot.keyClick(field(panel, "input_eos"), Qt.Key.Key_Return)
 
 
 def test_the_score_says_where_it_comes_from_and_when_it_was_overruled(panel: NomogramPanel, qtbot: QtBot) -> None:

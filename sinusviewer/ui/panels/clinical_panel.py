@@ -14,11 +14,9 @@ from sinusviewer.ui.panels.number_field import NumberField
 from sinusviewer.ui.panels.parts import Notice, ToneLabel, button, choice, describe, row
 from sinusviewer.ui.panels.scroll_panel import ScrollPanel
 from sinusviewer.ui.panels.units import (
+    EosinophilEntry,
     EosinophilUnit,
     checked_age,
-    checked_white_cells,
-    eosinophils_per_ul,
-    from_per_ul,
     shown_number,
 )
 
@@ -47,7 +45,7 @@ class ClinicalPanel(ScrollPanel):
         super().__init__("clinical_panel", "Clinical data")
         self._clinical = ClinicalData()
         self._header = HeaderClinical()
-        self._white_cells: float | None = None
+        self._entry, self._whose = EosinophilEntry(), ""
         self._summary = ToneLabel("", "muted", "clinical_summary")
         self._problem = Notice("clinical_problem")
         self._problem.hide()
@@ -99,8 +97,14 @@ class ClinicalPanel(ScrollPanel):
         self._on_unit()
         self.set_clinical(ClinicalData())
 
-    def set_clinical(self, clinical: ClinicalData, header: HeaderClinical | None = None) -> None:
-        """Show these data, and the header's where the reader gave none; a complaint about what was typed is taken back."""
+    def set_clinical(self, clinical: ClinicalData, header: HeaderClinical | None = None, whose: str = "") -> None:
+        """Show these data, and the header's where the reader gave none; a complaint about what was typed is taken back.
+
+        ``whose`` is the study: a white count, which is not kept, never outlives the one it was typed for.
+        """
+        if whose != self._whose:
+            self._entry, self._whose = EosinophilEntry(), whose
+            self._white.set_value(None)
         self._clinical = clinical
         self._header = header or HeaderClinical()
         self._problem.hide()
@@ -167,7 +171,7 @@ class ClinicalPanel(ScrollPanel):
 
     def _on_eosinophils(self, value: float | None) -> None:
         try:
-            count = None if value is None else eosinophils_per_ul(value, self._current_unit, self._white_cells)
+            count = None if value is None else self._entry.per_ul(value, self._current_unit)
         except InputError as error:
             self._complain(error.message)
             return
@@ -175,11 +179,13 @@ class ClinicalPanel(ScrollPanel):
 
     def _on_white(self, value: float | None) -> None:
         try:
-            self._white_cells = None if value is None else checked_white_cells(value)
+            count = self._entry.with_white_cells(value)
         except InputError as error:
             self._complain(error.message)
             return
         self._problem.hide()
+        if count is not None:
+            self.clinical_requested.emit(replace(self._clinical, eosinophils_per_ul=count))
         self._show_eosinophils()
 
     def _ask(self, wanted: ClinicalData) -> None:
@@ -201,7 +207,7 @@ class ClinicalPanel(ScrollPanel):
 
     def _show_eosinophils(self) -> None:
         count = self._clinical.eosinophils_per_ul
-        shown = None if count is None else from_per_ul(count, self._current_unit, self._white_cells)
+        shown = self._entry.shown(count, self._current_unit)
         known_elsewhere = count is not None and shown is None
         self._eosinophils.setPlaceholderText(f"{shown_number(count)} cells/µL" if known_elsewhere else "unknown")
         self._eosinophils.set_value(shown)

@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sinusviewer.domain.reading import EndotypeReading, SeriesReading, SeriesStatus, Standing
 from sinusviewer.domain.scoring import score_text
-from sinusviewer.report.wording import endotype_headline
+from sinusviewer.report.wording import BEFORE_EDITS, endotype_headline, masks_edited
 from sinusviewer.ui.panels.foot_label import FootLabel
 from sinusviewer.ui.panels.heat_controls import HeatControls, HeatStyle
 from sinusviewer.ui.panels.parts import Facts, Fold, ToneLabel, button, heading, research_line
@@ -134,5 +134,6 @@ class EndotypePanel(ScrollPanel):
             model_lines(endotype.models, endotype.threshold, series.provenance, endotype.calibrated_on)
         )
         self._trained_on.setText(trained_on_statement(endotype.models))
-        self._stamp.setText(reading_stamp(endotype.models, series.provenance))
+        edits = BEFORE_EDITS if masks_edited(series) else ""
+        self._stamp.setText("\n".join(s for s in (reading_stamp(endotype.models, series.provenance), edits) if s))
         self._stamp.setVisible(bool(self._stamp.text()))

@@ -14,11 +14,9 @@ from sinusviewer.ui.panels.nomogram_words import DlrSource, is_dlr, is_eosinophi
 from sinusviewer.ui.panels.number_field import NumberField
 from sinusviewer.ui.panels.parts import ToneLabel, button, choice, describe
 from sinusviewer.ui.panels.units import (
+    EosinophilEntry,
     EosinophilUnit,
     checked_age,
-    checked_white_cells,
-    eosinophils_per_ul,
-    from_per_ul,
     shown_number,
 )
 
@@ -49,7 +47,7 @@ class NomogramInputs(QWidget):
         self._borrowed: dict[str, ToneLabel] = {}
         self._unit = QComboBox()
         self._white = NumberField()
-        self._white_cells: float | None = None
+        self._entry = EosinophilEntry()
         self._origin = ToneLabel("", "muted", "dlr_origin")
         self._back: QPushButton | None = None
         self._problem = ToneLabel("", "red", "nomogram_problem")
@@ -100,7 +98,7 @@ class NomogramInputs(QWidget):
         for name, field in self._fields.items():
             value = values.get(name)
             if is_eosinophils(name) and value is not None:
-                shown = from_per_ul(value, self.unit, self._white_cells)
+                shown = self._entry.shown(value, self.unit)
                 field.setPlaceholderText("unknown" if shown is not None else f"{shown_number(value)} cells/µL")
                 field.set_value(shown)
             else:
@@ -113,6 +111,11 @@ class NomogramInputs(QWidget):
                 with QSignalBlocker(box):
                     box.setCurrentIndex(index)
         self._show_origin()
+
+    def forget_patient(self) -> None:
+        """Another patient's values follow: a white count, which is not kept, never outlives the one it was typed for."""
+        self._entry = EosinophilEntry()
+        self._white.set_value(None)
 
     def set_what_if(self, what_if: bool) -> None:
         self._origin.setEnabled(not what_if)
@@ -189,7 +192,7 @@ class NomogramInputs(QWidget):
 
     def _checked(self, name: str, value: float) -> float:
         if is_eosinophils(name):
-            return eosinophils_per_ul(value, self.unit, self._white_cells)
+            return self._entry.per_ul(value, self.unit)
         if is_dlr(name) and not 0 <= value <= 1:
             raise InputError("The radiomic score lies between 0 and 1.")
         return checked_age(value) if name == "age" else value
@@ -199,7 +202,7 @@ class NomogramInputs(QWidget):
             self.value_requested.emit(name, self._dlr.score)
 
     def _complain(self, message: str) -> None:
-        self._problem.setText(message)
+        self._problem.setText(f"{message} Not taken over.")
         self._problem.show()
 
     def _on_unit(self) -> None:
@@ -209,10 +212,13 @@ class NomogramInputs(QWidget):
 
     def _on_white(self, value: float | None) -> None:
         try:
-            self._white_cells = None if value is None else checked_white_cells(value)
+            count = self._entry.with_white_cells(value)
         except InputError as error:
             self._complain(error.message)
             return
+        name = next((n for n in self._fields if is_eosinophils(n)), "")
+        if count is not None and name:
+            self.value_requested.emit(name, count)
         self.set_values(self._values, self._dlr)
 
     def _show_origin(self) -> None:
@@ -226,7 +232,7 @@ class NomogramInputs(QWidget):
         elif overruled:
             text = f"OVERRULED by the reader. The CT gave {score_text(self._dlr.score)} ({self._dlr.model})."
         else:
-            text = f"From the CT by {self._dlr.model}. {self._dlr.trained_on}"
+            text = f"From the CT by {self._dlr.model}. {self._dlr.trained_on} {self._dlr.note}".rstrip()
         if text != self._origin.text():
             self._origin.setText(text)
             self._origin.set_tone("amber" if overruled else "muted")

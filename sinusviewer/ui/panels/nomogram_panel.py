@@ -179,6 +179,8 @@ class NomogramPanel(ScrollPanel):
         """
         if identity is not None and self._identity is not None and identity != self._identity:
             self._what_if_box.setChecked(False)  # another patient: a comparison never outlives the one it was made for
+        if identity != self._identity:
+            self.inputs.forget_patient()
         self._values, self._dlr, self._identity = dict(values), dlr, identity
         self._from_header = from_header
         self._redraw()

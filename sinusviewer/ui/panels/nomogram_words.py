@@ -10,6 +10,7 @@ from sinusviewer.nomogram import CohortSummary, Nomogram, NomogramReading, Predi
 from sinusviewer.ui.panels.nomogram_geometry import tick_text
 from sinusviewer.ui.panels.nomogram_paint import risk_text
 from sinusviewer.ui.panels.units import shown_number
+from sinusviewer.ui.panels.wording import lower_first
 
 
 def is_dlr(name: str) -> bool:
@@ -27,6 +28,8 @@ class DlrSource:
     score: float
     model: str
     trained_on: str = ""
+    note: str = ""
+    """What else bears on the score, as that masks were changed since."""
 
 
 def value_words(predictor: Predictor, value: float | None) -> str:
@@ -178,5 +181,7 @@ def letter_paragraph(
     sentences.append(f"Fitted on {_cohort(nomogram.cohort)}. {nomogram.trained_on.rstrip('.')}.")
     if dlr is not None and dlr.trained_on and dlr.trained_on.rstrip(".") != nomogram.trained_on.rstrip("."):
         sentences.append(f"Radiomic score: {dlr.trained_on.rstrip('.')}.")
+    if dlr is not None and dlr.note:
+        sentences.append(f"Radiomic score: {lower_first(dlr.note)}")
     sentences.append("Research use only. Not for diagnostic use.")
     return " ".join(sentences)

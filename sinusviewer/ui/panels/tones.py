@@ -53,6 +53,8 @@ def current_tones() -> Tones:
 
 # Okabe and Ito's set, which the common colour-vision deficiencies can tell apart; right full, left lighter.
 _SINUS_HUES = ("#e69f00", "#56b4e9", "#0072b2", "#cc79a7", "#009e73")
+_LEFT_POSTERIOR_ETHMOID = QColor("#8a7fe0")
+"""Not the lighter blue: that is the right anterior ethmoid's, of the other sinus and the other side."""
 _STRUCTURES = tuple(s for s in Structure if 1 <= s <= 10)
 
 
@@ -63,5 +65,7 @@ def structure_color(structure: Structure) -> QColor:
     base = QColor(_SINUS_HUES[(int(structure) - 1) // 2])
     if int(structure) % 2:
         return base
+    if structure is Structure.LEFT_POSTERIOR_ETHMOID:
+        return _LEFT_POSTERIOR_ETHMOID
     hue, lightness, saturation = colorsys.rgb_to_hls(base.redF(), base.greenF(), base.blueF())
     return QColor.fromRgbF(*colorsys.hls_to_rgb(hue, min(0.82, lightness + 0.25), 0.65 * saturation))

@@ -1,6 +1,8 @@
 """Units of the eosinophil count and how a typed number becomes a value. Pure functions."""
 
 import math
+import re
+from dataclasses import dataclass
 from enum import StrEnum
 
 from sinusviewer.errors import InputError
@@ -44,17 +46,24 @@ def from_per_ul(per_ul: float, unit: EosinophilUnit, white_cells_giga_per_l: flo
     return per_ul / (white_cells_giga_per_l * 1000.0) * 100.0
 
 
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+"""1,200 is 1200 to one reader and 1.2 to another; 0,350 and 12,5 can only be decimals."""
+
+
 def parse_number(text: str) -> float | None:
     """A typed number, with a point or a comma as decimal mark; None where nothing is typed.
 
     Raises
     ------
     InputError
-        If it is text, infinite or not a number.
+        If it is text, infinite or not a number, or could be two numbers, a thousand times apart.
     """
     cleaned = text.strip().replace("−", "-")
     if not cleaned:
         return None
+    if _THOUSANDS.fullmatch(cleaned):
+        plain, point = cleaned.replace(",", ""), cleaned.replace(",", ".")
+        raise InputError(f"“{text.strip()}” may be {plain} or {point}: type it without the comma, or with a point.")
     if cleaned.count(",") == 1 and "." not in cleaned:
         cleaned = cleaned.replace(",", ".")
     try:
@@ -107,3 +116,31 @@ def checked_white_cells(giga_per_l: float) -> float:
     if not 0.1 <= giga_per_l <= 500:
         raise InputError(f"A white cell count of {shown_number(giga_per_l)} × 10⁹/L cannot be: is the unit right?")
     return giga_per_l
+
+
+@dataclass(slots=True)
+class EosinophilEntry:
+    """What was typed of one patient's eosinophils. A percentage waits for its white count, and follows it when that is corrected."""
+
+    white_cells: float | None = None
+    """10⁹/L."""
+    percent: float | None = None
+
+    def per_ul(self, value: float, unit: EosinophilUnit) -> float:
+        """A typed count in cells per microlitre. Raises InputError as `eosinophils_per_ul` does."""
+        self.percent = value if unit is EosinophilUnit.PERCENT else None
+        return eosinophils_per_ul(value, unit, self.white_cells)
+
+    def with_white_cells(self, giga_per_l: float | None) -> float | None:
+        """Take a white count (InputError if nobody has it): the cells per microlitre that a percentage typed before is now."""
+        self.white_cells = None if giga_per_l is None else checked_white_cells(giga_per_l)
+        if self.white_cells is None or self.percent is None:
+            return None
+        return eosinophils_per_ul(self.percent, EosinophilUnit.PERCENT, self.white_cells)
+
+    def shown(self, per_ul: float | None, unit: EosinophilUnit) -> float | None:
+        """A count in force in a unit; one that came from elsewhere takes the place of the percentage typed before."""
+        shown = None if per_ul is None else from_per_ul(per_ul, unit, self.white_cells)
+        if self.percent is not None and shown is not None and not math.isclose(shown, self.percent, rel_tol=1e-6):
+            self.percent = None
+        return shown

@@ -103,3 +103,17 @@ def test_what_was_not_scored_is_said_where_a_surgeon_looks_for_it() -> None:
 def test_the_text_for_a_letter_keeps_abbreviations_and_units() -> None:
     assert table_line(("Predictor", "Points"), ("DLR score", "43.3")) == "DLR score: points 43.3."
     assert table_line(("Predictor", "Points"), ("eosinophils (cells/µL)", "21.0")).startswith("Eosinophils (cells/µL)")
+
+
+def test_the_endotypes_heading_claims_no_endotype() -> None:
+    """It stands above a probability below the threshold too, and is copied into letters."""
+    below = proposed_text(content.build(reading(replace(ENDOTYPE, probability_ecrs=0.1)), Identity()))
+    assert "Endotype (eosinophilic CRS or not)." in below
+    assert "Endotype: eosinophilic" not in below
+
+
+def test_after_masks_were_changed_endotype_and_score_say_that_they_do_not_follow() -> None:
+    edited = replace(CT, sinuses=(replace(CT.sinuses[0], edited_by_reader=True),))
+    text = proposed_text(content.build(Reading("1.2", (edited,)), Identity()))
+    assert text.count("the reader's changes of the masks are not in it") == 2
+    assert "changes of the masks" not in proposed_text(content.build(reading(), Identity()))
