@@ -147,6 +147,8 @@ def _sinuses(series: SeriesReading) -> Part | None:
     sentences, tables = [], []
     if series.lund_mackay is not None:
         sentences.append(wording.lund_mackay_sentence(series.lund_mackay))
+    elif wording.lacks_totals_for_sides(series):
+        sentences.append(wording.NO_TOTALS)
     if series.air is not None:
         sentences.append(f"{series.air.method} Enclosed air {series.air.total_ml:.1f} ml.")
     if series.sinuses:

@@ -161,6 +161,15 @@ def lund_mackay_sentence(totals: LundMackay) -> str:
     )
 
 
+NO_TOTALS = "Lund-Mackay: no totals, because left and right of the patient are not known."
+
+
+def lacks_totals_for_sides(series: SeriesReading) -> bool:
+    """Whether sinuses were scored and only the unverified sides keep them from being added up."""
+    scored = any(sinus.lund_mackay is not None for sinus in series.sinuses)
+    return series.lund_mackay is None and scored and any(isinstance(s.side, ImageSide) for s in series.sinuses)
+
+
 def _complexes(totals: LundMackay) -> str:
     """Both scores, and whose each of them is."""
     scored = scored_complexes(totals)

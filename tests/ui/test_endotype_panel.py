@@ -152,5 +152,5 @@ def test_a_kept_reading_says_that_its_heat_must_be_read_again(panel: EndotypePan
     panel.set_series_reading(replace(series, endotype=replace(series.endotype, heat_inside_mask=0.8)), 110)
     found = panel.findChild(QLabel, "heat_method")
     assert found is not None
-    assert "read again to see the heat" in found.text()
+    assert "read again to see it" in found.text()
     assert "No heatmap was made" not in found.text()

@@ -1,6 +1,7 @@
 """The Nomogram tab: alive, honest about what is not known, printed as it is shown."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pytestqt.qtbot import QtBot
 from sinusviewer.domain.finding import Heatmap
 from sinusviewer.domain.image import Identity
 from sinusviewer.nomogram import Predictor
+from sinusviewer.report.wording import BEFORE_EDITS
 from sinusviewer.ui.panels.nomogram_geometry import AxisKind
 from sinusviewer.ui.panels.nomogram_page import page_image, paint_on, print_page, remark, write_page
 from sinusviewer.ui.panels.nomogram_panel import NomogramPanel
@@ -406,3 +408,16 @@ def test_without_heat_of_the_score_it_says_why_and_offers_nothing(panel: Nomogra
     panel.set_heat(None)
     assert "spoke for recurrence" in text(panel, "dlr_heat_method")
     assert not panel.findChild(QCheckBox, "dlr_heat_visible").isEnabled()
+
+
+def test_a_score_read_before_masks_were_changed_says_so_beside_it_in_the_letter_and_on_the_page(
+    panel: NomogramPanel,
+) -> None:
+    panel.set_values(PATIENT, replace(DLR, note=BEFORE_EDITS))
+    assert BEFORE_EDITS in text(panel, "dlr_origin")
+    page = panel.page()
+    assert page is not None
+    assert "changes of the masks are not in it" in remark(page, "dlr", PATIENT["dlr"])
+    nomogram = page.nomogram
+    paragraph = letter_paragraph(nomogram, nomogram.read(PATIENT), PATIENT, replace(DLR, note=BEFORE_EDITS))
+    assert "the reader's changes of the masks are not in it" in paragraph

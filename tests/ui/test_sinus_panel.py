@@ -212,3 +212,26 @@ def test_early_masks_do_not_ask_to_be_read_again(panel: SinusPanel) -> None:
     ask = panel.findChild(QPushButton, "read_sinuses")
     assert ask is not None
     assert not ask.isVisibleTo(panel)
+
+
+def test_a_density_without_room_goes_as_a_whole_and_stands_in_the_rows_tip(panel: SinusPanel) -> None:
+    """Of "−822" a narrow table showed "−82"."""
+    panel.set_series_reading(ct_series(0.5))
+    for width in (700, 420, 300, 420, 700):
+        panel.resize(width, 760)
+        table, header = panel.table, panel.table.horizontalHeader()
+        if not table.isColumnHidden(3):
+            right = header.sectionViewportPosition(3) + header.sectionSize(3)
+            assert right <= table.viewport().width() + 1, width
+    assert not panel.table.isColumnHidden(3), "there is room again"
+    item = panel.table.item(0, 0)
+    assert item is not None
+    assert "mean −230 HU" in item.toolTip()
+
+
+def test_without_sides_it_says_why_there_is_no_total(panel: SinusPanel) -> None:
+    image = {Side.RIGHT: ImageSide.IMAGE_LEFT, Side.LEFT: ImageSide.IMAGE_RIGHT}
+    series = ct_series()
+    sides = tuple(replace(m, side=image[m.side]) for m in series.sinuses if isinstance(m.side, Side))
+    panel.set_series_reading(replace(series, sinuses=sides, lund_mackay=None))
+    assert "left and right of the patient are not known" in text(panel, "lund_mackay_total")

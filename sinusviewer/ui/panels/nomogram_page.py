@@ -45,7 +45,7 @@ HOW_TO_READ = (
     "How to read it: each line drops from a value to the points axis on top; the points are added; "
     "the total stands on the axis below and the risk under it. "
     "A band instead of a marker means that the input is not known; the risk is then an interval. "
-    "A hollow marker lies beyond its axis; an arrow says that it goes on beyond the drawing."
+    "A hollow circle lies beyond its axis; an arrow says that it goes on beyond the drawing."
 )
 
 
@@ -191,6 +191,8 @@ def remark(page: NomogramPage, name: str, value: float | None) -> str:
         overruled = value != page.dlr.score
         remarks.append(f"overruled by the reader; CT gave {page.dlr.score:.2f}" if overruled else
                        f"from the CT by {page.dlr.model}")  # fmt: skip
+        if page.dlr.note and not overruled:
+            remarks.append("changes of the masks are not in it")
     if clinical_name(name) in page.from_header:
         remarks.append("from the CT's header")
     if name in page.settings[0].reading.outside_training:

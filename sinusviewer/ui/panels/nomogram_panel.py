@@ -32,7 +32,7 @@ from sinusviewer.ui.panels.scroll_panel import ScrollPanel
 
 _NO_HEAT = (
     "No heat: no CT was scored, or nothing in the network's bottleneck spoke for recurrence on it. "
-    "Heat is not kept with a reading: after a restart, read again to see it (Ctrl+R)."
+    "A reading of an earlier version kept none: read again to see it (Ctrl+R)."
 )
 _LONGEST_RISK = "Risk of recurrence 00 to >99 %"
 _LONGEST_POINTS = "000 to 000 points; on both sides of the cut-off 0.000."

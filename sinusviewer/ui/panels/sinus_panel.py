@@ -7,7 +7,7 @@ from sinusviewer.domain.anatomy import ImageSide, Side, Structure
 from sinusviewer.domain.mask_edit import Brush
 from sinusviewer.domain.reading import LundMackay, SeriesReading, SeriesStatus
 from sinusviewer.domain.scoring import scored_complexes
-from sinusviewer.report.wording import date_words
+from sinusviewer.report.wording import NO_TOTALS, date_words, lacks_totals_for_sides
 from sinusviewer.ui.panels.brush_controls import BrushControls
 from sinusviewer.ui.panels.foot_label import FootLabel
 from sinusviewer.ui.panels.mask_controls import MaskControls, MaskStyle
@@ -268,7 +268,7 @@ class SinusPanel(ScrollPanel):
         self.brush.set_side_verified(_is_verified(series))
         lund = series.lund_mackay or LundMackay(None, None, None, None)
         edited = any(m.edited_by_reader for m in series.sinuses)
-        self._total.setVisible(series.lund_mackay is not None)
+        self._total.setVisible(series.lund_mackay is not None or lacks_totals_for_sides(series))
         self._complexes.setVisible(series.lund_mackay is not None)
         old = prior.lund_mackay if prior is not None else None
         total = f"Lund–Mackay {_number(lund.total)} of 24" + _difference(lund.total, old.total if old else None)
@@ -276,6 +276,8 @@ class SinusPanel(ScrollPanel):
         if lund.total is None:
             self._total.setText("Lund–Mackay: no total, because not every sinus could be assessed"
                                 f"\nright {_number(lund.right)}, left {_number(lund.left)} of 12 each")  # fmt: skip
+        if lacks_totals_for_sides(series):
+            self._total.setText(NO_TOTALS)
         if edited:
             self._total.setText(f"{self._total.text()}\nfollows masks edited by the reader")
         self._complex_heading.setText(f"Ostiomeatal complex, {_origin_of_complexes(lund)}")

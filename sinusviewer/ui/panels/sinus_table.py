@@ -27,6 +27,7 @@ _TIPS = (
     "Opacified share now minus that of the prior study, in percentage points.",
 )
 _UNKNOWN = "–"
+_HU = 3
 _FRACTION = int(Qt.ItemDataRole.UserRole) + 1
 _STRUCTURE = int(Qt.ItemDataRole.UserRole)
 ROWS: tuple[tuple[Sinus, Side], ...] = tuple((sinus, side) for sinus in Sinus for side in (Side.RIGHT, Side.LEFT))
@@ -63,6 +64,7 @@ class SinusTable(QTableWidget):
     def __init__(self) -> None:
         super().__init__(len(ROWS), len(COLUMNS))
         self.setObjectName("sinus_table")
+        self._against_prior = False
         self.setAccessibleName("Sinuses")
         for column, tip in enumerate(_TIPS):
             head = QTableWidgetItem(COLUMNS[column])
@@ -95,7 +97,7 @@ class SinusTable(QTableWidget):
         before = {(m.sinus, shown_side(m.side)): m for m in prior}
         verified = not any(isinstance(m.side, ImageSide) for m in current)
         self.setColumnHidden(5, not prior)
-        self.setColumnHidden(3, bool(prior))  # HU makes room for it
+        self._against_prior = bool(prior)
         for row, key in enumerate(ROWS):
             self._fill(row, key, now.get(key), before.get(key), verified)
         self._fit()
@@ -135,9 +137,11 @@ class SinusTable(QTableWidget):
         for row in range(self.rowCount()):
             self.setRowHeight(row, line)
         header = self.horizontalHeader()
-        shown = [c for c in range(len(COLUMNS)) if not self.isColumnHidden(c)]
-        needed = sum(max(self.sizeHintForColumn(c), header.sectionSizeHint(c)) for c in shown)
-        narrow = needed > self.viewport().width()
+        wide = {c: max(self.sizeHintForColumn(c), header.sectionSizeHint(c)) for c in range(len(COLUMNS))}
+        room = self.viewport().width() - sum(wide[c] for c in wide if c != _HU and not self.isColumnHidden(c))
+        # A number cut off is another number: HU goes as a whole where it has no room, and stands in the row's tip.
+        self.setColumnHidden(_HU, self._against_prior or room < wide[_HU])
+        narrow = room < 0
         mode = QHeaderView.ResizeMode.ResizeToContents if narrow else QHeaderView.ResizeMode.Stretch
         if header.sectionResizeMode(0) is not mode:
             header.setSectionResizeMode(0, mode)
@@ -177,6 +181,8 @@ class SinusTable(QTableWidget):
             if m is not None
             else f"{structure_name(structure, verified=verified)}: not measured."
         )
+        if known and m is not None and m.mean_hu is not None:
+            tip += f", mean {m.mean_hu:.0f} HU".replace("-", "−")
         if old is not None:
             tip += f"\nIn the prior: {measurement_sentence(old)}"
             if old.lund_mackay is not None:
