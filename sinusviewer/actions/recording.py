@@ -100,8 +100,8 @@ class Recorder:
         for identifier, detection in old.items():
             if identifier not in new:
                 record(detection, "undone" if detection.author is Author.AI else "rejected")
-        if any(d.author is Author.READER or d.status is not FindingStatus.PROPOSED for d in after.detections):
-            self._index.set_badge(study.study_instance_uid, "edited")
+        if before.detections != after.detections:
+            self._set_badge(study)
 
     def _key_images_changed(self) -> None:
         by_study: dict[str, list[dict[str, Any]]] = {uid: [] for uid in self._session.studies}
@@ -167,16 +167,26 @@ class Recorder:
 
     def _readings_changed(self, reading_key: str) -> None:
         study = self._study(reading_key)
-        marks = self._session.marks.get(reading_key, ImageMarks())
-        touched = any(d.author is Author.READER or d.status is not FindingStatus.PROPOSED for d in marks.detections)
-        touched = touched or bool(marks.mask_patches)
-        reading = self._session.readings.get(reading_key)
-        badge = {SeriesStatus.READ: "read", SeriesStatus.REFUSED: "withheld"}.get(reading.status) if reading else None
-        if study is not None and badge is not None and not touched:
+        if study is not None:
             try:
-                self._index.set_badge(study.study_instance_uid, badge)
+                self._set_badge(study, reading_key)
             except StorageError as error:
                 self._session.say(error.message, "error", error.hint)
+
+    def _set_badge(self, study: Study, reading_key: str = "") -> None:
+        """How far a study has come: signed for good, else edited as long as anything of a reader's stands, else as it was read."""
+        session, uid = self._session, study.study_instance_uid
+        keys = {series.key for series in study.series}
+        marks = [m for key, m in session.marks.items() if key.partition("/")[0] in keys]
+        found = [r for key, r in session.readings.items() if key.partition("/")[0] in keys]
+        last = session.readings.get(reading_key) or next(iter(found), None)
+        badge = {SeriesStatus.READ: "read", SeriesStatus.REFUSED: "withheld"}.get(last.status, "") if last else ""
+        if self._findings.signed_reports(uid):
+            badge = "signed"
+        elif any(_touched(m) for m in marks):
+            badge = "edited"
+        if badge:
+            self._index.set_badge(uid, badge)
 
     def _save(self, study_uid: str, name: str, content: dict[str, Any]) -> None:
         try:
@@ -193,3 +203,8 @@ class Recorder:
 
     def _study(self, image_key: str) -> Study | None:
         return self._session.study_of(image_key.partition("/")[0])
+
+
+def _touched(marks: ImageMarks) -> bool:
+    judged = any(d.author is Author.READER or d.status is not FindingStatus.PROPOSED for d in marks.detections)
+    return judged or bool(marks.mask_patches)

@@ -113,7 +113,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("brush_shrink", "Tools", "Shrink mask in this slice", "Ctrl+[", "Take one voxel off the brush's sinus all round"),
     Action("brush_grow", "Tools", "Grow mask in this slice", "Ctrl+]", "Add one voxel to the brush's sinus all round"),
     Action("read", "Reading", "Read", "Ctrl+R", "Let the networks read this series"),
-    Action("read_list", "Reading", "Read all new in the list", "Ctrl+Shift+R", "Read every open film and CT that is still new"),
+    Action("read_list", "Reading", "Read all new in the list", "Ctrl+Shift+R", "Read all that is still new, or else out of date"),
     Action("copy_report", "Reading", "Copy the report", "Ctrl+Shift+C", "The whole report as text, for the RIS"),
     Action("cancel", "Reading", "Cancel", "Esc", "Stop drawing, then stop the work under way, then back to the pointer"),
     Action("swap_side", "Reading", "Swap sides", "", "The patient's right was confirmed on the wrong side of this film"),

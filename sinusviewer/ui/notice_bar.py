@@ -66,13 +66,14 @@ class NoticeBar(QFrame):
         others = () if side_open or faults else tuple(w.message for w in getattr(self._image, "warnings", ()))
         if side_open:
             which = "stored image" if film is not None and not film.upright_turns else "image, turned upright,"
-            self._text.setText(f"Side unverified. Which side of the {which} is the patient's right?")
+            asked = f"Side unverified. Which side of the {which} is the patient's right?"
+            self._text.setText(f"{asked} {outdated}".strip())
         else:
             self._text.setText(" ".join((outdated, *faults, *others)).strip())
         self._left.setVisible(side_open)
         self._right.setVisible(side_open)
         self._accept.setVisible(bool(faults))
-        self._again.setVisible(bool(outdated) and not side_open)
+        self._again.setVisible(bool(outdated))
         self._hide.setVisible(not side_open)
         hidden = self._hidden_for is not None and self._hidden_for is self._image
         self.setVisible(side_open or bool(outdated) or (bool(faults or others) and not hidden))

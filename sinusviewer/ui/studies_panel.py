@@ -56,7 +56,8 @@ class StudiesPanel(QWidget):
         self._tree.setHeaderHidden(True)
         self._tree.setIndentation(8)
         self._tree.setIconSize(QSize(48, 48))
-        self._tree.setWordWrap(True)
+        self._tree.setWordWrap(False)  # a name of two lines would push the state, the last line, out of sight
+        self._tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names of one family differ at their end
         self._tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._tree.itemActivated.connect(self._activated)
         self._tree.itemClicked.connect(self._activated)

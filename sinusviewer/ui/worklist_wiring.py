@@ -49,7 +49,9 @@ class WorklistWiring:
     def _read_new(self) -> None:
         self.refresh()  # what came in a moment ago counts too
         if not self.panel.read_new():
-            self._session.say("Nothing in the list is new.", hint="Ctrl+R reads the image on screen again.")
+            self._session.say(
+                "Nothing in the list is new or out of date.", hint="Ctrl+R reads the image on screen again."
+            )
 
     def release(self) -> None:
         """Refresh no more: what the list is made from is about to be closed."""

@@ -175,7 +175,7 @@ def test_a_readers_ostiomeatal_score_is_recorded_and_outlives_a_new_reading(prog
     program.session.set_reading(ct_reading())
     totals = program.session.readings["series-1"].lund_mackay
     assert (totals.right, totals.ostiomeatal_right, totals.total) == (7, 2, 12)
-    assert "as the reader scored them" in program.wiring.patient._report_text()
+    assert "right 2 as the reader scored it" in program.wiring.patient._report_text()
 
 
 def test_a_readers_ostiomeatal_score_comes_back_with_the_study(program_with):
@@ -387,4 +387,4 @@ def test_the_report_is_copied_and_the_list_read_by_key_from_anywhere(program_wit
     assert "right maxillary sinus" in QApplication.clipboard().text()
     assert "Not signed." in QApplication.clipboard().text()
     verbs["read_list"].trigger()
-    assert session.messages[-1].text == "Nothing in the list is new."
+    assert session.messages[-1].text == "Nothing in the list is new or out of date."

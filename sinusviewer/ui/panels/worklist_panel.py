@@ -96,7 +96,11 @@ class WorklistPanel(QWidget):
         self.table.doubleClicked.connect(lambda _index: self._open_current())
         self._summary = ToneLabel("", "muted", "worklist_summary")
         self._read = button(
-            "Read new", "worklist_read", "Read every film that is still new.", self.read_new, "Ctrl+Shift+R"
+            "Read new",
+            "worklist_read",
+            "Read every film that is still new; where none is, every one that is out of date.",
+            self.read_new,
+            "Ctrl+Shift+R",
         )
         self._again = button(
             "Read selected", "worklist_read_selected", "Read the selected films (again).", self._ask_selected
@@ -137,7 +141,9 @@ class WorklistPanel(QWidget):
             if items
             else "No films. Open a folder to fill the worklist."
         )
-        self._read.setEnabled(counts[Badge.NEW] > 0)
+        again = not counts[Badge.NEW] and counts[Badge.OUTDATED] > 0
+        self._read.setText("Read again" if again else "Read new")
+        self._read.setEnabled(counts[Badge.NEW] > 0 or again)
         for control in (self._again, self._previous, self._next):
             control.setEnabled(bool(items))
         if current:
@@ -187,8 +193,10 @@ class WorklistPanel(QWidget):
             self.open_requested.emit(self.keys_in_order()[number])
 
     def read_new(self) -> bool:
-        """Ask to read every film that is still new; False where there is none."""
-        new = tuple(i.key for i in self._model.items if i.badge is Badge.NEW)
+        """Ask to read every film that is still new, or else every one that is out of date; False where there is neither."""
+        items = self._model.items
+        wanted = (tuple(i.key for i in items if i.badge is badge) for badge in (Badge.NEW, Badge.OUTDATED))
+        new = next((keys for keys in wanted if keys), ())
         if new:
             self.read_requested.emit(new)
         return bool(new)

@@ -1,0 +1,71 @@
+"""What has become of each film is seen in every list, and what is out of date is read again in one go."""
+
+from dataclasses import replace
+
+from PySide6.QtWidgets import QPushButton, QTreeWidget
+from window_parts import film, study, waters_reading
+
+from sinusviewer.domain.finding import FindingStatus
+from sinusviewer.domain.image import Identity
+from sinusviewer.domain.reading import Provenance
+from sinusviewer.ui.panels.worklist_model import Badge, WorklistItem
+from sinusviewer.ui.panels.worklist_panel import WorklistPanel
+
+
+def test_what_is_out_of_date_is_read_again_with_one_press_once_nothing_is_new(qtbot):
+    panel = WorklistPanel()
+    qtbot.addWidget(panel)
+    asked = []
+    panel.read_requested.connect(asked.append)
+    old = (WorklistItem("a", "A", badge=Badge.OUTDATED), WorklistItem("b", "B", badge=Badge.READ))
+    panel.set_items((*old, WorklistItem("c", "C")))
+    button = panel.findChild(QPushButton, "worklist_read")
+    button.click()
+    panel.set_items(old)
+    assert button.text() == "Read again"
+    button.click()
+    assert asked == [("c",), ("a",)]
+    panel.set_items(old[1:])
+    assert not button.isEnabled()
+
+
+def test_a_reading_out_of_date_says_so_on_a_film_of_unproved_side_too(program_with):
+    program = program_with((film(right_is_left=None),))
+    reading = replace(waters_reading(), provenance=Provenance(created="2024-01-01T00:00:00"))
+    program.session.set_reading(reading, "series-1")
+    program.session.set_models({"waters_sinusitis": "cd" * 32})
+    bar = program.window.notice_bar
+    assert "Side unverified" in bar._text.text()
+    assert "changed since" in bar._text.text()
+    assert bar._again.isVisible()
+
+
+def test_the_state_of_a_study_is_in_sight_however_long_its_name(program_with):
+    program = program_with((film(),))
+    who = Identity(
+        "A name of many words that no panel has room for", "A number just as long, of many parts", study_date="20240229"
+    )
+    panel = program.window.studies_panel
+    panel.resize(200, 600)
+    panel.set_studies((replace(study((film(),)), identity=who),))
+    tree = panel.findChild(QTreeWidget, "study_tree")
+    lines = tree.topLevelItem(0).text(0).count("\n") + 1
+    assert not tree.wordWrap()
+    assert tree.visualItemRect(tree.topLevelItem(0)).height() >= lines * tree.fontMetrics().lineSpacing()
+
+
+def test_among_the_studies_signed_stays_signed_and_what_was_undone_is_edited_no_more(program_with):
+    program = program_with((film(),))
+    program.session.set_reading(waters_reading(), "series-1")
+
+    def badge() -> str:
+        return program.index.recent(1)[0].badge
+
+    program.actions.marks.set_status("A", "ai-1", FindingStatus.REJECTED)
+    assert badge() == "edited"
+    program.window.undo()
+    assert badge() == "read"
+    program.wiring.patient._sign("Dr. Lee")
+    program.actions.marks.set_status("A", "ai-1", FindingStatus.REJECTED)
+    program.session.set_reading(waters_reading(), "series-1")
+    assert badge() == "signed"
