@@ -56,6 +56,7 @@ class MaskEditing:
         self._edited: dict[str, _Desk] = {}
         session.marks_changed.connect(self._marks_changed)
         session.readings_changed.connect(self._reading_changed)
+        session.image_changed.connect(self._image_changed)
 
     # -- strokes -----------------------------------------------------------------------------------------------------
     def prepare(self, view: str) -> None:
@@ -213,6 +214,11 @@ class MaskEditing:
         patched = key in self._session.marks and self._session.marks[key].mask_patches
         if desk is None and patched and segmentation is not None:
             self._adopt(key)
+
+    def _image_changed(self, key: str) -> None:
+        """Masks may be back before the CT that they lie on: the reader's patches wait for both, or the numbers would not be theirs."""
+        if key not in self._edited:
+            self._reading_changed(key)
 
     @staticmethod
     def _changed(desk: _Desk, patch: MaskPatch) -> None:

@@ -308,6 +308,21 @@ def test_masks_put_away_with_their_study_keep_the_ais_original(painter):
     assert np.array_equal(painter.session.readings["series-1"].segmentation.original.labels, painter.original)
 
 
+def test_masks_back_before_their_ct_still_get_the_readers_changes(painter):
+    """Else the network's masks would stand under the numbers of the edited ones."""
+    painter.brush(radius_mm=2.0)
+    painter.stroke(Plane.AXIAL, 12, (8, 24), (15, 24))
+    painter.settle()
+    session, edited = painter.session, painter.labels().copy()
+    whole = session.readings["series-1"]
+    image = session.images.pop("series-1")  # put away with its study, opened again
+    session.set_reading(take_back(put_away(whole)))
+    painter.settle()
+    session.set_image("series-1", image)
+    painter.settle()
+    np.testing.assert_array_equal(painter.labels(), edited)
+
+
 def test_a_stroke_on_a_large_ct_follows_quickly(program_with, qtbot):
     """256 x 256 x 256: the background measures in a fraction of a second of one core, whatever else the machine does."""
     shape = (256, 256, 256)
