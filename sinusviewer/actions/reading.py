@@ -153,7 +153,7 @@ class ReadingActions:
         session = self.session
         volume = session.volume(view)
         if volume is not None and not volume.measurable:
-            session.set_image(session.views[view].series_key, replace(volume, measurable=True))
+            session.set_image(session.views[view].series_key, volume.accepted())
             faults = [w.code for w in volume.warnings]
             session.decided.emit(session.image_key(view), "geometry_accepted", {"faults": faults})
             session.say("Geometry accepted: volumes will be measured; they carry the faults named.", "warning")

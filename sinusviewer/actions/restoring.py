@@ -137,7 +137,7 @@ class Restorer:
         event = self._latest(uid).get(f"{series_key}{DECISION}geometry_accepted")
         if event is None or set(event.content.get("faults", ())) != {w.code for w in volume.warnings}:
             return False
-        self._session.set_image(series_key, replace(volume, measurable=True))
+        self._session.set_image(series_key, volume.accepted())
         self._session.say(
             f"Geometry accepted before ({event.reader}, {event.at[:10]}): volumes are measured; they carry the faults named."
         )

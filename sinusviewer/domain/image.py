@@ -5,7 +5,7 @@ edges of the STORED image (x right, y down); ``spacing`` is in array order, mm; 
 indices to LPS millimetres (DICOM PS3.3 C.7.6.2.1.1).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -137,6 +137,9 @@ class Radiograph:
         return self.pixels.ndim == 3
 
 
+WITHHELD_UNTIL_ACCEPTED = "measuring volumes is withheld until a reader accepts this."
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Volume:
     """A CT volume in HU.
@@ -168,6 +171,16 @@ class Volume:
     windows: tuple[Window, ...] = ()
     exposure: dict[str, float] = field(default_factory=dict)
     warnings: tuple[ImageWarning, ...] = ()
+
+    def accepted(self) -> "Volume":
+        """The same, measured in spite of its faults: they stay named, and no longer say that volumes are withheld."""
+        said = tuple(
+            replace(
+                w, message=w.message.replace(WITHHELD_UNTIL_ACCEPTED, "a reader accepted this: volumes are measured.")
+            )
+            for w in self.warnings
+        )
+        return replace(self, measurable=True, warnings=said)
 
     @property
     def spacing(self) -> tuple[float, float, float]:

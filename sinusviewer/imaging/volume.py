@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sinusviewer.domain.image import ImageWarning, Volume
+from sinusviewer.domain.image import WITHHELD_UNTIL_ACCEPTED, ImageWarning, Volume
 from sinusviewer.domain.study import Series, SeriesKind
 from sinusviewer.errors import DicomReadError, GeometryError
 from sinusviewer.imaging.fill import PADDING_HU, FillResult, fill_slice, fill_volume
@@ -24,7 +24,7 @@ FirstImage = Callable[[Volume], None]
 
 SHORT_STACK_MM = 40.0
 """A stack shorter than this cannot hold all paranasal sinuses."""
-_WITHHELD = "measuring volumes is withheld until a reader accepts this."
+_WITHHELD = WITHHELD_UNTIL_ACCEPTED
 
 
 @dataclass(frozen=True, slots=True, eq=False)

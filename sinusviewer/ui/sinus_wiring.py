@@ -74,6 +74,8 @@ class SinusWiring:
             self._surface_of, self._surface_revision = segmentation, revision
             self._actions.desk.cancel_group("surface")
             self.panel.set_surface(None)
+        elif self.panel.shows_surface and not self.panel.surface.has_cloud:
+            self._make_surface()  # the CT may have come after its masks
 
     def show_display(self) -> None:
         """The brush and how masks are drawn, after either changed."""
@@ -123,6 +125,8 @@ class SinusWiring:
         revision = self._surface_revision
         if segmentation is None or volume is None or self._actions.desk.works_for("surface"):
             return
+        if volume.voxels.shape != segmentation.labels.shape:
+            return  # the first slice of a CT that is being loaded, under masks that are back already
 
         def work(_progress: Progress, _token: CancelToken) -> SurfaceCloud:
             return surface_cloud(volume.voxels, segmentation.labels, volume.affine)

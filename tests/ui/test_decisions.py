@@ -11,7 +11,7 @@ from sinusviewer import app
 from sinusviewer.actions.table import TABS
 from sinusviewer.domain.anatomy import ImageSide, Side, Sinus
 from sinusviewer.domain.finding import Detection, FindingStatus
-from sinusviewer.domain.image import ImageWarning
+from sinusviewer.domain.image import WITHHELD_UNTIL_ACCEPTED, ImageWarning
 from sinusviewer.domain.reading import LundMackay, SeriesReading, SeriesStatus, SinusMeasurement
 from sinusviewer.session import ImageMarks
 
@@ -165,6 +165,17 @@ def test_accepting_a_faulty_geometry_is_recorded_with_its_faults(program_with):
     program = program_with(faulty)
     program.window.notice_bar.geometry_accepted.emit()
     assert ("geometry_accepted", {"faults": ["gap"]}) in actions_of(program)
+
+
+def test_an_accepted_geometry_no_longer_says_that_volumes_are_withheld(program_with):
+    gap = ImageWarning("gap", f"2 slices are missing; {WITHHELD_UNTIL_ACCEPTED}")
+    program = program_with(volume(measurable=False, warnings=(gap,)))
+    bar = program.window.notice_bar
+    assert "withheld" in bar.findChild(QLabel, "notice_text").text()
+    bar.geometry_accepted.emit()
+    said = bar.findChild(QLabel, "notice_text").text()
+    assert "withheld" not in said
+    assert "2 slices are missing; a reader accepted this" in said
 
 
 def test_a_readers_ostiomeatal_score_is_recorded_and_outlives_a_new_reading(program_with):

@@ -323,6 +323,19 @@ def test_masks_back_before_their_ct_still_get_the_readers_changes(painter):
     np.testing.assert_array_equal(painter.labels(), edited)
 
 
+def test_the_3d_view_waits_for_the_whole_ct(painter):
+    """Of a CT under way, one slice is here: its surface is a sliver."""
+    session, panel = painter.session, painter.program.wiring.sinuses
+    image = session.images["series-1"]
+    session.set_image("series-1", replace(image, voxels=image.voxels[:1]))
+    panel._surface_fold.open()
+    painter.settle()
+    assert not panel.surface.has_cloud
+    session.set_image("series-1", image)
+    painter.settle()
+    assert panel.surface.has_cloud
+
+
 def test_a_stroke_on_a_large_ct_follows_quickly(program_with, qtbot):
     """256 x 256 x 256: the background measures in a fraction of a second of one core, whatever else the machine does."""
     shape = (256, 256, 256)
