@@ -3,6 +3,8 @@ from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 from window_parts import open_window
 
+from sinusviewer.ui.viewport import Viewport
+
 
 @pytest.fixture
 def program_with(qtbot):
@@ -17,4 +19,8 @@ def program_with(qtbot):
     for program in opened:
         assert program.close()
         program.window.deleteLater()
+    # Spare views hang on no parent; left alive, hundreds of them would be styled anew at every change of the theme.
+    for widget in QApplication.topLevelWidgets():
+        if isinstance(widget, Viewport):
+            widget.deleteLater()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
