@@ -24,3 +24,11 @@ def program_with(qtbot):
         if isinstance(widget, Viewport):
             widget.deleteLater()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture
+def nothing_left_over(qapp):
+    """No widget of an earlier test is alive: a change of theme or type size would style every one of them anew."""
+    for widget in QApplication.topLevelWidgets():
+        widget.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)

@@ -223,7 +223,7 @@ def test_the_threshold_hides_boxes_without_a_new_reading(program_with):
     assert shown_detections(port_of(program).content) == ()
 
 
-def test_the_other_theme_and_back_leaves_no_trace_of_it(program_with, qtbot):
+def test_the_other_theme_and_back_leaves_no_trace_of_it(nothing_left_over, program_with, qtbot):
     program = program_with((film(),))
     application = QApplication.instance()
     before = application.styleSheet()
@@ -441,7 +441,7 @@ def test_a_failure_shows_a_sentence_and_its_details_can_be_copied(program_with):
     assert "damaged" in program.window.job_bar.findChild(QWidget, "message_line").text()
 
 
-def test_the_window_fits_a_small_screen_at_double_size(program_with):
+def test_the_window_fits_a_small_screen_at_double_size(nothing_left_over, program_with):
     from sinusviewer.ui.theme import apply_theme
 
     program = program_with(volume())
