@@ -24,7 +24,6 @@ FirstImage = Callable[[Volume], None]
 
 SHORT_STACK_MM = 40.0
 """A stack shorter than this cannot hold all paranasal sinuses."""
-_WITHHELD = WITHHELD_UNTIL_ACCEPTED
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,7 +133,10 @@ def _faults(geometry: StackGeometry) -> tuple[list[ImageWarning], bool]:
     if geometry.missing:
         noun = "slice is" if geometry.missing == 1 else "slices are"
         faults.append(
-            ImageWarning("missing_slices", f"{geometry.missing} {noun} missing; the gap is left empty and {_WITHHELD}")
+            ImageWarning(
+                "missing_slices",
+                f"{geometry.missing} {noun} missing; the gap is left empty and {WITHHELD_UNTIL_ACCEPTED}",
+            )
         )
         measurable = False
     if geometry.uneven:
@@ -142,7 +144,7 @@ def _faults(geometry: StackGeometry) -> tuple[list[ImageWarning], bool]:
         faults.append(
             ImageWarning(
                 "uneven_spacing",
-                f"The distance between slices varies from {distances.min():.2f} to {distances.max():.2f} mm; {_WITHHELD}",
+                f"The distance between slices varies from {distances.min():.2f} to {distances.max():.2f} mm; {WITHHELD_UNTIL_ACCEPTED}",
             )
         )
         measurable = False
@@ -161,7 +163,7 @@ def _faults(geometry: StackGeometry) -> tuple[list[ImageWarning], bool]:
             )
         )
     if count < 2:
-        faults.append(ImageWarning("single_slice", f"A single slice has no volume; {_WITHHELD}"))
+        faults.append(ImageWarning("single_slice", f"A single slice has no volume; {WITHHELD_UNTIL_ACCEPTED}"))
         measurable = False
     elif (extent := float(geometry.offsets[-1, 2]) + geometry.spacing_mm) < SHORT_STACK_MM:
         faults.append(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from sinusviewer.domain.anatomy import Structure
 
@@ -18,6 +19,15 @@ def box_of(labels: npt.NDArray[np.uint8], structure: Structure) -> tuple[slice, 
     flat = (labels[z] == structure).any(axis=0)
     y, x = (np.flatnonzero(flat.any(axis=axis)) for axis in (1, 0))
     return z, slice(int(y[0]), int(y[-1]) + 1), slice(int(x[0]), int(x[-1]) + 1)
+
+
+def box_where(mask: npt.NDArray[np.bool_]) -> tuple[slice, slice, slice] | None:
+    """The bounding box ``[z, y, x]`` of a mask; None where it holds nothing."""
+    found = ndimage.find_objects(mask.view(np.uint8))
+    if not found:
+        return None
+    z, y, x = found[0]
+    return z, y, x
 
 
 def count_of(labels: npt.NDArray[np.uint8], structure: Structure) -> int:

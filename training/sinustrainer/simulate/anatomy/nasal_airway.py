@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from sinustrainer.simulate.anatomy.boxes import box_where
 from sinustrainer.simulate.disease.noise import smooth_noise
 from sinustrainer.simulate.head import Head
 from sinusviewer.domain.anatomy import Structure
@@ -26,7 +27,7 @@ def open_airway(head: Head, share: float, rng: np.random.Generator) -> None:
 
     Mucosa gives way from its surface inwards, never bone and never a turbinate's core.
     """
-    span = _box(head)
+    span = box_where(np.isin(head.labels, (Structure.NASAL_CAVITY, *_TURBINATES)))
     if span is None:
         return
     labels, hu = head.labels[span], head.hu[span]
@@ -67,14 +68,3 @@ def _depth(
     uneven = _PATCHES_MM * smooth_noise(labels.shape, 7.0, spacing, rng)
     depth = np.maximum(np.minimum(1.4 * from_air, beside) + uneven, 0.1)
     return np.where(air, 0, depth).astype(np.float32)
-
-
-def _box(head: Head) -> tuple[slice, slice, slice] | None:
-    nose: npt.NDArray[np.bool_] = np.isin(head.labels, (Structure.NASAL_CAVITY, *_TURBINATES))
-    spans = []
-    for axis in range(3):
-        found = np.flatnonzero(nose.any(axis=tuple(a for a in range(3) if a != axis)))
-        if found.size == 0:
-            return None
-        spans.append(slice(int(found[0]), int(found[-1]) + 1))
-    return spans[0], spans[1], spans[2]

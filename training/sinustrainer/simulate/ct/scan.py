@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK
 
+from sinustrainer.simulate.anatomy.boxes import box_where
 from sinustrainer.simulate.anatomy.label_vote import voted_labels
 from sinustrainer.simulate.ct.noise import correlated_noise
 from sinustrainer.simulate.ct.scanners import SCANNERS, CtProtocol, Kernel
@@ -180,10 +181,10 @@ def _reached(
     codes: npt.NDArray[np.uint8], to_scan: npt.NDArray[np.float64], shape: tuple[int, ...]
 ) -> tuple[slice, slice, slice]:
     """The part of the scan's grid that can hold a code."""
-    spans = [np.flatnonzero(codes.any(axis=tuple(a for a in range(3) if a != axis))) for axis in (2, 1, 0)]
-    if any(span.size == 0 for span in spans):
+    box = box_where(codes > 0)
+    if box is None:
         return slice(0, 0), slice(0, 0), slice(0, 0)
-    corners = np.array(list(product(*((span[0] - 1, span[-1] + 1) for span in spans))))
+    corners = np.array(list(product(*((span.start - 1, span.stop) for span in box[::-1]))))
     found = corners @ to_scan[:3, :3].T + to_scan[:3, 3]
     low, high = np.floor(found.min(axis=0)).astype(int), np.ceil(found.max(axis=0)).astype(int) + 1
     x, y, z = (
