@@ -80,15 +80,17 @@ def _heat(
     activation: npt.NDArray[np.floating],
     model: LoadedModel,
 ) -> Heatmap | None:
-    """The bottleneck's activation map over the volume, 0-1; None where nothing spoke for recurrence."""
+    """The network's activation map over the volume, 0-1; None where nothing spoke for recurrence."""
     unit = activation_map.to_unit_range(activation.astype(np.float32))
     if not unit.any():
         return None
     inside = activation_map.share_inside(activation_map.enlarge_box(unit, box.hu.shape), labels_in_box(labels, box) > 0)
     values = activation_map.box_heat_on_volume(unit, box, resample.canonical(volume))
     stored = np.ascontiguousarray(resample.restore_array(values, volume.affine))
-    layer = f"{model.card.name} {model.card.version}, bottleneck"
-    return Heatmap(stored, activation_map.BOX_METHOD, layer, inside_mask=inside)
+    parameters = model.card.parameters
+    layer = f"{model.card.name} {model.card.version}, {parameters.get('layer', 'bottleneck')}"
+    method = str(parameters.get("activation_method", activation_map.BOX_METHOD))
+    return Heatmap(stored, method, layer, inside_mask=inside)
 
 
 def predictor_values(nomogram: Nomogram, clinical: ClinicalData, dlr_score: float | None) -> dict[str, float | None]:

@@ -2,6 +2,7 @@
 
 import copy
 import csv
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,8 @@ from sinustrainer.cross_validation import cross_validate, read_scores
 from sinustrainer.data.box_batches import BURDENS
 from sinustrainer.data.manifest import load_manifest
 from sinustrainer.evaluate.recurrence_network import evaluate
-from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D, concepts_of, read_concepts
+from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D
+from sinustrainer.networks.sinus_concepts import concepts_of, measure
 from sinustrainer.recurrence_table import write_fresh_table, write_tables
 from sinustrainer.run_folder import load_run
 from sinustrainer.tasks.perceptron import fit_perceptron
@@ -148,29 +150,65 @@ def test_the_evaluation_agrees_with_its_own_tables_and_shows_the_ceiling(run: Pa
 def test_the_activation_map_is_features_times_the_gradient_of_the_score(pool: int) -> None:
     torch.manual_seed(0)
     network = MultiTaskUNet3D(2, 2, base=4, depth=3, pool=pool).eval()
-    features = network(torch.rand(2, 2, 16, 24, 16)).features.detach().requires_grad_()
+    out = network(torch.rand(2, 2, 16, 24, 16))
+    features = out.features.detach().requires_grad_()
     assert network.mlp is not None
     logits = network.mlp(network.pooled(features))
     (gradient,) = torch.autograd.grad((logits[:, 1] - logits[:, 0]).sum(), features)
     expected = torch.relu((gradient * features).sum(dim=1))
-    torch.testing.assert_close(network.activation(features), expected, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(
+        network.activation(dataclasses.replace(out, features=features)), expected, atol=1e-6, rtol=1e-5
+    )
     assert float(expected.detach().max()) > 0
+
+
+def test_concepts_are_counted_on_the_decoders_voxels() -> None:
+    labels = torch.full((1, 12, 8, 16, 16), -20.0)
+    labels[:, 0] = 0.0
+    opacity = torch.full((1, 8, 16, 16), -20.0)
+    hu = torch.full((1, 1, 8, 16, 16), -135.0)
+    for code, x in (
+        (1, 0),
+        (2, 8),
+    ):  # 1,000 voxels a side, of which 250 on the right and 750 on the left are filled, at 60 HU
+        labels[0, code, :5, :10, x : x + 8] = 20.0
+        opacity[0, : 1 + 2 * (code - 1), :10, x : x + 8] = 20.0
+        hu[0, 0, : 1 + 2 * (code - 1), :10, x : x + 8] = 60.0
+    found = measure(labels, opacity, (hu + 135) / 350, (40.0, 350.0))
+    torch.testing.assert_close(found.voxels[0, :2], torch.tensor([400.0, 400.0]))
+    torch.testing.assert_close(found.shares[0, :2], torch.tensor([0.2, 0.6]), atol=0.01, rtol=0)
+    assert found.shares[0, 6].item() == pytest.approx(0.3)  # a frontal sinus that is not there is as usual
+    assert found.density[0].item() == pytest.approx(0.6, abs=0.02)
 
 
 def test_concepts_give_the_map_of_their_gradient_and_mirrored_patients_the_same_score() -> None:
     torch.manual_seed(1)
-    network = MultiTaskUNet3D(2, 2, base=4, depth=3, pool=2, burdens=BURDENS, concepts=True).eval()
-    features = network(torch.rand(3, 2, 16, 24, 16)).features.detach().requires_grad_()
+    network = MultiTaskUNet3D(2, 12, base=4, depth=3, pool=2, burdens=BURDENS, concepts=True).eval()
+    image = torch.rand(3, 2, 16, 24, 16)
+    out = network(image)
     assert network.mlp is not None
-    assert network.burden is not None
-    logits = network.mlp(read_concepts(network.burden(network.pooled(features)).sigmoid()))
-    (gradient,) = torch.autograd.grad((logits[:, 1] - logits[:, 0]).sum(), features)
-    expected = torch.relu((gradient * features).sum(dim=1))
-    torch.testing.assert_close(network.activation(features), expected, atol=1e-7, rtol=1e-4)
+    assert out.opacity is not None
+    assert out.segmentation is not None
+    chance = out.opacity.detach().sigmoid().requires_grad_()
+    measured = measure(out.segmentation.detach(), chance.logit(), image, network.soft_window)
+    counted = torch.cat([measured.shares, measured.density.detach()[:, None]], dim=1)
+    logits = network.mlp(concepts_of(counted))
+    torch.testing.assert_close(logits, out.recurrence)
+    (gradient,) = torch.autograd.grad((logits[:, 1] - logits[:, 0]).sum(), chance)
+    expected = torch.relu(gradient * chance)
+    torch.testing.assert_close(network.activation(out), expected, atol=1e-7, rtol=1e-3)
     assert float(expected.detach().max()) > 0
     filled = torch.rand(4, BURDENS)
     swapped = filled[:, [1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 10, 11]]
     torch.testing.assert_close(concepts_of(filled), concepts_of(swapped))
+
+
+@pytest.mark.parametrize("reaches", [True, False])
+def test_the_outcome_changes_what_is_counted_only_where_the_recipe_says_so(reaches: bool) -> None:
+    network = MultiTaskUNet3D(2, 12, base=4, depth=3, concepts=True, outcome_reaches_decoder=reaches)
+    network(torch.rand(1, 2, 16, 16, 16)).recurrence[:, 1].sum().backward()
+    learns = {n for n, p in network.named_parameters() if p.grad is not None and bool(p.grad.any())}
+    assert {n.split(".")[0] for n in learns} == ({"encoders", "decoders", "classify", "mlp"} if reaches else {"mlp"})
 
 
 def test_radiomic_features_of_a_filled_cube_are_what_a_ruler_says() -> None:
@@ -220,7 +258,7 @@ def test_a_refit_is_in_the_checkpoint_and_resuming_a_finished_run_changes_nothin
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "write_export", lambda _spec, out: out)
-    wanted = recipe(2, burden=True, concepts=True, refit_l2=0.02)
+    wanted = recipe(2, burden=False, target="sinuses", concepts=True, refit_l2=0.02)
     train(wanted, data, tmp_path / "run")
     first = load_checkpoint(tmp_path / "run" / LAST)
     task = RecurrenceTask(wanted, load_manifest(data))
@@ -240,3 +278,5 @@ def test_a_refit_is_in_the_checkpoint_and_resuming_a_finished_run_changes_nothin
 def test_a_refit_needs_concepts(data: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="refit_l2 needs concepts"):
         train(recipe(2, burden=True, refit_l2=0.02), data, tmp_path / "run")
+    with pytest.raises(InputError, match="concepts need"):
+        train(recipe(2, concepts=True), data, tmp_path / "run")

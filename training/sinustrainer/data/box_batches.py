@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sinustrainer.data.ct_augmentation import CtAugmentation, change_hu, draw_ct, mirrored_labels
-from sinustrainer.data.ct_cases import CtCases, PreparedBox
+from sinustrainer.data.ct_cases import UNKNOWN, CtCases, PreparedBox
 from sinusviewer.domain.anatomy import MIRRORED, Structure
 from sinusviewer.imaging.preprocess_ct import BoxPreprocessing, to_eight_bits
 
@@ -38,9 +38,12 @@ class BoxBatches:
             "labels": np.stack([r[1] for r in rows]),
             "truth": np.array([r[2] for r in rows], dtype=np.int64),
             "burden": np.stack([r[3] for r in rows]),
+            "opacified": np.stack([r[4] for r in rows]),
         }
 
-    def _one(self, number: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], int, npt.NDArray[Any]]:
+    def _one(
+        self, number: int
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], int, npt.NDArray[Any], npt.NDArray[np.int8]]:
         epoch, place = divmod(number, len(self.cases))
         case = int(np.random.default_rng([self.seed, 1, epoch]).permutation(len(self.cases))[place])
         drawn = draw_ct(self.augmentation, np.random.default_rng([self.seed, 2, number]))
@@ -50,16 +53,19 @@ class BoxBatches:
         offset = [margin + max(-margin, min(margin, s)) for s in shift]
         part = tuple(slice(o, o + n) for o, n in zip(offset, self.settings.shape, strict=True))
         hu = prepared.hu[part].astype(np.float32)
-        filled = burden_of(prepared, marked="opacified" in self.cases.cases[case].files)
+        marked = "opacified" in self.cases.cases[case].files
+        filled = burden_of(prepared, marked=marked)
         labels = target_of(prepared, part, self.target)
+        inside = np.asarray(prepared.labels[part]) > 0
+        opacified = np.where(inside & marked, np.asarray(prepared.opacified[part]) > 0, UNKNOWN).astype(np.int8)
         if drawn.flip:
-            hu = hu[..., ::-1]
+            hu, opacified = hu[..., ::-1], np.ascontiguousarray(opacified[..., ::-1])
             labels = mirrored_labels(labels) if self.target == "sinuses" else labels[..., ::-1]
         hu = change_hu(np.ascontiguousarray(hu), drawn)
         image = np.stack([to_eight_bits(hu, window) for window in self.settings.windows])
         if drawn.flip:
             filled = filled[_MIRRORED_BURDENS]
-        return image, labels.astype(np.int64), self.truth[case], filled
+        return image, labels.astype(np.int64), self.truth[case], filled, opacified
 
 
 def target_of(prepared: PreparedBox, part: tuple[slice, ...], target: str) -> npt.NDArray[np.uint8]:

@@ -26,6 +26,8 @@ from sinusviewer.imaging.preprocess_ct import (
 )
 
 CACHE_VARIABLE = "SINUSTRAINER_CACHE"
+UNKNOWN = -1
+"""Of opacity, outside the sinuses and on cases where nobody marked it."""
 _MIDLINE_LAST = 11
 Segment = Callable[[Volume], npt.NDArray[np.uint8]]
 """Labels of a volume on its own canonical grid, for cases that nobody labelled."""

@@ -11,6 +11,15 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from sinustrainer.networks.sinus_concepts import (
+    MEASURED,
+    Measured,
+    concepts_of,
+    contribution,
+    gradient_by_shares,
+    measure,
+)
+
 Variant = Literal["multi", "segmentation", "classification"]
 Norm = Literal["instance", "batch"]
 
@@ -25,12 +34,16 @@ class MultiTaskOutput:
         Logits ``[n, classes, z, y, x]``, ``[n, 2]`` and, of how much of each sinus is filled, ``[n, burdens]``.
     features
         Of the bottleneck.
+    opacity, measured
+        Logits ``[n, z, y, x]`` of a voxel being opacified, and what was counted with them; of networks with concepts.
     """
 
     segmentation: Tensor | None
     recurrence: Tensor | None
     features: Tensor
     burden: Tensor | None = None
+    opacity: Tensor | None = None
+    measured: Measured | None = None
 
 
 class MultiTaskUNet3D(nn.Module):
@@ -49,8 +62,12 @@ class MultiTaskUNet3D(nn.Module):
         Above 0, what the MLP reads must also tell how much of each of so many sinuses is filled: a third task of training
         (not in the paper), which a few hundred patients need. The model file leaves it out.
     concepts
-        The MLP reads these burdens (:func:`concepts_of`) instead of the bottleneck itself (Koh 2020): a dozen numbers that mean
-        something. No better than the bottleneck in the short trainings tried.
+        The MLP reads how much of each sinus is filled as the decoder's own voxels have it (:mod:`.sinus_concepts`) instead of the
+        bottleneck: the decoder then tells each sinus and, on one channel more, what is opacified.
+    soft_window
+        Centre and width in HU of the image's first channel, for the density among the concepts.
+    outcome_reaches_decoder
+        With concepts: whether a gradient passes from the MLP to what it reads.
     """
 
     def __init__(
@@ -67,10 +84,14 @@ class MultiTaskUNet3D(nn.Module):
         norm: Norm = "instance",
         burdens: int = 0,
         concepts: bool = False,
+        soft_window: tuple[float, float] = (40.0, 350.0),
+        outcome_reaches_decoder: bool = True,
     ) -> None:
         super().__init__()
         self.variant = variant
-        self.concepts = concepts and burdens > 0
+        self.concepts = concepts
+        self.soft_window = soft_window
+        self.outcome_reaches_decoder = outcome_reaches_decoder
         self.pool = pool
         widths = [base * 2**level for level in range(depth)]
         self.encoders = nn.ModuleList(
@@ -80,7 +101,7 @@ class MultiTaskUNet3D(nn.Module):
         self.classify: nn.Module | None = None
         if variant != "classification":
             self.decoders.extend(_double(a + b, a, norm) for a, b in itertools.pairwise(widths))
-            final = nn.Conv3d(base, classes, 1)
+            final = nn.Conv3d(base, classes + int(concepts), 1)
             with torch.no_grad():  # most voxels are background
                 if final.bias is not None:
                     final.bias.zero_()
@@ -88,30 +109,42 @@ class MultiTaskUNet3D(nn.Module):
             self.classify = final
         self.mlp: nn.Sequential | None = None
         if variant != "segmentation":
-            read = burdens if self.concepts else widths[-1] * pool**3
+            read = MEASURED if concepts else widths[-1] * pool**3
             self.mlp = nn.Sequential(
-                nn.Dropout(0.0 if self.concepts else dropout / 2), nn.Linear(read, hidden), nn.ReLU(), nn.Dropout(dropout),
+                nn.Dropout(0.0 if concepts else dropout / 2), nn.Linear(read, hidden), nn.ReLU(), nn.Dropout(dropout),
                 nn.Linear(hidden, 2),
             )  # fmt: skip
-        self.burden: nn.Module | None = nn.Linear(widths[-1] * pool**3, burdens) if burdens else None
+        self.burden: nn.Module | None = nn.Linear(widths[-1] * pool**3, burdens) if burdens and not concepts else None
         # log variances of the tasks; the network's own forward does not use them
-        self.log_variance = nn.Parameter(torch.zeros(3 if burdens else 2))
+        self.log_variance = nn.Parameter(torch.zeros(3 if burdens or concepts else 2))
 
     def forward(self, image: Tensor) -> MultiTaskOutput:
         skips = self._encoded(image)
         features = x = skips[-1]
-        burden, read = self._read(features)
-        recurrence = None if self.mlp is None else self.mlp(read)
+        pooled = self.pooled(features)
+        burden = None if self.burden is None else self.burden(pooled)
+        recurrence = None if self.mlp is None or self.concepts else self.mlp(pooled)
         if self.classify is None:
             return MultiTaskOutput(None, recurrence, features, burden)
         for level in reversed(range(len(self.decoders))):
             raised = functional.interpolate(x, scale_factor=2.0, mode="nearest")
             x = self.decoders[level](torch.cat([skips[level], raised], dim=1))
-        return MultiTaskOutput(self.classify(x), recurrence, features, burden)
+        logits = self.classify(x)
+        if not self.concepts:
+            return MultiTaskOutput(logits, recurrence, features, burden)
+        labels, opacity = logits[:, :-1], logits[:, -1]
+        measured = measure(labels, opacity, image, self.soft_window)
+        counted = measured.burden()
+        read = concepts_of(counted)
+        recurrence = None if self.mlp is None else self.mlp(read if self.outcome_reaches_decoder else read.detach())
+        return MultiTaskOutput(labels, recurrence, features, counted.logit(eps=1e-4), opacity, measured)
 
     def read(self, image: Tensor) -> Tensor:
         """What the MLP reads of an image, ``[n, numbers]``."""
-        return self._read(self._encoded(image)[-1])[1]
+        if not self.concepts:
+            return self.pooled(self._encoded(image)[-1])
+        measured: Measured = self(image).measured
+        return concepts_of(measured.burden())
 
     def _encoded(self, image: Tensor) -> list[Tensor]:
         skips: list[Tensor] = []
@@ -121,79 +154,45 @@ class MultiTaskUNet3D(nn.Module):
             skips.append(x)
         return skips
 
-    def _read(self, features: Tensor) -> tuple[Tensor | None, Tensor]:
-        """The burdens, where they are learnt, and what the MLP reads."""
-        pooled = self.pooled(features)
-        if self.burden is None:
-            return None, pooled
-        burden = self.burden(pooled)
-        return burden, read_concepts(burden.sigmoid()) if self.concepts else pooled
-
     def pooled(self, features: Tensor) -> Tensor:
         """What the MLP reads: averages of the bottleneck over its cells, ``[n, channels * pool**3]``."""
         size = self._cell(features)
         return functional.avg_pool3d(features, size, stride=size).flatten(1)
 
-    def activation(self, features: Tensor) -> Tensor:
-        """Where the bottleneck speaks for recurrence, ``[n, z, y, x]``, not below 0.
+    def activation(self, out: MultiTaskOutput) -> Tensor:
+        """Where what the MLP reads speaks for recurrence, ``[n, z, y, x]``, not below 0.
 
-        Features times the gradient of the logits' difference by them, summed over channels (HiResCAM, Draelos 2020; with
-        ``pool`` 1 it is Grad-CAM). Written out, since the MLP has one hidden layer; so a model file needs no gradients.
+        On the bottleneck: features times the gradient of the logits' difference by them, summed over channels (HiResCAM,
+        Draelos 2020; with ``pool`` 1 it is Grad-CAM). With concepts: each voxel's opacity times that gradient. Both are
+        written out, since the MLP has one hidden layer; so a model file needs no gradients.
         """
         if self.mlp is None:
             raise TypeError("a network that only segments has no recurrence to explain")
-        first, last = cast("nn.Linear", self.mlp[1]), cast("nn.Linear", self.mlp[4])
-        pooled = self.pooled(features)
-        if self.concepts and self.burden is not None:
-            filled = self.burden(pooled).sigmoid()
-            open_units = (first(read_concepts(filled)) > 0).to(features.dtype)
-            by_concept = (open_units * (last.weight[1] - last.weight[0])) @ first.weight * _CONCEPT_SCALE
-            by_logit = gradient_by_burden(by_concept, filled) * filled * (1 - filled)
-            by_pooled = by_logit @ cast("nn.Linear", self.burden).weight
-        else:
-            open_units = (first(pooled) > 0).to(features.dtype)
-            by_pooled = (open_units * (last.weight[1] - last.weight[0])) @ first.weight
+        if out.measured is not None and out.segmentation is not None and out.opacity is not None:
+            by_concept = self._gradient_by_read(concepts_of(out.measured.burden()))
+            by_shares = gradient_by_shares(by_concept, out.measured.shares)
+            return functional.relu(contribution(out.segmentation, out.opacity, by_shares, out.measured.voxels))
+        features = out.features
         size = self._cell(features)
-        cells = by_pooled.reshape(-1, features.shape[1], self.pool, self.pool, self.pool) / (
-            size[0] * size[1] * size[2]
-        )
+        cells = self._gradient_by_read(self.pooled(features)).reshape(
+            -1, features.shape[1], self.pool, self.pool, self.pool
+        ) / (size[0] * size[1] * size[2])
         for axis in range(3):
             cells = cells.repeat_interleave(size[axis], dim=axis + 2)
         z, y, x = cells.shape[2:]
         return functional.relu((cells * features[:, :, :z, :y, :x]).sum(dim=1))
 
+    def _gradient_by_read(self, read: Tensor) -> Tensor:
+        """Of the logits' difference, by what the MLP reads."""
+        mlp = cast("nn.Sequential", self.mlp)
+        first, last = cast("nn.Linear", mlp[1]), cast("nn.Linear", mlp[4])
+        open_units = (first(read) > 0).to(read.dtype)
+        gradient: Tensor = (open_units * (last.weight[1] - last.weight[0])) @ first.weight
+        return gradient
+
     def _cell(self, features: Tensor) -> tuple[int, int, int]:
         z, y, x = (int(n) // self.pool for n in features.shape[2:])
         return z, y, x
-
-
-_PAIRED = 10
-"""The ten sinuses come first among the burdens, right before left."""
-_CONCEPT_CENTER, _CONCEPT_SCALE = 0.3, 4.0
-"""So that shares, which lie between 0 and 1, reach the MLP with about unit spread."""
-
-
-def concepts_of(filled: Tensor) -> Tensor:
-    """Burdens ``[n, burdens]`` as the MLP reads them: mean and difference of the sides of each sinus, then the others.
-
-    So a mirrored patient has the same score.
-    """
-    right, left = filled[:, 0:_PAIRED:2], filled[:, 1:_PAIRED:2]
-    return torch.cat([(right + left) / 2, (right - left).abs(), filled[:, _PAIRED:]], dim=1)
-
-
-def read_concepts(filled: Tensor) -> Tensor:
-    """The concepts of burdens, shifted and scaled for the MLP."""
-    return (concepts_of(filled) - _CONCEPT_CENTER) * _CONCEPT_SCALE
-
-
-def gradient_by_burden(by_concept: Tensor, filled: Tensor) -> Tensor:
-    """From the gradient by :func:`concepts_of` to that by the burdens themselves."""
-    pairs = _PAIRED // 2
-    half, sign = by_concept[:, :pairs] / 2, torch.sign(filled[:, 0:_PAIRED:2] - filled[:, 1:_PAIRED:2])
-    unlike = by_concept[:, pairs:_PAIRED] * sign
-    paired = torch.stack([half + unlike, half - unlike], dim=2).flatten(1)
-    return torch.cat([paired, by_concept[:, _PAIRED:]], dim=1)
 
 
 def weigh_by_uncertainty(terms: dict[str, Tensor], log_variance: Tensor) -> dict[str, Tensor]:
@@ -220,7 +219,7 @@ class ExportedMultiTask(nn.Module):
         out = self.network(image)
         outputs: list[Tensor] = []
         if out.recurrence is not None:
-            outputs += [out.recurrence.softmax(dim=1)[:, 1:], self.network.activation(out.features)]
+            outputs += [out.recurrence.softmax(dim=1)[:, 1:], self.network.activation(out)]
         if out.segmentation is not None:
             outputs.append(out.segmentation)
         return tuple(outputs)

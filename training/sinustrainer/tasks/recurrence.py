@@ -18,7 +18,7 @@ from sinustrainer.data.manifest import TRAIN, Case, Manifest, folds, hold_out
 from sinustrainer.networks.multitask_unet_3d import ExportedMultiTask, MultiTaskUNet3D, weigh_by_uncertainty
 from sinustrainer.tasks.perceptron import fit_perceptron
 from sinustrainer.tasks.segment_model import segment_with
-from sinustrainer.tasks.segmentation import SINUSES, dice_loss
+from sinustrainer.tasks.segmentation import SINUSES, dice_loss, opacity_loss
 from sinustrainer.tasks.task import Conclusion, ExportSpec
 from sinustrainer.train_recipe import TrainRecipe, parse_settings
 from sinusviewer.errors import InputError
@@ -52,9 +52,12 @@ class RecurrenceOptions(BaseModel):
     dropout: float = 0.4
     norm: Literal["instance", "batch"] = "instance"
     burden: bool = False
-    """Beside the published tasks, learn how much of each sinus is filled, and how dense (needs masks of each sinus)."""
+    """Beside the published tasks, the bottleneck must tell how much of each sinus is filled, and how dense (needs its masks)."""
     concepts: bool = False
-    """Predict recurrence from those burdens alone, not from the bottleneck as published."""
+    """Predict recurrence from how much of each sinus is filled, counted on the decoder's voxels, not from the bottleneck as
+    published. The decoder then learns each sinus and what is opacified (``target = "sinuses"``, needs both masks)."""
+    outcome_reaches_decoder: bool = True
+    """With concepts: whether the loss of the outcome changes what is counted, or only how it is read."""
     refit_l2: float | None = Field(default=None, gt=0)
     """At the end, fit the perceptron of the concepts anew with this penalty, on all training patients at once."""
     spacing_mm: float = 1.6
@@ -75,9 +78,12 @@ class RecurrenceTask:
     def __init__(self, recipe: TrainRecipe, manifest: Manifest) -> None:
         options = parse_settings(RecurrenceOptions, recipe.options, "The recipe's [options]")
         self.options = options
-        if options.concepts and not options.burden:
-            raise InputError("The recipe's concepts need burden = true.", "The concepts are what is learnt as burden.")
-        if options.refit_l2 is not None and (not options.concepts or options.variant == "segmentation"):
+        if options.concepts and (options.variant != "multi" or options.target != "sinuses"):
+            raise InputError(
+                "The recipe's concepts need variant = “multi” and target = “sinuses”.",
+                "They are counted on its voxels.",
+            )
+        if options.refit_l2 is not None and not options.concepts:
             raise InputError(
                 "The recipe's refit_l2 needs concepts = true.", "Only their perceptron can be fitted anew."
             )
@@ -120,6 +126,8 @@ class RecurrenceTask:
             norm=options.norm,
             burdens=BURDENS if options.burden else 0,
             concepts=options.concepts,
+            soft_window=options.windows[0],
+            outcome_reaches_decoder=options.outcome_reaches_decoder,
         )
 
     def _prepare(self, manifest: Manifest, cases: tuple[Case, ...]) -> CtCases:
@@ -136,6 +144,8 @@ class RecurrenceTask:
             terms["segmentation"] = functional.cross_entropy(logits, batch["labels"]) + dice_loss(
                 logits, batch["labels"]
             )
+            if out.opacity is not None:
+                terms["segmentation"] = terms["segmentation"] + opacity_loss(out.opacity.float(), batch["opacified"])
         if out.recurrence is not None:
             terms["recurrence"] = functional.cross_entropy(out.recurrence.float(), batch["truth"])
         if out.burden is not None:
@@ -212,15 +222,7 @@ class RecurrenceTask:
         outputs: list[OutputSpec] = []
         if network.mlp is not None:
             outputs.append(OutputSpec(name="score", meaning="DLR-score: softmax of recurrence", shape=(None, 1)))
-            coarse = tuple(n // 2 ** (self.options.depth - 1) for n in shape)
-            coarse = tuple(n // self.options.pool * self.options.pool for n in coarse)
-            outputs.append(
-                OutputSpec(
-                    name="activation",
-                    meaning="where the bottleneck speaks for recurrence (HiResCAM, not below 0, not scaled)",
-                    shape=(None, *coarse),
-                )
-            )
+            outputs.append(self._activation_spec())
         if network.classify is not None:
             outputs.append(
                 OutputSpec(name="segmentation", meaning="logits of each label", shape=(None, len(self.labels), *shape))
@@ -235,8 +237,26 @@ class RecurrenceTask:
             ),
             outputs=tuple(outputs),
             labels=self.labels,
-            parameters={"variant": self.options.variant, "target": self.options.target, "threshold_scale": "raw score"},
+            parameters={
+                "variant": self.options.variant,
+                "target": self.options.target,
+                "threshold_scale": "raw score",
+                **(
+                    {"layer": "opacified voxels", "activation_method": "Gradient x opacity"}
+                    if self.options.concepts
+                    else {}
+                ),
+            },
         )
+
+    def _activation_spec(self) -> OutputSpec:
+        options, shape = self.options, self.settings.shape
+        if options.concepts:
+            meaning = "which opacified voxels speak for recurrence (gradient times opacity, not below 0, not scaled)"
+            return OutputSpec(name="activation", meaning=meaning, shape=(None, *shape))
+        coarse = tuple(n // 2 ** (options.depth - 1) // options.pool * options.pool for n in shape)
+        meaning = "where the bottleneck speaks for recurrence (HiResCAM, not below 0, not scaled)"
+        return OutputSpec(name="activation", meaning=meaning, shape=(None, *coarse))
 
     def optimiser_groups(self, rate: float, _backbone_factor: float) -> list[dict[str, Any]]:
         # The log variances learn faster and without decay, or they would hardly move in a short training; so does an MLP that

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from sinustrainer.data.ct_augmentation import CtAugmentation, change_hu, draw_ct, move_plane
-from sinustrainer.data.ct_cases import CtCases
+from sinustrainer.data.ct_cases import UNKNOWN, CtCases
 from sinustrainer.data.manifest import TRAIN, Manifest, hold_out
 from sinustrainer.networks.segmentation_2d import build_segmenter
 from sinustrainer.tasks.task import Conclusion, ExportSpec, two_groups
@@ -23,8 +23,6 @@ from sinusviewer.inference.model_card import InputSpec, OutputSpec
 
 SINUSES = tuple(s.name.lower() for s in sorted(Structure) if s <= Structure.NASAL_CAVITY)
 REGION = ("background", "region")
-UNKNOWN = -1
-"""Of opacity, outside the sinuses and on cases where nobody marked it."""
 
 
 class SegmentationOptions(BaseModel):
@@ -157,11 +155,7 @@ class SegmentationTask:
             "dice": dice_loss(logits, batch["labels"]),
         }
         if self.options.opacity:
-            known = batch["opacified"] != UNKNOWN
-            wrong = functional.binary_cross_entropy_with_logits(
-                out[:, -1], batch["opacified"].clamp(min=0).float(), reduction="none"
-            )
-            terms["opacity"] = 0.5 * (wrong * known).sum() / known.sum().clamp(min=1)
+            terms["opacity"] = opacity_loss(out[:, -1], batch["opacified"])
         return terms
 
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -246,6 +240,13 @@ def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
     if not bool(present.any()):
         return score.sum() * 0
     return 1 - score[present].mean()
+
+
+def opacity_loss(logits: Tensor, opacified: Tensor) -> Tensor:
+    """Half the mean cross-entropy of being opacified, over what is known of it (:data:`UNKNOWN` elsewhere)."""
+    known = opacified != UNKNOWN
+    wrong = functional.binary_cross_entropy_with_logits(logits, opacified.clamp(min=0).float(), reduction="none")
+    return 0.5 * (wrong * known).sum() / known.sum().clamp(min=1)
 
 
 def predict_slices(
