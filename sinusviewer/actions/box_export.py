@@ -1,8 +1,11 @@
 """Boxes on their way out: as training data for the trainer."""
 
 from pathlib import Path
+from typing import Any
 
 from sinusviewer.actions.desk import Continuation, JobDesk
+from sinusviewer.actions.marking import lowest_threshold
+from sinusviewer.domain.reading import WatersReading
 from sinusviewer.errors import SinusViewerError
 from sinusviewer.jobs.runner import CancelToken, Job, Progress
 from sinusviewer.report.training_films import BURNED_IN_CAUTION, film_labels, film_names, write_film_case
@@ -21,9 +24,8 @@ def why_no_training_film(session: Session, view: str) -> SinusViewerError | None
         return SinusViewerError(
             "This film was turned upright by hand, against its file.", "Store it the right way up, then judge it again."
         )
-    marks = session.marks.get(session.image_key(view), ImageMarks())
     try:
-        film_labels(reading.waters, marks.detections, _lowest_threshold(session, view))
+        _labels(session, view, reading.waters)
     except SinusViewerError as error:
         return error
     return None
@@ -34,8 +36,7 @@ def export_training_film(session: Session, desk: JobDesk, view: str, folder: Pat
     film, reading = session.film(view), session.reading(view)
     if film is None or reading is None or reading.waters is None:
         return None
-    marks = session.marks.get(session.image_key(view), ImageMarks())
-    labels = film_labels(reading.waters, marks.detections, _lowest_threshold(session, view))
+    labels = _labels(session, view, reading.waters)
 
     def work(_progress: Progress, _token: CancelToken) -> Path:
         from sinusviewer.exchange.bare_film import bare_film
@@ -49,8 +50,6 @@ def export_training_film(session: Session, desk: JobDesk, view: str, folder: Pat
     return desk.submit("io", "Writing training data", work, Continuation(written))
 
 
-def _lowest_threshold(session: Session, view: str) -> float:
-    """A box must be judged if the result shows it, or if it was shown for looking."""
-    reading = session.reading(view)
-    own = reading.waters.threshold if reading is not None and reading.waters is not None else 0.0
-    return min(own, session.waters_threshold(view))
+def _labels(session: Session, view: str, waters: WatersReading) -> dict[str, Any]:
+    marks = session.marks.get(session.image_key(view), ImageMarks())
+    return film_labels(waters, marks.detections, lowest_threshold(session, view), confirmed=marks.film_confirmed)

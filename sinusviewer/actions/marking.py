@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sinusviewer.domain.display import KeyImage, is_drawn
-from sinusviewer.domain.finding import Author, FindingStatus
+from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.session import ImageMarks, Session
 
 
@@ -26,13 +26,37 @@ class MarkActions:
             own = found.author is Author.READER and status is FindingStatus.REJECTED
             rest = tuple(changed if d is found else d for d in marks.detections if not (own and d is found))
             words = {FindingStatus.ACCEPTED: "Accept finding", FindingStatus.REJECTED: "Reject finding"}
-            self.session.edit(words.get(status, "Change finding"), key, replace(marks, detections=rest))
+            after = replace(marks, detections=rest, film_confirmed=False)  # said of what was marked before
+            self.session.edit(words.get(status, "Change finding"), key, after)
         elif status is FindingStatus.REJECTED and any(m.identifier == identifier for m in marks.measurements):
             rest_marks = tuple(m for m in marks.measurements if m.identifier != identifier)
             self.session.edit("Delete mark", key, replace(marks, measurements=rest_marks))
 
     def change_marks(self, view: str, label: str, marks: ImageMarks) -> None:
-        self.session.edit(label, self.session.image_key(view), marks, self.session.views[view].slice_index)
+        key = self.session.image_key(view)
+        if marks.detections != self.session.marks.get(key, ImageMarks()).detections:
+            marks = replace(marks, film_confirmed=False)
+        self.session.edit(label, key, marks, self.session.views[view].slice_index)
+
+    def confirm_film(self, view: str) -> None:
+        """A reader says that nothing is to be seen on the film but what is marked; said again, takes it back. One undoable step."""
+        session = self.session
+        if session.film(view) is None:
+            session.say("Only a film is confirmed as a whole.", hint="On CT each sinus has its own numbers.")
+            return
+        key = session.image_key(view)
+        marks = session.marks.get(key, ImageMarks())
+        if marks.film_confirmed:
+            session.edit("Take the confirmation back", key, replace(marks, film_confirmed=False))
+        elif session.display.ai_hidden or not session.display.show_boxes:
+            session.say("Not confirmed: the boxes are hidden.", "warning", "Show them first (Shift+B).")
+        elif any(unjudged(d, lowest_threshold(session, view)) for d in marks.detections):
+            session.say(
+                "Not confirmed: a box is not judged yet.", "warning", "Accept, correct or reject every box first."
+            )
+        else:
+            session.edit("Confirm film", key, replace(marks, film_confirmed=True))
+            session.say(f"Confirmed: {confirmation(marks).lower()}")
 
     def delete_measurements(self, view: str) -> None:
         key = self.session.image_key(view)
@@ -69,3 +93,21 @@ class MarkActions:
             session.set_view(view, series_key=key_image.series_key, plane=key_image.plane)
             session.go_to_slice(view, key_image.slice_index)
             session.set_active_view(view)
+
+
+def unjudged(detection: Detection, threshold: float) -> bool:
+    """Whether a finding is shown that a reader has neither accepted nor corrected nor rejected."""
+    return detection.status is FindingStatus.PROPOSED and is_drawn(detection, threshold)
+
+
+def confirmation(marks: ImageMarks) -> str:
+    """What confirming a film with these marks says of it."""
+    diseased = any(d.status in (FindingStatus.ACCEPTED, FindingStatus.EDITED) for d in marks.detections)
+    return "No sinusitis beside what is marked." if diseased else "No sinusitis on this film."
+
+
+def lowest_threshold(session: Session, view: str) -> float:
+    """A box must be judged if the result shows it, or if it was shown for looking."""
+    reading = session.reading(view)
+    own = reading.waters.threshold if reading is not None and reading.waters is not None else 0.0
+    return min(own, session.waters_threshold(view))

@@ -100,7 +100,12 @@ class Recorder:
         for identifier, detection in old.items():
             if identifier not in new:
                 record(detection, "undone" if detection.author is Author.AI else "rejected")
-        if before.detections != after.detections:
+        if before.film_confirmed != after.film_confirmed:
+            said = "film_confirmed" if after.film_confirmed else "film_unconfirmed"
+            self._findings.record(
+                study.study_instance_uid, series, sop, f"{image_key}{DECISION}film_confirmed", said, {}
+            )
+        if before.detections != after.detections or before.film_confirmed != after.film_confirmed:
             self._set_badge(study)
 
     def _key_images_changed(self) -> None:
@@ -207,4 +212,4 @@ class Recorder:
 
 def _touched(marks: ImageMarks) -> bool:
     judged = any(d.author is Author.READER or d.status is not FindingStatus.PROPOSED for d in marks.detections)
-    return judged or bool(marks.mask_patches)
+    return judged or bool(marks.mask_patches) or marks.film_confirmed

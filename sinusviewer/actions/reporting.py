@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from sinusviewer.actions.desk import Continuation, JobDesk
+from sinusviewer.actions.marking import confirmation
 from sinusviewer.domain.anatomy import AnySide, Side
 from sinusviewer.domain.finding import Author, FindingStatus
 from sinusviewer.domain.image import Radiograph, Volume
@@ -89,6 +90,7 @@ class Reporting:
             marks, sentences = self.session.marks.get(key), section.sentences
             if part.waters is not None and marks is not None:
                 said = wording.reader_sentences(marks.detections, part.waters.threshold)
+                said += (f"Reader: {confirmation(marks).lower()}",) if marks.film_confirmed else ()
                 sentences = (*sentences[:2], *said, *sentences[2:])  # after the status and the four-way result
             sections.append(replace(section, heading=heading, sentences=sentences))
         return replace(content, sections=tuple(sections))
@@ -271,7 +273,7 @@ def basis_of(content: ReportContent) -> str:
 def _judged(marks: ImageMarks) -> bool:
     """Whether a reader has said or changed anything on an image."""
     touched = any(d.author is Author.READER or d.status is not FindingStatus.PROPOSED for d in marks.detections)
-    return touched or bool(marks.mask_patches)
+    return touched or bool(marks.mask_patches) or marks.film_confirmed
 
 
 def _reader_section(text: str, signed: tuple[SignedReport, ...], *, judged: bool, outdated: bool) -> Section:

@@ -118,6 +118,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("cancel", "Reading", "Cancel", "Esc", "Stop drawing, then stop the work under way, then back to the pointer"),
     Action("swap_side", "Reading", "Swap sides", "", "The patient's right was confirmed on the wrong side of this film"),
     Action("accept_finding", "Reading", "Accept finding", "Return", "Accept the selected finding"),
+    Action("confirm_film", "Reading", "Confirm the film", "Shift+Return", "Nothing to see but what is marked; again takes it back"),
     Action("edit_finding", "Reading", "Edit finding", "E", "Take hold of the selected finding with the pointer"),
     Action("next_finding", "Reading", "Next finding", "N", "Select the next finding"),
     Action("previous_finding", "Reading", "Previous finding", "Shift+N", "Select the previous finding"),

@@ -68,6 +68,11 @@ class Segmentation:
     original: "Segmentation | None" = None
     """The network's masks where a reader edits these. ``labels`` and ``opacified`` then change in place, stroke by stroke."""
 
+    @property
+    def is_edited(self) -> bool:
+        """Whether a reader's strokes left the masks other than the network drew them; taking up the brush is no stroke."""
+        return self.original is not None and not np.array_equal(self.labels, self.original.labels)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heatmap:

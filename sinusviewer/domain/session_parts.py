@@ -37,6 +37,8 @@ class ImageMarks:
     measurements: tuple[Measurement, ...] = ()
     mask_patches: tuple[MaskPatch, ...] = ()
     """What a reader changed in a volume's masks, in order; the masks on screen follow from them."""
+    film_confirmed: bool = False
+    """Whether a reader said of the whole film: nothing is to be seen but what is marked. No mark alone says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def segmentation_object(volume: Volume, reading: SeriesReading, sources: tuple[D
     pixels = hd.Volume(
         numbers[segmentation.labels], grid, "PATIENT", frame_of_reference_uid=str(sources[0].FrameOfReferenceUID)
     )
-    kind = "AUTOMATIC" if segmentation.original is None else "SEMIAUTOMATIC"
+    kind = "SEMIAUTOMATIC" if segmentation.is_edited else "AUTOMATIC"
     if segmentation.author is Author.READER:
         kind = "MANUAL"
     made_by = None if kind == "MANUAL" else _algorithm(reading.segmentation_model)

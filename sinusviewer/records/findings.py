@@ -79,6 +79,8 @@ class FindingStore:
         "geometry_accepted",
         "scored",
         "turned",
+        "film_confirmed",
+        "film_unconfirmed",
     )
 
     def __init__(self, database: Database, reader: str | None = None) -> None:

@@ -14,14 +14,17 @@ from typing import Any
 from sinusviewer.domain.anatomy import SINUS_CODES, Side
 from sinusviewer.domain.finding import Author
 from sinusviewer.domain.image import Volume
-from sinusviewer.domain.reading import SeriesReading
+from sinusviewer.domain.reading import SeriesReading, SeriesStatus
 from sinusviewer.errors import StorageError
 from sinusviewer.paths import user_data_dir
 from sinusviewer.report.atomic import write_bytes, write_text
 from sinusviewer.report.masks import label_names, nifti_bytes
 
 MANIFEST = "manifest.json"
-STATEMENT = "Clinical CTs whose sinus masks readers corrected or drew, exported from SinusViewer without identity."
+STATEMENT = (
+    "Clinical CTs with sinus masks, exported from SinusViewer without identity; masks.edited_by_reader of a case says whether a "
+    "reader corrected or drew them."
+)
 FACE_CAUTION = "A head CT can be rendered to a face: keep the folder as safe as the study itself."
 
 
@@ -74,7 +77,7 @@ def write_ct_case(folder: Path, volume: Volume, reading: SeriesReading) -> Path:
         "acquisition": {"manufacturer": who.manufacturer, **volume.exposure, "side_verified": volume.oriented},
         "seed": None,
         "masks": {
-            "edited_by_reader": segmentation.original is not None or segmentation.author is Author.READER,
+            "edited_by_reader": made_by_reader(reading),
             "model": reading.segmentation_model.name if reading.segmentation_model else "",
             "model_sha256": reading.segmentation_model.sha256 if reading.segmentation_model else "",
         },
@@ -82,6 +85,13 @@ def write_ct_case(folder: Path, volume: Volume, reading: SeriesReading) -> Path:
     manifest["cases"] = [c for c in manifest["cases"] if c.get("case_id") != case_id] + [case]
     write_text(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
     return folder
+
+
+def made_by_reader(reading: SeriesReading) -> bool:
+    """Whether a reader corrected or drew the masks here; those of a network, or stored with the study, nobody here vouches for."""
+    masks = reading.segmentation
+    drawn = masks is not None and masks.author is Author.READER and reading.status is SeriesStatus.READ
+    return masks is not None and (drawn or masks.is_edited)
 
 
 def open_manifest(folder: Path, task: str, statement: str, **more: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Corrected boxes as training data: a film without identity and what a reader decided of it, as the trainer reads them.
 
-A label is what a person said. A box that the network proposes and nobody has judged is no label, so such a film is not written.
+A label is what a person said. A box that the network proposes and nobody has judged is no label, and a sinus of which nobody said
+anything is not a clear one: such films are not written. A sinus is spoken of by a judged box, or by confirming the whole film.
 Boxes are in the pixels of the stored film, sides are the patient's. An antrum without disease has the place where the network
 saw it (its box below the threshold, or one that the reader rejected); where that is unknown, only the diseased ones are listed.
 """
@@ -24,7 +25,9 @@ BURNED_IN_CAUTION = "Text burned into the pixels stays: look at each film before
 _DISEASED = (FindingStatus.ACCEPTED, FindingStatus.EDITED)
 
 
-def film_labels(waters: WatersReading, boxes: Sequence[Detection], threshold: float) -> dict[str, Any]:
+def film_labels(
+    waters: WatersReading, boxes: Sequence[Detection], threshold: float, *, confirmed: bool = False
+) -> dict[str, Any]:
     """The manifest's labels of a film: four-way label, face box, diseased boxes, and both antra where both are known.
 
     Parameters
@@ -33,11 +36,13 @@ def film_labels(waters: WatersReading, boxes: Sequence[Detection], threshold: fl
         All of the film, as the reader left them.
     threshold
         In force on screen: what the network proposes below it was not shown.
+    confirmed
+        Whether the reader said that nothing is to be seen on the film but what is marked.
 
     Raises
     ------
     StorageError
-        Where a shown box is not judged, a side is not proved, or a sinus has two boxes.
+        Where a shown box is not judged, a side is not proved, a sinus has two boxes, or nobody spoke of a sinus.
     """
     by_side: dict[Side, list[Detection]] = {Side.RIGHT: [], Side.LEFT: []}
     for box in boxes:
@@ -57,12 +62,19 @@ def film_labels(waters: WatersReading, boxes: Sequence[Detection], threshold: fl
             raise StorageError(f"The {side.value} maxillary sinus has two boxes.", "Keep one for each sinus.")
         if ill:
             diseased.append({"xyxy": _rounded(ill[0].xyxy), "side": side.value, "subclass": "", **_origin(ill[0])})
+        if not confirmed and all(box.status is FindingStatus.PROPOSED for box in found):
+            raise StorageError(
+                f"Nobody has said that the {side.value} maxillary sinus is clear.",
+                "If there is nothing else to see, confirm the film (Shift+Enter).",
+            )
         if found:
             place = ill[0] if ill else max(found, key=lambda box: box.score)
             antra.append({"side": side.value, "xyxy": _rounded(place.xyxy), "diseased": bool(ill), "subclass": ""})
     sick = [box["side"] for box in diseased]
     label = "normal" if not sick else "bilateral" if len(sick) == 2 else sick[0]
-    labels = {"label": label, "face_box": _rounded(waters.face_box), "boxes": diseased}
+    labels = {
+        "label": label, "face_box": _rounded(waters.face_box), "boxes": diseased, "confirmed_by_reader": confirmed,
+    }  # fmt: skip
     # Without the place of one antrum the list would call the other the whole film: then boxes alone are given.
     return {**labels, "antra": antra} if len(antra) == 2 else labels
 

@@ -90,6 +90,7 @@ class PanelWiring:
         self.findings.edit_requested.connect(self._edit)
         self.findings.select_requested.connect(session.select)
         self.findings.add_requested.connect(lambda: session.set_display(tool=Tool.BOX))
+        self.findings.confirm_film_requested.connect(lambda: actions.marks.confirm_film(session.active_view))
         self.findings.right_side_confirmed.connect(
             lambda left: actions.reading.confirm_side(session.active_view, patient_right_is_image_left=left)
         )
@@ -147,7 +148,7 @@ class PanelWiring:
         self.findings.set_series_reading(reading, session.waters_threshold(view))
         self._show_slice(view)
         marks = session.marks.get(session.image_key(view), ImageMarks())
-        self.findings.set_detections(marks.detections, session.selected)
+        self.findings.set_detections(marks.detections, session.selected, confirmed=marks.film_confirmed)
 
     def _show_volume(self, reading: SeriesReading | None, slices: int) -> None:
         self._sinuses.show(reading)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _KEYS_OF_WIDGETS = frozenset(
     (
         "return",
+        "shift+return",
         "enter",
         "space",
         "up",
@@ -190,6 +191,7 @@ def verbs_of(window: WindowVerbs) -> dict[str, Callable[[], object]]:
         "quit": window.close, "undo": window.undo, "redo": window.redo,
         "reject_finding": selected_status(FindingStatus.REJECTED), "accept_finding": selected_status(FindingStatus.ACCEPTED),
         "delete_measurements": lambda: actions.marks.delete_measurements(view()),
+        "confirm_film": lambda: actions.marks.confirm_film(view()),
         "swap_side": lambda: actions.reading.swap_side(view()),
         "edit_finding": lambda: session.set_display(tool=Tool.POINTER), "toggle_mpr": toggle_mpr,
         "next_finding": lambda: actions.marks.step_finding(view(), 1),

@@ -107,7 +107,8 @@ class WorklistWiring:
 
 
 def _is_touched(marks: ImageMarks) -> bool:
-    return any(d.author is Author.READER or d.status is not FindingStatus.PROPOSED for d in marks.detections)
+    judged = any(d.author is Author.READER or d.status is not FindingStatus.PROPOSED for d in marks.detections)
+    return judged or marks.film_confirmed
 
 
 def worklist_item(

@@ -22,6 +22,7 @@ class DetectionList(QWidget):
     edit_requested = Signal(str)
     reject_requested = Signal(str)
     add_requested = Signal()
+    confirm_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,6 +111,9 @@ class DetectionList(QWidget):
                 Qt.Key.Key_E: "edit",
                 Qt.Key.Key_Delete: "reject",
             }.get(Qt.Key(event.key()))
+            if verb == "accept" and event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+                self.confirm_requested.emit()
+                return True
             if verb is not None and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
                 self._ask(verb)
                 return True

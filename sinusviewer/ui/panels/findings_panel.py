@@ -9,6 +9,7 @@ from sinusviewer.domain.finding import Detection
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus, WatersReading
 from sinusviewer.domain.scoring import score_text
 from sinusviewer.ui.panels.detection_list import DetectionList
+from sinusviewer.ui.panels.film_confirmation import FilmConfirmation
 from sinusviewer.ui.panels.parts import Facts, Fold, Notice, ToneLabel, button, describe, line, research_line, row
 from sinusviewer.ui.panels.score_bar import ScoreBar
 from sinusviewer.ui.panels.scroll_panel import ScrollPanel
@@ -30,7 +31,8 @@ class FindingsPanel(ScrollPanel):
     Signals
     -------
     threshold_changed(float), accept_requested(str), edit_requested(str), reject_requested(str), select_requested(str),
-    add_requested(), right_side_confirmed(bool: the patient's right is on the image's left), view_only_requested(),
+    add_requested(), confirm_film_requested(), right_side_confirmed(bool: the patient's right is on the image's left),
+    view_only_requested(),
     read_anyway_requested(str: the reason), read_requested(), mirror_compare_requested(bool), read_as_shown_requested()
     """
 
@@ -40,6 +42,7 @@ class FindingsPanel(ScrollPanel):
     reject_requested = Signal(str)
     select_requested = Signal(str)
     add_requested = Signal()
+    confirm_film_requested = Signal()
     right_side_confirmed = Signal(bool)
     view_only_requested = Signal()
     read_anyway_requested = Signal(str)
@@ -72,6 +75,7 @@ class FindingsPanel(ScrollPanel):
         self._evidence = ToneLabel("", "muted", "normal_evidence")
         self._sensitivity = self._build_sensitivity()
         self.boxes = DetectionList()
+        self.confirmation = FilmConfirmation()
         self._facts = Facts("findings_provenance")
         self._trained_on = ToneLabel("", "amber", "trained_on")
         self._mirror = button(
@@ -91,6 +95,7 @@ class FindingsPanel(ScrollPanel):
             self._evidence,
             self._sensitivity,
             self.boxes,
+            self.confirmation,
         ):
             shown.addWidget(widget)
         again = button("Read again", "read_again", "Read this film again, e.g. after another model was taken into use.",
@@ -117,6 +122,8 @@ class FindingsPanel(ScrollPanel):
         self.boxes.reject_requested.connect(self.reject_requested)
         self.boxes.select_requested.connect(self.select_requested)
         self.boxes.add_requested.connect(self.add_requested)
+        self.boxes.confirm_requested.connect(self.confirm_film_requested)
+        self.confirmation.confirm_requested.connect(self.confirm_film_requested)
         self.set_series_reading(None)
 
     # What is shown ------------------------------------------------------------------------------------------------
@@ -134,9 +141,12 @@ class FindingsPanel(ScrollPanel):
         self._threshold = threshold
         self._redraw()
 
-    def set_detections(self, detections: tuple[Detection, ...], selected: str | None = None) -> None:
-        """The boxes in force, AI's and reader's, with their status."""
+    def set_detections(
+        self, detections: tuple[Detection, ...], selected: str | None = None, *, confirmed: bool = False
+    ) -> None:
+        """The boxes in force, AI's and reader's, with their status, and whether the reader confirmed the film with them."""
         self.boxes.set_detections(detections, selected)
+        self.confirmation.set_film(detections, confirmed=confirmed)
 
     def set_selected(self, identifier: str) -> None:
         self.boxes.set_selected(identifier)

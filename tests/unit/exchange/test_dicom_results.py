@@ -53,7 +53,8 @@ def ct(tmp_path_factory):
     labels[2:8, 5:15, 3:9] = Structure.RIGHT_MAXILLARY
     labels[2:6, 5:15, 12:17] = Structure.LEFT_MAXILLARY
     labels[3:5, 5:8, 9:12] = Structure.NASAL_CAVITY
-    original = Segmentation(labels.copy(), volume.affine)
+    drawn = np.where(labels == Structure.NASAL_CAVITY, 0, labels).astype(np.uint8)
+    original = Segmentation(drawn, volume.affine)
     sinuses = (
         SinusMeasurement(Sinus.MAXILLARY, Side.RIGHT, 1.2, 0.25, -512.0, 1, True, edited_by_reader=True),
         SinusMeasurement(Sinus.MAXILLARY, Side.LEFT, 0.7, 1.0, 38.0, 2, True),

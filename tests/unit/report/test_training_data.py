@@ -83,3 +83,13 @@ def test_exported_masks_come_with_the_ais_original(tmp_path):
     _, reading = case()
     names = [p.name for p in write_mask(tmp_path, "sinuses", reading.segmentation)]
     assert names == ["sinuses.nii.gz", "sinuses_opacified.nii.gz", "sinuses_ai.nii.gz"]
+
+
+def test_masks_that_no_reader_changed_are_marked_so(tmp_path):
+    volume, reading = case()
+    labels = reading.segmentation.labels
+    held = replace(reading.segmentation, original=replace(reading.segmentation, original=None, labels=labels.copy()))
+    for masks, edited in ((held, False), (replace(held, original=None), False), (reading.segmentation, True)):
+        write_ct_case(tmp_path, volume, replace(reading, segmentation=masks))
+        manifest = json.loads((tmp_path / "manifest.json").read_text())
+        assert manifest["cases"][0]["masks"]["edited_by_reader"] is edited, "taking up the brush is no correction"

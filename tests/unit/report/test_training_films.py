@@ -39,7 +39,7 @@ def film(pixels=None, **changes) -> Radiograph:
 
 def write(folder, boxes=(ACCEPTED, LEFT), one=None):
     shown = one or film()
-    labels = film_labels(WATERS, boxes, 0.4)
+    labels = film_labels(WATERS, boxes, 0.4, confirmed=True)
     case_id, patient_id = film_names(shown)
     return write_film_case(folder, shown, READING, labels, bare_film(shown, patient_id, case_id))
 
@@ -65,7 +65,7 @@ def test_the_trainer_reads_back_the_film_its_face_and_both_antra(tmp_path):
 
 def test_a_corrected_box_is_the_label_and_the_networks_own_stays_beside_it():
     moved = replace(RIGHT, xyxy=(22.0, 58.0, 48.0, 92.0), original_xyxy=RIGHT.xyxy, status=FindingStatus.EDITED)
-    labels = film_labels(WATERS, (moved, LEFT), 0.4)
+    labels = film_labels(WATERS, (moved, LEFT), 0.4, confirmed=True)
     (box,) = labels["boxes"]
     assert (box["xyxy"], box["network_xyxy"], box["origin"]) == ([22, 58, 48, 92], [20, 60, 45, 90], "corrected")
     assert labels["antra"][0]["xyxy"] == [22, 58, 48, 92]
@@ -78,11 +78,23 @@ def test_a_rejected_box_is_a_healthy_antrum_and_a_drawn_one_is_disease():
     assert labels["label"] == "left"
     assert [(a["side"], a["diseased"]) for a in labels["antra"]] == [("right", False), ("left", True)]
     assert labels["antra"][1]["xyxy"] == [61, 61, 84, 89]
-    assert film_labels(WATERS, (rejected, LEFT), 0.4)["label"] == "normal"
+    said = (rejected, replace(LEFT, score=0.7, status=FindingStatus.REJECTED))
+    assert film_labels(WATERS, said, 0.4)["label"] == "normal", "a rejected box on each side says so"
+
+
+@pytest.mark.parametrize(
+    "boxes", [(), (LEFT,), (replace(RIGHT, status=FindingStatus.REJECTED), LEFT), (ACCEPTED, LEFT)]
+)
+def test_a_sinus_of_which_the_reader_said_nothing_is_never_called_clear(boxes):
+    with pytest.raises(StorageError, match=r"(?i)nobody has said"):
+        film_labels(WATERS, boxes, 0.4)
+    labels = film_labels(WATERS, boxes, 0.4, confirmed=True)
+    assert labels["label"] == ("right" if ACCEPTED in boxes else "normal")
+    assert labels["confirmed_by_reader"] is True
 
 
 def test_where_the_place_of_a_healthy_antrum_is_unknown_only_disease_is_listed(tmp_path):
-    labels = film_labels(WATERS, (ACCEPTED,), 0.4)
+    labels = film_labels(WATERS, (ACCEPTED,), 0.4, confirmed=True)
     assert "antra" not in labels
     assert len(labels["boxes"]) == 1
 
@@ -97,7 +109,7 @@ def test_where_the_place_of_a_healthy_antrum_is_unknown_only_disease_is_listed(t
 )
 def test_what_nobody_decided_is_no_label(boxes, says):
     with pytest.raises(StorageError, match=says):
-        film_labels(WATERS, boxes, 0.4)
+        film_labels(WATERS, boxes, 0.4, confirmed=True)
 
 
 def test_nothing_in_the_folder_names_the_patient(tmp_path):
