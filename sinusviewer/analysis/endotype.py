@@ -1,6 +1,6 @@
 """Eosinophilic CRS from a sinus CT (Hua 2022): slice probabilities, their mean per patient, and where the network looked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from sinusviewer.analysis.networks import runner
 from sinusviewer.analysis.protocol import Context
+from sinusviewer.analysis.sinus_extent import measure_extent
 from sinusviewer.domain.finding import Heatmap, Segmentation
 from sinusviewer.domain.image import Volume
 from sinusviewer.domain.reading import EndotypeReading, SliceProbability
@@ -21,6 +22,8 @@ from sinusviewer.imaging.preprocess_ct import (
 )
 from sinusviewer.inference import activation_map
 from sinusviewer.inference.classifier import PatientScore, classify
+from sinusviewer.inference.patient_model import network_values
+from sinusviewer.inference.model_card import ModelCard
 from sinusviewer.inference.registry import LoadedModel
 
 STAGE = "Reading the endotype"
@@ -50,7 +53,10 @@ def withheld(models: Sequence[LoadedModel], reason: str) -> EndotypeReading:
 def read_endotype(
     volume: Volume, segmentation: Segmentation, models: Sequence[LoadedModel], context: Context
 ) -> EndotypeResult | None:
-    """Read with every network and average the calibrated patient probabilities.
+    """Read with every network and average the patient probabilities.
+
+    A patient's probability is the card's patient model's, of slices and measured extent, where it has one; else the calibrated
+    mean of the slices, as published, which is always given beside it.
 
     Returns
     -------
@@ -71,9 +77,15 @@ def read_endotype(
             results.append((model, stack, on_stack, score))
     if not results:
         return None
-    probabilities = [_calibrated(s.probability or 0.0, m) for m, _, _, s in results]
+    means = [_calibrated(s.probability or 0.0, m) for m, _, _, s in results]
+    measured = _measured(volume, segmentation)
+    values = [measured | network_values(s.probability or 0.0, s.attention_probability) for *_, s in results]
+    probabilities = [
+        mean if model.card.patient_model is None else model.card.patient_model.probability(known)
+        for mean, known, (model, *_) in zip(means, values, results, strict=True)
+    ]
     first_model, stack, on_stack, first = results[0]
-    heatmaps, inside = _heat(volume, canonical, first_model, stack, on_stack, first, context)
+    heatmaps, inside, even = _heat(volume, canonical, first_model, stack, on_stack, first, context)
     card = first_model.card
     attentions = [s.attention_probability for *_, s in results if s.attention_probability is not None]
     reading = EndotypeReading(
@@ -84,9 +96,27 @@ def read_endotype(
         attention_probability=float(np.mean(attentions)) if attentions else None,
         spread=float(np.std(probabilities)) if len(probabilities) > 1 else None,
         heat_inside_mask=inside,
+        heat_if_even=even,
         calibrated_on=card.calibration.fitted_on if card.calibration is not None else "",
+        mean_probability=float(np.mean(means)),
+        patient_model="" if card.patient_model is None else card.patient_model.fitted_on,
+        reasons=_reasons(card, values[0]),
     )
     return EndotypeResult(reading, heatmaps)
+
+
+def _measured(volume: Volume, segmentation: Segmentation) -> dict[str, float | None]:
+    """The measured inputs of a patient model; none where nothing says what is opacified."""
+    if segmentation.opacified is None:
+        return {}
+    return measure_extent(volume.voxels, segmentation.labels, segmentation.opacified).features()
+
+
+def _reasons(card: ModelCard, values: Mapping[str, float | None]) -> tuple[tuple[str, float], ...]:
+    if card.patient_model is None:
+        return ()
+    added = card.patient_model.contributions(values)
+    return tuple(sorted(added.items(), key=lambda item: -abs(item[1])))
 
 
 def _calibrated(probability: float, model: LoadedModel) -> float:
@@ -115,11 +145,11 @@ def _heat(
     on_stack: npt.NDArray[np.uint8],
     score: PatientScore,
     context: Context,
-) -> tuple[tuple[Heatmap, ...], float | None]:
-    """Heatmaps of each window on the volume's own grid, and the share of heat within nose and sinuses."""
+) -> tuple[tuple[Heatmap, ...], float | None, float | None]:
+    """Heatmaps of each window on the volume's own grid, the share of heat within nose and sinuses, and that of even heat."""
     weights = model.card.parameters.get("class_weights")
     if weights is None or score.features.size == 0:
-        return (), None
+        return (), None, None
     heat = activation_map.to_unit_range(activation_map.grad_cam(score.features, weights))
     size = stack.hu.shape[1]
     mask = on_stack[score.slices] > 0
@@ -135,7 +165,7 @@ def _heat(
         name = _window_name(settings, number) if settings.each_window_alone else ""
         layer = str(model.card.parameters.get("layer", "last convolution"))
         maps.append(Heatmap(stored, activation_map.METHOD, f"{model.card.name}, {layer}", name))
-    return tuple(maps), inside
+    return tuple(maps), inside, float(mask.mean())
 
 
 def _window_name(settings: AxialPreprocessing, number: int) -> str:

@@ -16,7 +16,6 @@ from sinusviewer.domain.scoring import score_text
 FEWEST_SLICES = 3
 """Slices with lesion below which their mean is no reading of a patient."""
 FEW_SLICES = 6
-HEAT_EXPECTED_INSIDE = 0.5
 WIDE_SPREAD = 0.15
 """A spread between networks above this is pointed out."""
 LITTLE_DISEASE = 0.04
@@ -44,9 +43,8 @@ def too_few_slices(count: int) -> str:
 def doubts(reading: EndotypeReading, volume: Volume, segmentation: Segmentation) -> tuple[str, ...]:
     """What a reader must weigh beside the probability, as sentences."""
     found = []
-    if reading.heat_inside_mask is not None and reading.heat_inside_mask < HEAT_EXPECTED_INSIDE:
-        share = f"{100 * reading.heat_inside_mask:.0f} %"
-        found.append(f"Only {share} of the heat lies within nose and sinuses: the network looked elsewhere.")
+    if (looked := _looked_elsewhere(reading)) is not None:
+        found.append(looked)
     if len(reading.slices) < FEW_SLICES:
         found.append(f"Only {len(reading.slices)} slices with opacified sinus were read.")
     if (opacified := _opacified_share(segmentation)) is not None and opacified < LITTLE_DISEASE:
@@ -58,12 +56,29 @@ def doubts(reading: EndotypeReading, volume: Volume, segmentation: Segmentation)
         found.append(f"The slices are {max(volume.spacing):.1f} mm apart, thicker than the network was trained on.")
     if reading.spread is not None and reading.spread > WIDE_SPREAD:
         found.append("The networks disagree: treat this probability as undecided.")
-    mean, attention = reading.probability_ecrs, reading.attention_probability
+    mean, attention = reading.mean_probability, reading.attention_probability
+    if mean is None:
+        mean = reading.probability_ecrs
     if mean is not None and attention is not None and (attention >= reading.threshold) != (mean >= reading.threshold):
         found.append(
             f"Mean ({score_text(mean)}) and attention ({score_text(attention)}) fall on different sides of the threshold."
         )
     return tuple(found)
+
+
+def _looked_elsewhere(reading: EndotypeReading) -> str | None:
+    """Where the heat that speaks for ECRS favours the sinuses no more than chance.
+
+    The heat is coarse (a cell is about 30 mm wide), so that most of it never lies within the mask; it is compared with
+    even heat. Of a patient below the threshold little speaks for ECRS, and where that lies means nothing.
+    """
+    inside, even, probability = reading.heat_inside_mask, reading.heat_if_even, reading.probability_ecrs
+    if inside is None or even is None or probability is None or probability < reading.threshold or inside >= even:
+        return None
+    return (
+        f"Only {100 * inside:.0f} % of the heat lies within nose and sinuses (spread evenly it would be {100 * even:.0f} %): "
+        "the network looked elsewhere."
+    )
 
 
 def _opacified_share(segmentation: Segmentation) -> float | None:

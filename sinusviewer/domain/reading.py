@@ -136,6 +136,14 @@ class EndotypeReading:
     """Why no probability is given, as sentences; empty where one is."""
     doubts: tuple[str, ...] = ()
     """What must be weighed beside the probability, as sentences; stands wherever it is shown or written."""
+    heat_if_even: float | None = None
+    """What ``heat_inside_mask`` would be if the heat were spread evenly over the network's images."""
+    mean_probability: float | None = None
+    """Calibrated mean of the slices, as published; ``probability_ecrs`` is this, unless a patient model made that."""
+    patient_model: str = ""
+    """On whom the model of slices and measured extent was fitted that made ``probability_ecrs``; empty where none did."""
+    reasons: tuple[tuple[str, float], ...] = ()
+    """What each input of the patient model adds to the log odds beside a usual patient's, the largest first."""
 
     @property
     def standing(self) -> Standing:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from sinusviewer.domain.finding import ModelReference
 from sinusviewer.errors import ModelFileError
+from sinusviewer.inference.patient_model import PatientModel
 
 CARD_FILE = "card.json"
 MODEL_FILE = "model.onnx"
@@ -90,6 +91,8 @@ class ModelCard(_Frozen):
     labels: tuple[str, ...] = ()
     threshold: float = Field(ge=0, le=1)
     calibration: Calibration | None = None
+    patient_model: PatientModel | None = None
+    """ECRS: makes the patient's probability of slices and measured extent; without it, it is the mean of the slices."""
     parameters: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)

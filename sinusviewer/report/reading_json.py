@@ -192,6 +192,10 @@ def _endotype(endotype: EndotypeReading) -> Json:
             "attention_probability": _number(endotype.attention_probability),
             "spread": _number(endotype.spread),
             "heat_inside_mask": _number(endotype.heat_inside_mask),
+            "heat_if_even": _number(endotype.heat_if_even),
+            "mean_probability": _number(endotype.mean_probability),
+            "patient_model": endotype.patient_model or None,
+            "reasons": {name: _number(value) for name, value in endotype.reasons} or None,
             "calibrated_on": endotype.calibrated_on or None,
         }
     )

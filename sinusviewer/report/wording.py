@@ -182,6 +182,18 @@ def _complexes(totals: LundMackay) -> str:
     return f"({', '.join(words.values())}) {'as the reader scored them' if scored else 'are proposals'}"
 
 
+_LITTLE = 0.1
+"""Log odds; less is not worth naming."""
+_REASONS = {
+    "slices": "the network's slices",
+    "attention": "the network's attention",
+    **{sinus.value: f"extent in the {sinus.value.replace('_', ' ')} sinuses" for sinus in Sinus},
+    **{f"{sinus.value}_unlike": f"how unlike the {sinus.value.replace('_', ' ')} sinuses are" for sinus in Sinus},
+    "nose": "extent in the nose",
+    "content_hu": "the density of what fills them",
+}
+
+
 def endotype_headline(endotype: EndotypeReading) -> str:
     """The probability, that it is doubtful, or that it is withheld; the same words everywhere."""
     if endotype.probability_ecrs is None:
@@ -190,16 +202,34 @@ def endotype_headline(endotype: EndotypeReading) -> str:
     return f"Probability of eosinophilic CRS {score_text(endotype.probability_ecrs)}{doubtful}"
 
 
+def endotype_made_of(endotype: EndotypeReading) -> str:
+    """What the probability was made of."""
+    slices = f"{len(endotype.slices)} slice{'s' if len(endotype.slices) != 1 else ''}"
+    return f"from {slices} and the measured extent" if endotype.patient_model else f"mean of {slices}"
+
+
+def endotype_reasons(endotype: EndotypeReading, most: int = 4) -> str:
+    """What raised and what lowered the probability most, beside a usual patient of those it was fitted on; empty if unknown."""
+    named = [(_REASONS.get(name, name), value) for name, value in endotype.reasons[:most] if abs(value) >= _LITTLE]
+    raised = [name for name, value in named if value > 0]
+    lowered = [name for name, value in named if value < 0]
+    parts = [f"{verb} by {', '.join(names)}" for verb, names in (("raised", raised), ("lowered", lowered)) if names]
+    return f"Beside a usual patient with chronic rhinosinusitis: {'; '.join(parts)}." if parts else ""
+
+
 def endotype_sentences(endotype: EndotypeReading) -> tuple[str, ...]:
     """The probability with its place and what casts doubt on it, or why it is withheld."""
     if endotype.probability_ecrs is None:
         return (f"{endotype_headline(endotype)}. {endotype.withheld}", ECRS_DEFINITION)
     above = "at or above" if endotype.probability_ecrs >= endotype.threshold else "below"
     more = [
-        f"{endotype_headline(endotype)}, {above} threshold {endotype.threshold:.2f} "
-        f"(mean of {len(endotype.slices)} slices).",
+        f"{endotype_headline(endotype)}, {above} threshold {endotype.threshold:.2f} ({endotype_made_of(endotype)}).",
         *(f"Doubt: {doubt}" for doubt in endotype.doubts),
     ]
+    if endotype.patient_model and endotype.mean_probability is not None:
+        more.append(f"Mean of the slices alone, as published: {score_text(endotype.mean_probability)}.")
+    if reasons := endotype_reasons(endotype):
+        more.append(reasons)
     if endotype.attention_probability is not None:
         more.append(f"Attention-pooled probability {score_text(endotype.attention_probability)}.")
     if endotype.spread is not None:

@@ -112,6 +112,30 @@ def test_heat_mostly_outside_the_mask_is_flagged(panel: EndotypePanel) -> None:
     assert "distrust" in text(panel, "heat_inside")
 
 
+@pytest.mark.parametrize(("doubts", "said"), [((), "9 %)."), (("Only 3 % of the heat lies there.",), "distrust")])
+def test_heat_is_compared_with_even_heat(panel: EndotypePanel, doubts: tuple[str, ...], said: str) -> None:
+    slices = ct_series().endotype.slices
+    endotype = EndotypeReading(0.6, slices, (MODEL,), 0.5, heat_inside_mask=0.12, heat_if_even=0.09, doubts=doubts)
+    panel.set_series_reading(ct_series(endotype=endotype, heatmaps=(HEAT,)))
+    assert said in text(panel, "heat_inside")
+
+
+def test_a_probability_of_slices_and_extent_stands_beside_the_published_mean(panel: EndotypePanel) -> None:
+    slices = ct_series().endotype.slices
+    endotype = EndotypeReading(
+        0.82, slices, (MODEL,), 0.5, mean_probability=0.55, patient_model="300 simulated patients",
+        reasons=(("anterior_ethmoid", 0.9), ("maxillary", -0.4), ("nose", 0.01)),
+    )  # fmt: skip
+    panel.set_series_reading(ct_series(endotype=endotype))
+    assert "0.82" in text(panel, "ecrs_probability")
+    assert "and the measured extent" in text(panel, "ecrs_threshold")
+    shown = " ".join(label.text() for label in panel.findChildren(QLabel))
+    assert "0.55 (as published" in shown
+    assert "fitted on 300 simulated patients" in shown
+    assert "raised by extent in the anterior ethmoid sinuses; lowered by extent in the maxillary sinuses." in shown
+    assert "in the nose" not in shown
+
+
 def test_heat_controls_follow_the_session_and_ask_for_changes(panel: EndotypePanel, qtbot: QtBot) -> None:
     panel.set_series_reading(ct_series(heatmaps=(HEAT,)))
     with qtbot.assertNotEmitted(panel.heat_style_requested):

@@ -5,7 +5,13 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sinusviewer.domain.reading import EndotypeReading, SeriesReading, SeriesStatus, Standing
 from sinusviewer.domain.scoring import score_text
-from sinusviewer.report.wording import BEFORE_EDITS, endotype_headline, masks_edited
+from sinusviewer.report.wording import (
+    BEFORE_EDITS,
+    endotype_headline,
+    endotype_made_of,
+    endotype_reasons,
+    masks_edited,
+)
 from sinusviewer.ui.panels.foot_label import FootLabel
 from sinusviewer.ui.panels.heat_controls import HeatControls, HeatStyle
 from sinusviewer.ui.panels.parts import Facts, Fold, ToneLabel, button, heading, research_line
@@ -113,14 +119,19 @@ class EndotypePanel(ScrollPanel):
         probability = endotype.probability_ecrs or 0.0
         self._result.setText(endotype_headline(endotype))
         above = "At or above" if probability >= endotype.threshold else "Below"
-        self._place.setText(f"{above} threshold {endotype.threshold:.2f}. Mean of {len(endotype.slices)} slices.")
-        rows = [("Mean of slices", f"{score_text(probability)} (as published: patient as unit)")]
+        self._place.setText(f"{above} threshold {endotype.threshold:.2f}; {endotype_made_of(endotype)}.")
+        mean = probability if endotype.mean_probability is None else endotype.mean_probability
+        rows = [("Mean of slices", f"{score_text(mean)} (as published: patient as unit)")]
+        if endotype.patient_model:
+            rows.insert(0, ("Slices and extent", f"{score_text(probability)} (fitted on {endotype.patient_model})"))
         if endotype.attention_probability is not None:
             rows.append(
                 ("Attention", f"{score_text(endotype.attention_probability)} (slices weighted by a learned attention)")
             )
         if endotype.spread is not None:
             rows.append(("Spread", f"± {endotype.spread:.2f} between networks or mirrored readings"))
+        if reasons := endotype_reasons(endotype):
+            rows.append(("Why", reasons))
         self._pooling.set_rows(rows)
         self._spread.setText(" ".join(endotype.doubts))
         self._spread.setVisible(bool(endotype.doubts))
@@ -129,7 +140,9 @@ class EndotypePanel(ScrollPanel):
         self._strip_text.setText(
             f"{over} of {len(endotype.slices)} slices at or above the threshold (dashed). Slices without lesion are not read."
         )
-        self.heat.set_heat(series.heatmaps, endotype.heat_inside_mask)
+        even = endotype.heat_if_even
+        doubted = None if even is None else any("of the heat" in doubt for doubt in endotype.doubts)
+        self.heat.set_heat(series.heatmaps, endotype.heat_inside_mask, if_even=even, low=doubted)
         self._facts.set_rows(
             model_lines(endotype.models, endotype.threshold, series.provenance, endotype.calibrated_on)
         )

@@ -127,8 +127,19 @@ class HeatControls(QWidget):
         self._percent.setText(f"{style.opacity * 100:.0f} %")
         self._bar.set_color_map(style.color_map)
 
-    def set_heat(self, heatmaps: tuple[Heatmap, ...], inside_mask: float | None) -> None:
-        """Which maps there are, and the share of their heat inside the sinus mask (0-1)."""
+    def set_heat(
+        self,
+        heatmaps: tuple[Heatmap, ...],
+        inside_mask: float | None,
+        *,
+        if_even: float | None = None,
+        low: bool | None = None,
+    ) -> None:
+        """Which maps there are, and the share of their heat inside the sinus mask (0-1).
+
+        ``if_even`` is what that share would be were the heat spread evenly; ``low`` says whether it casts doubt on the result
+        (None: where less than half lies inside).
+        """
         lines = dict.fromkeys(
             f"{h.method}, layer {h.layer}{f', {h.window} window' if h.window else ''}" for h in heatmaps
         )
@@ -138,8 +149,10 @@ class HeatControls(QWidget):
             control.setEnabled(bool(heatmaps))
         self._inside.setVisible(inside_mask is not None)
         if inside_mask is not None:
-            low = inside_mask < LOW_HEAT_INSIDE
+            low = inside_mask < LOW_HEAT_INSIDE if low is None else low
             text = f"{inside_mask * 100:.0f} % of the heat lies inside the sinus mask"
+            if if_even is not None:
+                text += f" (spread evenly it would be {if_even * 100:.0f} %)"
             self._inside.setText(f"{text}: low, so distrust this {self._result}." if low else f"{text}.")
             self._inside.set_tone("amber" if low else "text")
 

@@ -168,13 +168,19 @@ def test_what_casts_doubt_on_a_probability_stands_beside_it() -> None:
     opacified[0, 5, 5] = True
     thick = Volume(np.zeros(labels.shape, np.int16), np.diag([0.5, 0.5, 5.0, 1.0]), Identity())
     slices = tuple(SliceProbability(str(i), 0.6, i) for i in range(4))
-    reading = EndotypeReading(0.6, slices, (), 0.5, attention_probability=0.4, spread=0.3, heat_inside_mask=0.1)
+    reading = EndotypeReading(
+        0.6, slices, (), 0.5, attention_probability=0.4, spread=0.3, heat_inside_mask=0.1, heat_if_even=0.2
+    )
     said = doubts(reading, thick, Segmentation(labels, thick.affine, opacified))
     for phrase in ("10 % of the heat", "4 slices", "0 % of the sinuses", "5.0 mm apart", "disagree", "different sides"):
         assert any(phrase in doubt for doubt in said), phrase
     sure = EndotypeReading(0.6, slices * 2, (), 0.5, attention_probability=0.7, heat_inside_mask=0.8)
     whole = Segmentation(labels, thick.affine, labels > 0)
-    assert doubts(sure, replace(thick, affine=np.diag([0.5, 0.5, 1.0, 1.0])), whole) == ()
+    thin = replace(thick, affine=np.diag([0.5, 0.5, 1.0, 1.0]))
+    assert doubts(sure, thin, whole) == ()
+    below = replace(sure, probability_ecrs=0.3, mean_probability=0.8, heat_inside_mask=0.1, heat_if_even=0.2)
+    assert doubts(below, thin, whole) == ()  # little speaks for ECRS, and where that lies means nothing
+    assert "different sides" in doubts(replace(sure, mean_probability=0.4), thin, whole)[0]
 
 
 def test_recurrence_without_a_nomogram_gives_the_score_alone(registry: ModelRegistry) -> None:

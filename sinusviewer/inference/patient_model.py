@@ -1,0 +1,64 @@
+"""A patient's probability from what the network says of the slices and what was measured: a logistic regression on the card.
+
+Hua 2022 took the mean over a patient's slices. That mean is kept and shown; where a card holds a patient model, the probability is
+this one's.
+"""
+
+import math
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+SLICES, ATTENTION = "slices", "attention"
+"""Log odds of the mean of the slices and of attention, both uncalibrated; the other inputs are measured."""
+_NEAREST = 1e-4
+
+
+class PatientTerm(BaseModel):
+    """One input: ``weight * (value - center)`` is what it adds to the log odds; a value that is not known adds nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1)
+    weight: float
+    center: float
+
+
+class PatientModel(BaseModel):
+    """The regression, and on whom it was fitted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    intercept: float
+    terms: tuple[PatientTerm, ...] = Field(min_length=1)
+    fitted_on: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "PatientModel":
+        if len({t.name for t in self.terms}) != len(self.terms):
+            raise ValueError("an input is named twice")
+        return self
+
+    def log_odds(self, values: Mapping[str, float | None]) -> float:
+        """Log odds of the disease for ``values`` by input name."""
+        return self.intercept + sum(self.contributions(values).values())
+
+    def contributions(self, values: Mapping[str, float | None]) -> dict[str, float]:
+        """What each input adds to the log odds, beside a usual patient's."""
+        return {
+            t.name: 0.0 if (value := values.get(t.name)) is None else t.weight * (value - t.center) for t in self.terms
+        }
+
+    def probability(self, values: Mapping[str, float | None]) -> float:
+        """Probability of the disease, 0-1."""
+        return 0.5 * (1 + math.tanh(0.5 * self.log_odds(values)))
+
+
+def network_values(mean: float, attention: float | None) -> dict[str, float | None]:
+    """The two inputs that come from the network, of a patient's mean and attention probability (uncalibrated)."""
+    return {SLICES: _log_odds(mean), ATTENTION: None if attention is None else _log_odds(attention)}
+
+
+def _log_odds(probability: float) -> float:
+    clipped = min(max(probability, _NEAREST), 1 - _NEAREST)
+    return math.log(clipped / (1 - clipped))
