@@ -130,10 +130,8 @@ def assess(
     overruled = clinical.overruled_dlr_score
     if nomogram is None:
         return RecurrenceReading(dlr_score, None, (0.0, 1.0), ("nomogram",), {}, None, model)
-    read = nomogram.read(predictor_values(nomogram, clinical, dlr_score if overruled is None else overruled))
-    cohort = (
-        f"{nomogram.cohort.name} ({nomogram.cohort.n} patients, {nomogram.cohort.events} events). {nomogram.trained_on}"
-    )
+    values = predictor_values(nomogram, clinical, dlr_score if overruled is None else overruled)
+    read = nomogram.read(values)
     return RecurrenceReading(
         dlr_score=dlr_score,
         risk=read.risk,
@@ -142,10 +140,19 @@ def assess(
         points={clinical_name(name): points for name, points in read.points.items()},
         total_points=read.total_points,
         model=model,
-        nomogram_cohort=cohort,
+        nomogram_cohort=cohort_statement(nomogram),
         overruled_dlr_score=overruled,
         from_header=tuple(n for n in borrowed if n in {clinical_name(p.name) for p in nomogram.predictors}),
+        values={clinical_name(name): value for name, value in values.items() if value is not None},
+        outside_training=tuple(clinical_name(name) for name in read.outside_training),
     )
+
+
+def cohort_statement(nomogram: Nomogram) -> str:
+    """Whom a nomogram was fitted on: its own statement, with the numbers before it where it does not say them."""
+    cohort, said = nomogram.cohort, nomogram.trained_on
+    numbers = f"{cohort.n} patients, {cohort.events} with {nomogram.outcome.replace('_', ' ')}"
+    return said if f"{cohort.n} patients" in said else f"{numbers}. {said}".strip()
 
 
 def load_nomogram(model_folder: Path | None) -> Nomogram | None:

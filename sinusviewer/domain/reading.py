@@ -168,6 +168,10 @@ class RecurrenceReading:
     """What a reader put in the place of ``dlr_score``; points and risk then follow from it."""
     from_header: tuple[str, ...] = ()
     """Inputs of the nomogram that nobody gave and the image's header had."""
+    values: dict[str, float] = field(default_factory=dict)
+    """The inputs that were known, by the contract's names and units; the points follow from these."""
+    outside_training: tuple[str, ...] = ()
+    """Inputs that no patient of the nomogram's training data had: the risk is extrapolated."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,8 +173,8 @@ def _recurrence(series: SeriesReading) -> Part | None:
     heading, doubts = "Recurrence after surgery", _messages(series, _OF_RECURRENCE)
     if series.recurrence is None:
         return Part(heading, doubts) if doubts else None
-    points = tuple((wording.PREDICTOR_WORDS.get(k, k), f"{v:.1f}") for k, v in series.recurrence.points.items())
-    tables = (Table(("Predictor", "Points"), points),) if points else ()
+    rows = wording.recurrence_rows(series.recurrence)
+    tables = (Table(("Predictor", "Value", "Points"), rows),) if rows else ()
     sentences = (*doubts, *wording.recurrence_sentences(series.recurrence), *_before_edits(series))
     return Part(heading, sentences, tables)
 

@@ -26,6 +26,7 @@ from sinusviewer.report.content import Table as ContentTable
 _GREY = colors.HexColor("#5b6470")
 _BODY = ParagraphStyle("body", fontName="Helvetica", fontSize=9.5, leading=13, spaceAfter=2)
 _SMALL = ParagraphStyle("small", parent=_BODY, fontSize=7.5, leading=10, textColor=_GREY)
+_FOOT = ParagraphStyle("foot", parent=_SMALL, leading=9)
 _TITLE = ParagraphStyle("title", parent=_BODY, fontName="Helvetica-Bold", fontSize=16, leading=20)
 _HEADING = ParagraphStyle("heading", parent=_BODY, fontName="Helvetica-Bold", fontSize=11.5, leading=15, spaceBefore=8)
 _PART = ParagraphStyle("part", parent=_BODY, fontName="Helvetica-Bold", fontSize=10, leading=13, spaceBefore=7)
@@ -94,12 +95,19 @@ def render(content: ReportContent) -> bytes:
     story.append(Spacer(1, 6 * mm))
     story += [Paragraph(markup(note), _SMALL) for note in content.notes]
 
+    known = dict(content.identity)
+    whose = ", ".join(known[name] for name in ("Patient", "Patient ID", "Study date") if name in known)
+
     def footer(canvas: Any, page: Any) -> None:
         canvas.saveState()
         canvas.setFont("Helvetica", 7.5)
         canvas.setFillColor(_GREY)
         canvas.drawString(17 * mm, 10 * mm, content.research_line)
         canvas.drawRightString(A4[0] - 17 * mm, 10 * mm, f"Page {page.page}")
+        if whose:  # sheets part: each bears whose it is
+            line = Paragraph(markup(whose), _FOOT)
+            _, height = line.wrap(A4[0] - 110 * mm, 12 * mm)
+            line.drawOn(canvas, 76 * mm, 10 * mm - height + 7)
         canvas.restoreState()
 
     document.build(story, onFirstPage=footer, onLaterPages=footer)

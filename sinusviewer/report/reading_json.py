@@ -214,6 +214,8 @@ def _recurrence(recurrence: RecurrenceReading) -> Json:
             "nomogram_cohort": recurrence.nomogram_cohort or None,
             "overruled_dlr_score": _number(recurrence.overruled_dlr_score),
             "from_header": list(recurrence.from_header) or None,
+            "values": {name: _number(value) for name, value in recurrence.values.items()} or None,
+            "outside_training": list(recurrence.outside_training) or None,
         }
     )
 

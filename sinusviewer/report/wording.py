@@ -263,8 +263,41 @@ def recurrence_sentences(recurrence: RecurrenceReading) -> tuple[str, ...]:
     borrowed = [PREDICTOR_WORDS.get(name, name) for name in recurrence.from_header]
     if borrowed:
         risk += f" From the image's header: {', '.join(borrowed)}."
-    cohort = (f"Nomogram fitted on: {recurrence.nomogram_cohort}",) if recurrence.nomogram_cohort else ()
-    return (risk, first, *cohort)
+    beyond = [_without_unit(PREDICTOR_WORDS.get(name, name)) for name in recurrence.outside_training]
+    extrapolated = (f"Outside the nomogram's training data, so the risk is extrapolated: {', '.join(beyond)}.",)
+    said = recurrence.nomogram_cohort
+    cohort = f"Nomogram: {said}" if said.startswith("Fitted on") else f"Nomogram fitted on: {said}"
+    return (risk, *(extrapolated if beyond else ()), first, *((cohort,) if said else ()))
+
+
+def recurrence_rows(recurrence: RecurrenceReading) -> tuple[tuple[str, str, str], ...]:
+    """Predictor, value, points: what went into the risk stands where it can be checked."""
+    return tuple(
+        (
+            _without_unit(PREDICTOR_WORDS.get(name, name)),
+            _predictor_value(name, recurrence.values.get(name)),
+            f"{points:.1f}",
+        )
+        for name, points in recurrence.points.items()
+    )
+
+
+def _without_unit(words: str) -> str:
+    return words.partition(" (")[0]
+
+
+_YES_NO = frozenset(("asthma", "allergic_rhinitis", "female", "smoking", "drinking", "hypertension", "diabetes"))
+
+
+def _predictor_value(name: str, value: float | None) -> str:
+    if value is None:
+        return "–"
+    if name in _YES_NO:
+        return "yes" if value else "no"
+    if name == "dlr_score":
+        return f"{value:.2f}"
+    unit = " cells/µL" if name == "eosinophils_per_ul" else " years" if name == "age" else ""
+    return f"{value:.4g}{unit}" if value < 1000 else f"{value:.0f}{unit}"
 
 
 def status_sentence(series: SeriesReading) -> str:

@@ -1,6 +1,10 @@
 """What a report of a CT says of sinuses, endotype and recurrence, in a surgeon's order."""
 
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from reportlab import rl_config
 
 from sinusviewer.domain.anatomy import Side, Sinus
 from sinusviewer.domain.finding import ModelReference
@@ -15,7 +19,7 @@ from sinusviewer.domain.reading import (
     SinusMeasurement,
     SliceProbability,
 )
-from sinusviewer.report import content, html, reading_json
+from sinusviewer.report import content, html, pdf, reading_json
 from sinusviewer.ui.panels.report_text import proposed_text, table_line
 
 MODEL = ModelReference("ecrs_efficientnet_b0", "1.0", "ab" * 32, "Trained on simulated patients only.")
@@ -117,3 +121,44 @@ def test_after_masks_were_changed_endotype_and_score_say_that_they_do_not_follow
     text = proposed_text(content.build(Reading("1.2", (edited,)), Identity()))
     assert text.count("the reader's changes of the masks are not in it") == 2
     assert "changes of the masks" not in proposed_text(content.build(reading(), Identity()))
+
+
+RISK = RecurrenceReading(
+    0.4, 0.91, (0.91, 0.91), (), {"asthma": 22.7, "eosinophils_per_ul": 140.0, "dlr_score": 31.0}, 193.7, MODEL,
+    "Fitted on simulated patients: 120 patients with 45 events.",
+    values={"asthma": 1.0, "eosinophils_per_ul": 2800.0, "dlr_score": 0.4}, outside_training=("eosinophils_per_ul",),
+)  # fmt: skip
+
+
+def test_the_values_behind_a_risk_stand_beside_their_points() -> None:
+    ct = Reading("1.2", (replace(CT, recurrence=RISK),))
+    text = proposed_text(content.build(ct, Identity()))
+    assert "Asthma: value yes, points 22.7." in text
+    assert "Eosinophils: value 2800 cells/µL, points 140.0." in text
+    assert "DLR score: value 0.40, points 31.0." in text
+
+
+def test_a_risk_beyond_the_training_data_is_called_extrapolated_in_report_and_json(tmp_path: Path) -> None:
+    ct = Reading("1.2", (replace(CT, recurrence=RISK),))
+    said = "Outside the nomogram's training data, so the risk is extrapolated: eosinophils."
+    built = content.build(ct, Identity())
+    assert said in proposed_text(built)
+    assert said.replace("'", "&#39;") in html.render(built)
+    written = reading_json.reading_as_json(ct)
+    assert written["series"][0]["recurrence"]["outside_training"] == ["eosinophils_per_ul"]
+    reading_json.write_validated(written, "reading.schema.json", tmp_path / "reading.json")
+
+
+def test_whom_the_nomogram_was_fitted_on_is_said_once() -> None:
+    text = proposed_text(content.build(Reading("1.2", (replace(CT, recurrence=RISK),)), Identity()))
+    assert "Nomogram: Fitted on simulated patients: 120 patients with 45 events." in text
+
+
+def test_every_sheet_of_a_printed_report_says_whose_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rl_config, "pageCompression", 0)
+    many = tuple(replace(CT.sinuses[0], reason=f"remark {n}") for n in range(60))
+    who = Identity(patient_name="Doe^Jane", patient_id="4711", study_date="20260120")
+    printed = pdf.render(content.build(Reading("1.2", (replace(CT, sinuses=many),)), who))
+    sheets = printed.count(b"/Type /Page\n")
+    assert sheets >= 2
+    assert printed.count(b"4711, 2026-01-20") == sheets
