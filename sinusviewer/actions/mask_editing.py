@@ -292,9 +292,10 @@ class MaskEditing:
         changed, codes = desk.pending, frozenset(desk.codes)
         desk.pending = None
         desk.codes.clear()
+        unscored = replace(reading, lund_mackay=session.proposed(key) or reading.lund_mackay)
 
         def work(_progress: Progress, token: CancelToken) -> Followed:
-            return follow(volume, desk.masks, reading, changed, codes, token)
+            return follow(volume, desk.masks, unscored, changed, codes, token)
 
         def finished(followed: Followed) -> None:
             now = session.readings.get(key)

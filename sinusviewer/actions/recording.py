@@ -5,6 +5,7 @@ from typing import Any
 
 from sinusviewer.actions.keeping import ReadingKeeper
 from sinusviewer.actions.restoring import DECISION, Restorer
+from sinusviewer.domain.anatomy import Side
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.domain.reading import SeriesStatus
 from sinusviewer.domain.study import Study
@@ -69,6 +70,8 @@ class Recorder:
         before, after = self._written.get(image_key, ImageMarks()), self._session.marks[image_key]
         try:
             self._write_detections(study, image_key, before, after)
+            if before.ostiomeatal != after.ostiomeatal:
+                self._write_scores(study, image_key, dict(before.ostiomeatal), dict(after.ostiomeatal))
             if before.measurements != after.measurements:
                 content = {"items": [asdict(m) for m in after.measurements]}
                 self._findings.set_note(study.study_instance_uid, f"measurements {image_key}", content)
@@ -108,6 +111,23 @@ class Recorder:
         if before.detections != after.detections or before.film_confirmed != after.film_confirmed:
             self._set_badge(study)
 
+    def _write_scores(self, study: Study, image_key: str, before: dict[Side, int], after: dict[Side, int]) -> None:
+        """A row for each complex that was scored, beside what was proposed; what stands is a note."""
+        series, _, sop = image_key.partition("/")
+        totals = self._session.proposed(image_key)
+        for side in Side:
+            if before.get(side) != after.get(side):
+                proposed = totals and (totals.ostiomeatal_right if side is Side.RIGHT else totals.ostiomeatal_left)
+                old = before.get(side, proposed)
+                content = {"side": side.value, "before": old, "score": after.get(side), "proposed": proposed}
+                self._findings.record(
+                    study.study_instance_uid, series, sop, f"{image_key}{DECISION}scored",
+                    "scored" if side in after else "undone", content,
+                )  # fmt: skip
+        note = {side.value: score for side, score in after.items()}
+        self._findings.set_note(study.study_instance_uid, f"ostiomeatal {image_key}", note)
+        self._set_badge(study)
+
     def _key_images_changed(self) -> None:
         by_study: dict[str, list[dict[str, Any]]] = {uid: [] for uid in self._session.studies}
         for key in self._session.key_images:
@@ -135,7 +155,7 @@ class Recorder:
             self._session.say(error.message, "error", error.hint)
 
     def _decided(self, image_key: str, action: str, content: dict[str, Any]) -> None:
-        """A decision on an image as a whole: a row of its history, and a score of the reader's to find again."""
+        """A decision on an image as a whole: a row of its history."""
         study = self._study(image_key)
         if study is None:
             return
@@ -147,9 +167,6 @@ class Recorder:
         if action == "turned":  # one note for both: a side confirmed before speaks of the image as it stood then
             side = {"patient_right_is_image_left": None, "quarter_turns": content["quarter_turns"]}
             self._save(uid, f"side {image_key}", side)
-        if action == "scored":
-            scores = {side.value: score for side, score in self._session.ostiomeatal.get(image_key, {}).items()}
-            self._save(uid, f"ostiomeatal {image_key}", scores)
 
     def _studies_changed(self) -> None:
         for uid, study in self._session.studies.items():
@@ -212,4 +229,4 @@ class Recorder:
 
 def _touched(marks: ImageMarks) -> bool:
     judged = any(d.author is Author.READER or d.status is not FindingStatus.PROPOSED for d in marks.detections)
-    return judged or bool(marks.mask_patches) or marks.film_confirmed
+    return judged or bool(marks.mask_patches or marks.ostiomeatal) or marks.film_confirmed

@@ -210,14 +210,12 @@ class Reporting:
         return self._desk.submit("io", "Writing the masks", work, Continuation(self._written))
 
     def set_ostiomeatal(self, key: str, side: AnySide, score: int) -> None:
-        """A reader's score of an ostiomeatal complex; the totals follow."""
+        """A reader's score of an ostiomeatal complex; the totals follow. One undoable step."""
         reading = self.session.readings.get(key)
         if reading is None or reading.lund_mackay is None or not isinstance(side, Side):
             return
-        before = reading.lund_mackay.ostiomeatal_right if side is Side.RIGHT else reading.lund_mackay.ostiomeatal_left
-        self.session.ostiomeatal.setdefault(key, {})[side] = score
-        self.session.set_reading(reading, key.partition("/")[0])
-        self.session.decided.emit(key, "scored", {"side": side.value, "before": before, "score": score})
+        marks = self.session.marks.get(key, ImageMarks())
+        self.session.edit(f"Score the {side.value} ostiomeatal complex", key, marks.with_score(side, score))
 
     def _written(self, path: Path) -> None:
         self.session.say(f"Saved: {path}")

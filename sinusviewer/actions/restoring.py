@@ -153,16 +153,14 @@ class Restorer:
         for key in image_keys:
             try:
                 scores = {Side(side): int(score) for side, score in scored.get(key, {}).items()}
+                ostiomeatal = tuple((side, scores[side]) for side in Side if side in scores)
                 measurements = tuple(_measurement(m) for m in notes.get(key, {}).get("items", ()))
             except _DAMAGED:
                 self._say_damaged("measurement")
                 continue
-            if scores:
-                session.ostiomeatal[key] = scores
-                if key in session.readings:
-                    session.set_reading(session.readings[key], key.partition("/")[0])
-            if measurements:
-                marks = replace(session.marks.get(key, ImageMarks()), measurements=measurements)
+            if measurements or ostiomeatal:
+                marks = session.marks.get(key, ImageMarks())
+                marks = replace(marks, measurements=measurements, ostiomeatal=ostiomeatal)
                 self._written[key] = marks
                 session.restore_marks(key, marks)
 

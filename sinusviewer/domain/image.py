@@ -66,6 +66,8 @@ class ImageWarning:
 
     code: str
     message: str
+    once_accepted: str = ""
+    """What is said in place of ``message`` once a reader accepted the fault; empty where that changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,13 @@ class Radiograph:
         return self.pixels.ndim == 3
 
 
-WITHHELD_UNTIL_ACCEPTED = "measuring volumes is withheld until a reader accepts this."
+def withholding(code: str, fault: str) -> ImageWarning:
+    """A fault of geometry (without a full stop) for which measuring volumes is withheld until a reader accepts it."""
+    return ImageWarning(
+        code,
+        f"{fault}; measuring volumes is withheld until a reader accepts this.",
+        f"{fault}; a reader accepted this: volumes are measured.",
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,12 +182,7 @@ class Volume:
 
     def accepted(self) -> "Volume":
         """The same, measured in spite of its faults: they stay named, and no longer say that volumes are withheld."""
-        said = tuple(
-            replace(
-                w, message=w.message.replace(WITHHELD_UNTIL_ACCEPTED, "a reader accepted this: volumes are measured.")
-            )
-            for w in self.warnings
-        )
+        said = tuple(replace(w, message=w.once_accepted) if w.once_accepted else w for w in self.warnings)
         return replace(self, measurable=True, warnings=said)
 
     @property

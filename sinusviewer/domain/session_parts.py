@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from sinusviewer.domain.anatomy import Side
 from sinusviewer.domain.display import Measurement
 from sinusviewer.domain.finding import Detection
 from sinusviewer.domain.mask_edit import MaskPatch
@@ -39,6 +40,13 @@ class ImageMarks:
     """What a reader changed in a volume's masks, in order; the masks on screen follow from them."""
     film_confirmed: bool = False
     """Whether a reader said of the whole film: nothing is to be seen but what is marked. No mark alone says so."""
+    ostiomeatal: tuple[tuple[Side, int], ...] = ()
+    """The complexes that a reader scored, right before left; the others keep what is proposed."""
+
+    def with_score(self, side: Side, score: int) -> "ImageMarks":
+        """The same with a reader's score (0 or 2) of one complex."""
+        scores = {**dict(self.ostiomeatal), side: score}
+        return replace(self, ostiomeatal=tuple((s, scores[s]) for s in Side if s in scores))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sinusviewer.domain.image import WITHHELD_UNTIL_ACCEPTED, ImageWarning, Volume
+from sinusviewer.domain.image import ImageWarning, Volume, withholding
 from sinusviewer.domain.study import Series, SeriesKind
 from sinusviewer.errors import DicomReadError, GeometryError
 from sinusviewer.imaging.fill import PADDING_HU, FillResult, fill_slice, fill_volume
@@ -132,19 +132,14 @@ def _faults(geometry: StackGeometry) -> tuple[list[ImageWarning], bool]:
         )
     if geometry.missing:
         noun = "slice is" if geometry.missing == 1 else "slices are"
-        faults.append(
-            ImageWarning(
-                "missing_slices",
-                f"{geometry.missing} {noun} missing; the gap is left empty and {WITHHELD_UNTIL_ACCEPTED}",
-            )
-        )
+        faults.append(withholding("missing_slices", f"{geometry.missing} {noun} missing; the gap is left empty"))
         measurable = False
     if geometry.uneven:
         distances = np.diff(geometry.offsets[:, 2])
         faults.append(
-            ImageWarning(
+            withholding(
                 "uneven_spacing",
-                f"The distance between slices varies from {distances.min():.2f} to {distances.max():.2f} mm; {WITHHELD_UNTIL_ACCEPTED}",
+                f"The distance between slices varies from {distances.min():.2f} to {distances.max():.2f} mm",
             )
         )
         measurable = False
@@ -163,7 +158,7 @@ def _faults(geometry: StackGeometry) -> tuple[list[ImageWarning], bool]:
             )
         )
     if count < 2:
-        faults.append(ImageWarning("single_slice", f"A single slice has no volume; {WITHHELD_UNTIL_ACCEPTED}"))
+        faults.append(withholding("single_slice", "A single slice has no volume"))
         measurable = False
     elif (extent := float(geometry.offsets[-1, 2]) + geometry.spacing_mm) < SHORT_STACK_MM:
         faults.append(

@@ -2,20 +2,17 @@
 
 from collections.abc import Set
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from psygnal import Signal
 
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.display import KeyImage
-from sinusviewer.domain.reading import SeriesReading
-from sinusviewer.domain.scoring import with_ostiomeatal
+from sinusviewer.domain.reading import LundMackay, SeriesReading
+from sinusviewer.domain.scoring import scored_complexes, with_ostiomeatal
 from sinusviewer.domain.session_parts import ImageMarks, JobState, Message
 from sinusviewer.session.images import reading_key
 from sinusviewer.session.marks import Marks
-
-if TYPE_CHECKING:
-    from sinusviewer.domain.anatomy import Side
 
 
 SAME_THRESHOLD = 0.005
@@ -38,9 +35,7 @@ class Session(Marks):
     def __init__(self) -> None:
         super().__init__()
         self.readings: dict[str, SeriesReading] = {}
-        self.ostiomeatal: dict[
-            str, dict[Side, int]
-        ] = {}  # by reading key: what a reader scored; outlives a new reading
+        self._proposed: dict[str, LundMackay] = {}  # by reading key: totals before a reader scored a complex
         self.key_images: tuple[KeyImage, ...] = ()
         self.clinical: dict[str, ClinicalData] = {}
         self.jobs: dict[str, JobState] = {}
@@ -60,9 +55,7 @@ class Session(Marks):
     def place_reading(self, reading: SeriesReading, series_key: str = "") -> str:
         """The same while nothing of it is on screen: nobody is told. The key of the reading."""
         key = reading_key(series_key or reading.series_instance_uid, reading.sop_instance_uid)
-        for side, score in self.ostiomeatal.get(key, {}).items():
-            reading = with_ostiomeatal(reading, side, score)
-        self.readings[key] = reading
+        self.readings[key] = reading = self._scored(key, reading)
         if reading.waters is not None:
             old = self.marks.get(key, ImageMarks())
             own = tuple(d for d in old.detections if d.author.value == "reader" or d.status.value != "proposed")
@@ -74,6 +67,33 @@ class Session(Marks):
             marks = replace(old, detections=own + tuple(d for d in fresh if d.identifier not in kept))
             self.marks[key] = marks
         return key
+
+    def _scored(self, key: str, reading: SeriesReading) -> SeriesReading:
+        """The reading with the complexes that a reader scored, and what was proposed of the others."""
+        totals = reading.lund_mackay
+        if totals is None:
+            return reading
+        if not scored_complexes(totals):
+            self._proposed[key] = totals
+        reading = replace(reading, lund_mackay=self._proposed.get(key, totals))
+        for side, score in self.marks.get(key, ImageMarks()).ostiomeatal:
+            reading = with_ostiomeatal(reading, side, score)
+        return reading
+
+    def proposed(self, key: str) -> LundMackay | None:
+        """The totals of a reading before any reader scored a complex."""
+        return self._proposed.get(key)
+
+    def restore_marks(self, image_key: str, marks: ImageMarks) -> None:
+        """Put marks in place; the totals follow scores of complexes."""
+        before, reading = self.marks.get(image_key, ImageMarks()), self.readings.get(image_key)
+        self.marks[image_key] = marks
+        rescored = reading is not None and before.ostiomeatal != marks.ostiomeatal
+        if reading is not None and rescored:
+            self.readings[image_key] = self._scored(image_key, reading)
+        super().restore_marks(image_key, marks)
+        if rescored:
+            self.readings_changed.emit(image_key)
 
     def forget_reading(self, key: str) -> None:
         """Take a reading off the screen with what the network alone proposed; what a reader said of it stays."""

@@ -11,7 +11,7 @@ from sinusviewer import app
 from sinusviewer.actions.table import TABS
 from sinusviewer.domain.anatomy import ImageSide, Side, Sinus
 from sinusviewer.domain.finding import Detection, FindingStatus
-from sinusviewer.domain.image import WITHHELD_UNTIL_ACCEPTED, ImageWarning
+from sinusviewer.domain.image import ImageWarning, withholding
 from sinusviewer.domain.reading import LundMackay, SeriesReading, SeriesStatus, SinusMeasurement
 from sinusviewer.session import ImageMarks
 
@@ -168,7 +168,7 @@ def test_accepting_a_faulty_geometry_is_recorded_with_its_faults(program_with):
 
 
 def test_an_accepted_geometry_no_longer_says_that_volumes_are_withheld(program_with):
-    gap = ImageWarning("gap", f"2 slices are missing; {WITHHELD_UNTIL_ACCEPTED}")
+    gap = withholding("gap", "2 slices are missing")
     program = program_with(volume(measurable=False, warnings=(gap,)))
     bar = program.window.notice_bar
     assert "withheld" in bar.findChild(QLabel, "notice_text").text()
@@ -182,11 +182,35 @@ def test_a_readers_ostiomeatal_score_is_recorded_and_outlives_a_new_reading(prog
     program = program_with(volume())
     program.session.set_reading(ct_reading())
     program.wiring.sinuses.ostiomeatal_requested.emit(Side.RIGHT, 2)
-    assert ("scored", {"side": "right", "before": 0, "score": 2}) in actions_of(program)
+    assert ("scored", {"side": "right", "before": 0, "score": 2, "proposed": 0}) in actions_of(program)
     program.session.set_reading(ct_reading())
     totals = program.session.readings["series-1"].lund_mackay
     assert (totals.right, totals.ostiomeatal_right, totals.total) == (7, 2, 12)
     assert "right 2 as the reader scored it" in program.wiring.patient._report_text()
+
+
+def test_a_readers_ostiomeatal_scores_can_be_undone_back_to_what_was_proposed(program_with):
+    program = program_with(volume())
+    session, undo, redo = program.session, program.window.verbs["undo"], program.window.verbs["redo"]
+    session.set_reading(ct_reading())
+    proposed = session.readings["series-1"].lund_mackay
+    for side, score in ((Side.RIGHT, 2), (Side.RIGHT, 0), (Side.LEFT, 2)):
+        program.wiring.sinuses.ostiomeatal_requested.emit(side, score)
+    assert undo.text() == "Undo score the left ostiomeatal complex"
+    undo.trigger()
+    undo.trigger()
+    totals = session.readings["series-1"].lund_mackay
+    assert (totals.right, totals.left, totals.complexes_by_reader) == (7, 5, (Side.RIGHT,))
+    session.set_reading(ct_reading())  # read anew meanwhile
+    undo.trigger()
+    assert session.readings["series-1"].lund_mackay == proposed
+    assert actions_of(program)[-1] == ("undone", {"side": "right", "before": 2, "score": None, "proposed": 0})
+    redo.trigger()
+    assert session.readings["series-1"].lund_mackay.right == 7
+    assert program.close()
+    again = program_with(volume())
+    again.session.set_reading(ct_reading())
+    assert again.session.readings["series-1"].lund_mackay.right == 7
 
 
 def test_a_readers_ostiomeatal_score_comes_back_with_the_study(program_with):
