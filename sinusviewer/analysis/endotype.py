@@ -22,8 +22,8 @@ from sinusviewer.imaging.preprocess_ct import (
 )
 from sinusviewer.inference import activation_map
 from sinusviewer.inference.classifier import PatientScore, classify
-from sinusviewer.inference.patient_model import network_values
 from sinusviewer.inference.model_card import ModelCard
+from sinusviewer.inference.patient_model import network_values
 from sinusviewer.inference.registry import LoadedModel
 
 STAGE = "Reading the endotype"

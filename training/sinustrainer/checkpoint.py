@@ -40,7 +40,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 def start_from(network: nn.Module, path: Path) -> int:
     """Copy a checkpoint's weights into a network; how many tensors were taken.
 
-    A tensor with more rows than the checkpoint's (an output was added) takes the rows there are.
+    A tensor with more rows than the checkpoint's (an output was added) takes the rows there are; one with more columns (a channel
+    was added to the input) takes those there are and begins with nothing of the new ones.
 
     Raises
     ------
@@ -61,6 +62,11 @@ def start_from(network: nn.Module, path: Path) -> int:
             elif own.ndim > 0 and value.shape[1:] == own.shape[1:] and value.shape[0] < own.shape[0]:
                 own[: value.shape[0]].copy_(value)
                 taken += 1
+            elif own.ndim > 1 and value.shape[0] == own.shape[0] and value.shape[2:] == own.shape[2:]:
+                if value.shape[1] < own.shape[1]:
+                    own.zero_()
+                    own[:, : value.shape[1]].copy_(value)
+                    taken += 1
     if taken * 2 < len(network.state_dict()):
         raise StorageError(f"The weights of {path.name} do not fit this network.", "Is it of the same architecture?")
     return taken

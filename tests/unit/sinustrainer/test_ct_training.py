@@ -109,6 +109,12 @@ def test_a_training_goes_on_from_the_weights_of_another_even_with_an_output_more
     own = task.network.state_dict()
     assert torch.equal(own["classify.weight"][:12], given["classify.weight"])
     assert torch.equal(own["encoders.0.0.0.weight"], given["encoders.0.0.0.weight"])
+    wide = recipe("sinus_segmentation", 1, 4, base=4, size=64, spacing_mm=3.0, context_mm=[0.0, -3.0])
+    wider = SegmentationTask(wide, load_manifest(data)).network
+    assert start_from(wider, tmp_path / "first" / "last.pt") == len(given)
+    first_layer = wider.state_dict()["encoders.0.0.0.weight"]
+    assert torch.equal(first_layer[:, :2], given["encoders.0.0.0.weight"])
+    assert not bool(first_layer[:, 2:].any())
     with pytest.raises(StorageError, match="do not fit"):
         start_from(SliceClassifier("mobilenetv3_small_050", 1), tmp_path / "first" / "last.pt")
 

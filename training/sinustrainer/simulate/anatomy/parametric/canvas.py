@@ -166,6 +166,33 @@ class Canvas:
         if label is not None:
             self.labels[box][cover >= 0.5] = label
 
+    def fill_bone(
+        self,
+        shape: Shape,
+        low: Point,
+        high: Point,
+        cortex_hu: float,
+        marrow_hu: float,
+        *,
+        texture: float = 0.0,
+        bumps_mm: float = 0.0,
+        thickness_mm: float = 1.4,
+    ) -> None:
+        """Paint marrow with a cortex round it; the shape is evaluated once for both."""
+        box = self._tight(self.box(low, high), shape, 2.5 * abs(bumps_mm) + self.edge_mm)
+        if box is None:
+            return
+        distance = np.broadcast_to(shape(self.axes(box)), self.hu[box].shape)
+        if bumps_mm:
+            distance = distance + np.float32(bumps_mm) * self.coarse_noise[box]
+        edge = np.float32(self.edge_mm)
+        core = np.clip(0.5 - (distance + np.float32(thickness_mm)) / edge, 0, 1)
+        bone = np.float32(cortex_hu) + core * (
+            np.float32(marrow_hu - cortex_hu) + np.float32(texture) * self.fine_noise[box]
+        )
+        here = self.hu[box]
+        here += np.clip(0.5 - distance / edge, 0, 1) * (bone - here)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SmoothField:

@@ -58,8 +58,9 @@ def paint_facial_bones(canvas: Canvas, person: Person) -> None:
             for a, b in itertools.pairwise(smooth)
         ]
         zygoma = [
-            ellipsoid((side * 46, -64, -23), (12.5, 9.0, 14.0)),
-            capsule((side * 42, -70, -24), (side * 54, -60, -20), 6.5, 6, (1, 1, 0.8)),
+            capsule((side * 39, -73, -23), (side * 48, -66, -22), 4.2, 5.0, (1, 1, 0.36)),
+            capsule((side * 48, -66, -22), (side * 56, -57, -19), 5.0, 4.0, (1, 1, 0.45)),
+            capsule((side * 47, -66, -26), (side * 40, -66, -36), 4.5, 3.5),
             capsule((side * 54, -60, -20), (side * 65, -38, -14), 4.5, 2.8, (1.5, 1, 0.6)),
             capsule((side * 65, -38, -14), (side * 65, -6, -5), 2.6, 3.5, (1.4, 1, 0.6)),
             capsule((side * 42, -68, -26), (side * 34, -64, -42), 4.5, 3.5),
@@ -76,16 +77,25 @@ def paint_facial_bones(canvas: Canvas, person: Person) -> None:
         bridge = capsule((side * 4.5, -95, 2), (side * 15, -87, -6), 1.9, 2.2, (1, 1, 0.35))
         canvas.fill(bridge, (-22, -102, -20), (22, -78, 14), bone * 0.75)
         tip = 0.6 * person.lopsided.nose_tip_mm
-        nasal = capsule((side * 2.6, -95, 5), (side * 4.0 + tip, -105, -15), 2.4, 1.6, (0.75, 1, 1))
-        canvas.fill(nasal, (-12, -112, -24), (12, -86, 12), bone * 0.8)
+        nasal = capsule((side * 2.4, -95, 5), (side * 3.2 + tip, -104.5, -15), 1.8, 1.0, (0.5, 1.1, 1))
+        canvas.fill(nasal, (-12, -112, -24), (12, -86, 12), bone * 0.8, bumps_mm=0.4)
     canvas = whole
     arch = _alveolar_arch(p)
     _solid(canvas, arch, (-42, -96, p - 20), (42, -28, p + 6), bone * 0.62, 0.25)
-    palate = intersection(ellipsoid((0, -54, p), (24, 31, 30)), block((0, -62, p), (30, 24, 1.4), 1.2))
-    canvas.fill(palate, (-26, -92, p - 5), (26, -32, p + 5), bone * 0.7)
+    outline = ellipsoid((0, -54, p), (24, 31, 30))
+
+    def palate(axes: Axes) -> Field:
+        return np.maximum(outline(axes), np.asarray(np.abs(axes[2] - palate_height(p, axes)) - 1.3, dtype=np.float32))
+
+    canvas.fill(palate, (-26, -88, p - 6), (26, -34, p + 6), bone * 0.7, bumps_mm=0.4)
     canvas.fill(capsule((0, -84, p), (0, -89, p - 1), 2.5, 1.2), (-6, -94, p - 6), (6, -78, p + 6), bone)
     nasion = ellipsoid((0, -92, 7), (9, 5, 6))
     _solid(canvas, nasion, (-14, -102, -6), (14, -80, 18), bone, 0.36)
+
+
+def palate_height(p: float, axes: Axes) -> Field:
+    """z of the hard palate: it sinks forwards, and is vaulted across."""
+    return np.asarray(p + 0.07 * (axes[1] + 62) + 0.8 - 2.0 * (axes[0] / 20) ** 2, dtype=np.float32)
 
 
 def _smooth_path(
@@ -110,13 +120,7 @@ def _solid(
     canvas: Canvas, shape: Shape, low: tuple[float, ...], high: tuple[float, ...], bone: float, inner: float
 ) -> None:
     """Bone with a cortex of 1.3 mm; ``inner`` is the brightness of the rest."""
-    canvas.fill(shape, low, high, bone * inner, texture=70 * inner)
-
-    def cortex(axes: Axes) -> Field:
-        d = shape(axes)
-        return np.asarray(np.maximum(d, -d - 1.3), dtype=np.float32)
-
-    canvas.fill(cortex, low, high, bone)
+    canvas.fill_bone(shape, low, high, bone, bone * inner, texture=110 * inner, thickness_mm=1.3, bumps_mm=0.5)
 
 
 def paint_teeth(canvas: Canvas, person: Person) -> None:
@@ -207,7 +211,7 @@ def nose_cavity(person: Person) -> Shape:
         d = smooth_max(
             np.asarray(np.abs(x) - half, dtype=np.float32), np.asarray(z - roof + 0 * x, dtype=np.float32), 4
         )
-        d = smooth_max(d, np.asarray((p + 2.5) - z + 0 * x, dtype=np.float32), 4)
+        d = smooth_max(d, palate_height(p, axes) + np.float32(1.9) - z, 4)
         return smooth_max(d, np.asarray(np.abs(y + 60) - 30 + 0 * x, dtype=np.float32), 3)
 
     return distance
@@ -218,7 +222,8 @@ def paint_nose(canvas: Canvas, person: Person) -> None:
     bone, w, p = person.bone_hu, person.nose_half_width, person.palate_z
     low, high = (-24.0, -96.0, p - 4), (24.0, -24.0, 16.0)
     cavity = nose_cavity(person)
-    canvas.fill(shell(cavity, 1.6), (low[0], -86.0, low[2]), (high[0], -36.0, high[2]), bone * 0.6)
+    canvas.fill(shell(cavity, 1.6), (low[0], -86.0, low[2]), (high[0], -36.0, -10.0), bone * 0.6, bumps_mm=0.4)
+    canvas.fill(shell(cavity, 0.7), (low[0], -86.0, -10.0), (high[0], -36.0, high[2]), bone * 0.5)
     canvas.fill(cavity, low, high, -990, label=Structure.NASAL_CAVITY)
     for side, name in _SIDES:
         tip = person.lopsided.nose_tip_mm

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sinustrainer.simulate.anatomy.parametric.brain import paint_brain
 from sinustrainer.simulate.anatomy.parametric.canvas import Canvas, Field
 from sinustrainer.simulate.anatomy.parametric.face import paint_facial_bones, paint_nose, paint_teeth
 from sinustrainer.simulate.anatomy.parametric.person import Person, draw_person
@@ -51,6 +52,7 @@ def build_head(person: Person, rng: np.random.Generator, spacing_mm: float = 1.0
     case = canvas.smooth_field(brain_case(person))
     paint_body(canvas, person, case)
     paint_skull(canvas, person, case)
+    paint_brain(canvas, person, case)
     paint_neck(canvas, person)
     paint_throat(canvas, person)
     paint_base(canvas, person)

@@ -47,6 +47,44 @@ class Lopsided:
 
 
 @dataclass(frozen=True, slots=True)
+class SkullBase:
+    """What makes one skull base, and the brain on it, differ from the next.
+
+    Attributes
+    ----------
+    vault_width
+        Of the vault, by a factor; its length by the inverse: round and long heads.
+    middle_floor_mm, middle_shift_mm
+        How much higher the floors of the middle fossae (right, left) lie than usual, and how far back both.
+    posterior_mm, occiput_mm
+        Depth added to the posterior fossa; thickness of the occiput's inner and outer knob.
+    floor_tilt
+        How fast the anterior floor rises forwards.
+    petrous_turn_mm, petrous_tip_mm
+        The pyramids' tips, forwards and upwards.
+    mastoid_size, mastoid_air
+        Of the mastoids, by a factor; 0 no cells, 1 cells everywhere (right, left).
+    falx_mm, ventricles, ventricle_ratio, pineal_hu
+        Sideways bow of the falx, width of the ventricles, the left against the right, and how chalky the pineal is.
+    """
+
+    vault_width: float = 1.0
+    middle_floor_mm: tuple[float, float] = (0.0, 0.0)
+    middle_shift_mm: float = 0.0
+    posterior_mm: float = 0.0
+    occiput_mm: float = 4.0
+    floor_tilt: float = 0.1
+    petrous_turn_mm: float = 0.0
+    petrous_tip_mm: float = 0.0
+    mastoid_size: float = 1.0
+    mastoid_air: tuple[float, float] = (0.7, 0.7)
+    falx_mm: float = 0.5
+    ventricles: float = 1.0
+    ventricle_ratio: float = 1.0
+    pineal_hu: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """One person's measures; lengths in mm of the normal adult head."""
 
@@ -74,6 +112,7 @@ class Person:
     volumes_ml: dict[tuple[Sinus, Side], float]
     brain_hu: float = 33.0
     lopsided: Lopsided = field(default_factory=Lopsided)
+    base: SkullBase = field(default_factory=SkullBase)
 
     @property
     def is_child(self) -> bool:
@@ -112,6 +151,7 @@ def draw_person(rng: np.random.Generator, age: float, sex: str) -> Person:
         volumes_ml=volumes,
         brain_hu=float(rng.uniform(22, 42)),
         lopsided=draw_lopsided(rng),
+        base=draw_base(rng),
     )
 
 
@@ -135,6 +175,31 @@ def draw_lopsided(rng: np.random.Generator) -> Lopsided:
         septum_curve_mm=float(np.clip(1.8 * rng.standard_normal(), -4, 4)),
         skull_skew=float(np.clip(0.012 * rng.standard_normal(), -0.03, 0.03)),
         teeth=tuple((float(x), float(y), float(z)) for x, y, z in teeth),
+    )
+
+
+def draw_base(rng: np.random.Generator) -> SkullBase:
+    """One of the many plans of a skull base."""
+
+    def normal(sd: float, centre: float = 0.0) -> float:
+        return centre + sd * float(np.clip(rng.standard_normal(), -2, 2))
+
+    floor, air = normal(2.0), float(rng.beta(3.0, 1.2))
+    return SkullBase(
+        vault_width=normal(0.03, 1.0),
+        middle_floor_mm=(floor + normal(0.8), floor + normal(0.8)),
+        middle_shift_mm=normal(2.0),
+        posterior_mm=normal(2.0),
+        occiput_mm=float(rng.uniform(1.0, 7.0)),
+        floor_tilt=normal(0.05, 0.1),
+        petrous_turn_mm=normal(2.5),
+        petrous_tip_mm=normal(1.5),
+        mastoid_size=normal(0.08, 1.0),
+        mastoid_air=(float(np.clip(air + normal(0.1), 0, 1)), float(np.clip(air + normal(0.1), 0, 1))),
+        falx_mm=normal(0.7),
+        ventricles=float(np.exp(normal(0.15))),
+        ventricle_ratio=float(np.exp(normal(0.1))),
+        pineal_hu=float(rng.uniform(20, 260)),
     )
 
 

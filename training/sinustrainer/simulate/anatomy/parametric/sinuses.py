@@ -203,21 +203,30 @@ def _paint_ethmoid(canvas: Canvas, person: Person, side: Side, s: float, rng: np
     seeds = _cell_seeds(s, rng)
     first = np.full(canvas.hu[box].shape, 1e6, dtype=np.float32)
     second = first.copy()
-    bent = canvas.coarse_noise[box]  # walls that curve
+    bent, fine = canvas.coarse_noise[box], canvas.fine_noise[box]
+    # Walls curve and buckle: distances are taken between points that the noise has moved.
+    x, y, z = (
+        axis + np.float32(amount) * bent[::turn, ::other] + np.float32(0.5) * fine[::other, ::turn]
+        for axis, amount, turn, other in zip(axes, (1.4, 2.2, 2.2), (1, -1, -1), (1, 1, -1), strict=True)
+    )
     for *seed, larger in seeds:
-        d = sum((axis - np.float32(c)) ** 2 for axis, c in zip(axes, seed, strict=True))
-        root = np.sqrt(np.asarray(d, dtype=np.float32)) - np.float32(larger) * (1 + np.float32(0.5) * bent)
+        d = (x - np.float32(seed[0])) ** 2 + (y - np.float32(seed[1])) ** 2 + (z - np.float32(seed[2])) ** 2
+        root = np.sqrt(d) - np.float32(larger)
         second = np.minimum(np.maximum(root, first), second)
         first = np.minimum(first, root)
     between = (second - first) / 2  # distance from the plane between two cells
-    room = shape(axes)
+    # Its sides bulge between the cells' walls.
+    room = shape(axes) + np.float32(0.7) * bent + np.float32(0.5) * np.clip(1.5 - between, 0, 1.5)
     # The middle turbinate's basal lamella parts anterior from posterior cells.
-    lamella = rng.uniform(-63, -57) + rng.uniform(0.1, 0.6) * axes[2] + np.float32(1.5) * bent
-    wall = 0.45
-    air = np.maximum(np.maximum(room, wall - between), wall - np.abs(axes[1] - lamella))
-    bone = np.clip(0.5 - (room - person.wall_mm * 0.8) / canvas.edge_mm, 0, 1)
+    lamella = rng.uniform(-63, -57) + rng.uniform(0.1, 0.6) * axes[2] + np.float32(2.5) * bent
+    # Thinner than a voxel, and open here and there.
+    wall = np.float32(0.36) + np.float32(0.12) * fine + np.float32(0.08) * bent
+    air = np.maximum(np.maximum(room, wall - between), np.float32(0.4) - np.abs(axes[1] - lamella))
+    # The paper plate beside the orbit is no thicker, the roof is.
+    edge = np.float32(0.55 * person.wall_mm) + np.float32(0.5) * np.clip((axes[2] - 5) / 5, 0, 1)
+    bone = np.clip(0.5 - (room - edge) / canvas.edge_mm, 0, 1)
     here = canvas.hu[box]
-    here += bone * (person.bone_hu * 0.6 - here)
+    here += bone * (person.bone_hu * (0.52 + 0.08 * bent) - here)
     here += np.clip(0.5 - air / canvas.edge_mm, 0, 1) * (_AIR_HU - here)
     inside = (room < 0) & ((canvas.labels[box] == 0) | (canvas.labels[box] > 10))
     front = np.broadcast_to(axes[1] < lamella, inside.shape)

@@ -16,11 +16,13 @@ from sinustrainer.simulate.anatomy.parametric.canvas import (
     union,
     without,
 )
+from sinustrainer.simulate.anatomy.parametric.muscles import paint_muscles
 from sinustrainer.simulate.anatomy.parametric.person import Person
 from sinustrainer.simulate.anatomy.parametric.vault import skull_thickness
 from sinusviewer.domain.anatomy import Structure
 
 _SIDES = ((-1.0, "RIGHT"), (1.0, "LEFT"))
+_FAT_HU = -97.0
 
 
 def paint_body(canvas: Canvas, person: Person, case: SmoothField) -> None:
@@ -38,17 +40,28 @@ def paint_body(canvas: Canvas, person: Person, case: SmoothField) -> None:
             ellipsoid((side * 75, 13, 0), (10, 15, 28)), block((side * 76, 13, 0), (3.0, 40, 40), 2), softness=3
         )
         canvas.fill(ear, (-95, -8, -36), (95, 34, 36), -5, texture=20, bumps_mm=0.8)
-    _paint_muscles(canvas, person)
+    paint_muscles(canvas, person)
 
 
 def _paint_layers(part: Canvas, soft: Field, padding: Field) -> None:
-    """Skin, then ``padding`` mm of fat, then muscle with fat planes; ``soft``: distance to the skin."""
+    """Skin, then ``padding`` mm of fat, then muscle in layers; ``soft``: distance to the skin."""
     cover = np.clip(0.5 - soft / np.float32(part.edge_mm), 0, 1)
     depth = -soft
-    muscle = np.clip((depth - padding - np.float32(0.8) * part.coarse_noise) / 2, 0, 1)
-    planes = np.abs(part.coarse_noise + np.float32(0.35) * part.fine_noise)  # between muscles, ragged
-    streaks = np.clip((np.float32(0.27) - planes) * 5, 0, 1) * np.clip((depth - 4) / 5, 0, 1) * np.float32(0.85)
-    tissue = -100 + 150 * muscle * (1 - streaks) + 7 * part.fine_noise
+    coarse, fine = part.coarse_noise, part.fine_noise
+    other = coarse[:, ::-1]  # another field of the same grain
+    x, y, z = part.axes((slice(None), slice(None), slice(None)))
+    fat = np.float32(_FAT_HU) + 6 * other + 5 * fine
+    fat += 45 * np.clip(1 - np.abs(0.6 * other + fine) * 9, 0, 1)  # fibrous septa
+    if z[0] < 24:
+        # Fat between the muscles of the nape lies in shells around the spine, gaping here and closed there.
+        shells = np.sqrt(x * x * np.float32(0.7) + (y - 12) ** 2) / 10 + np.float32(0.45) * coarse + np.float32(0.1) * fine
+        gap = np.abs(shells - np.rint(shells)) * 10 - np.float32(0.9) * other[::-1] + np.float32(0.3)
+        split = np.clip(1 - gap, 0, 1) * np.clip((depth - 4) / 5, 0, 1)
+        muscle = np.clip((depth - padding - np.float32(1.2) * coarse) / 2, 0, 1) * (1 - np.float32(0.7) * split)
+        tissue = fat + muscle * (53 + 3 * other + 6 * fine - fat)
+    else:
+        muscle = np.clip((depth - padding - np.float32(1.2) * coarse) / 2, 0, 1)
+        tissue = fat + muscle * (53 + 6 * fine - fat)
     skin = np.clip((np.float32(1.8) - depth) / np.float32(0.8), 0, 1)
     tissue += skin * (15 - tissue)
     here = part.hu
@@ -63,7 +76,7 @@ def _face(person: Person) -> Shape:
         ellipsoid((0, -89, -62), (25, 11, 17)),
         ellipsoid((0, -50, -85), (50 * person.jaw_width, 44, 23)),
         capsule((0, -96, 2), (person.lopsided.nose_tip_mm, -96 - 17 * n, -28), 5.5, 9.0),
-        ellipsoid((0, -92, -24), (15, 12, 18)),
+        ellipsoid((0, -90, -25), (19, 14, 19)),
     ]
     for side, _name in _SIDES:
         dx, dy, dz = person.lopsided.shift(person.lopsided.face, side)
@@ -71,12 +84,14 @@ def _face(person: Person) -> Shape:
         parts.append(ellipsoid((side * 38 + dx, -66 + 1.5 * dy, -34 + dz), (24, 22, 26)))
         parts.append(ellipsoid((side * 33 + dx, -74 + dy, dz), (21, 15, 17)))
         parts.append(ellipsoid((side * 56, 10, -10), (19, 30, 34)))  # around the ear and the mastoid
-        parts.append(ellipsoid((side * 58, -34, -16), (16, 34, 26)))  # over the cheekbone's arch
+        parts.append(ellipsoid((side * 57, -33, -12), (15, 36, 30)))  # over the cheekbone's arch
+        parts.append(ellipsoid((side * 48, -42, 14), (19, 34, 34)))  # the temple
+        parts.append(ellipsoid((side * 49, 2, -46), (20, 30, 44)))  # over parotid and sternomastoid
     return union(*parts, softness=10)
 
 
 def _neck(person: Person) -> Shape:
-    wide = 53.0 if person.sex.upper().startswith("M") else 47.0
+    wide = 57.0 if person.sex.upper().startswith("M") else 51.0
 
     def distance(axes: Axes) -> Field:
         x, y, z = axes
@@ -84,32 +99,6 @@ def _neck(person: Person) -> Shape:
         return np.asarray((radius - 1) * 52 + np.maximum(z + 18, 0) * 0.6, dtype=np.float32)
 
     return distance
-
-
-def _paint_muscles(canvas: Canvas, person: Person) -> None:
-    whole = canvas
-    for side, _name in _SIDES:
-        canvas = whole.moved(person.lopsided.shift(person.lopsided.jaw, side))
-        masseter = capsule((side * 58, -36, -28), (side * 53, -24, -74), 9, 8, (1.3, 0.8, 1))
-        temporalis = capsule((side * 60, -34, 32), (side * 52, -38, -10), 9, 7, (1.8, 0.45, 1))
-        medial = capsule((side * 18, -28, -25), (side * 40, -22, -66), 7, 7)
-        lateral = capsule((side * 22, -30, -10), (side * 42, -14, -10), 8, 5)
-        for muscle in (masseter, temporalis, medial, lateral):
-            canvas.fill(muscle, (-80, -80, -95), (80, 20, 75), 56, texture=7)
-        canvas.fill(
-            ellipsoid((side * 46, -54, -44), (6, 10, 14)), (-70, -75, -70), (70, -30, -15), -100, texture=8
-        )  # buccal fat
-        canvas.fill(
-            ellipsoid((side * 60, 2, -38), (10, 14, 22)), (-80, -20, -70), (80, 25, -10), -8, texture=18
-        )  # parotid
-        canvas.fill(capsule((side * 26, 8, -20), (side * 27, -2, -130), 5.5, 5.5), (-40, -12, -135), (40, 20, -15), 45)
-        sternomastoid = capsule((side * 56, 20, -36), (side * 40, -10, -130), 8, 9)
-        canvas.fill(sternomastoid, (-75, -30, -140), (75, 40, -25), 56, texture=6)
-        nape = capsule((side * 18, 46, -16), (side * 18, 44, -130), 15, 16)
-        canvas.fill(nape, (-45, 20, -140), (45, 75, -10), 54, texture=10)
-    canvas = whole
-    prevertebral = capsule((0, -7, -22), (0, -3, -130), 8, 9, (0.5, 1.6, 1))
-    canvas.fill(prevertebral, (-22, -14, -135), (22, 6, -15), 55, texture=5)
 
 
 def paint_orbits(canvas: Canvas, person: Person) -> None:
@@ -121,10 +110,13 @@ def paint_orbits(canvas: Canvas, person: Person) -> None:
         globe = (side * d, -72.0, 0.0)
         apex = (side * 13.0, -36.0, 4.0)
         low, high = (min(side * 4, side * 60), -92.0, -26.0), (max(side * 4, side * 60), -28.0, 26.0)
-        canvas.fill(orbit_cavity(person, side), low, high, -88, texture=10, label=Structure[f"{name}_ORBIT"])
-        for dx, dz in ((0, 9), (0, -9), (9, 0), (-9, 0)):
-            rectus = capsule((globe[0] + dx, -66, dz), (apex[0] + dx * 0.3, -40, 4 + dz * 0.3), 2.2, 1.6)
-            canvas.fill(rectus, low, high, 52)
+        canvas.fill(orbit_cavity(person, side), low, high, -92, texture=11, label=Structure[f"{name}_ORBIT"])
+        for dx, dz in ((0, 9.5), (0, -9.5), (9.5, 0), (-9.5, 0)):
+            ends = (globe[0] + dx, -68, dz), (apex[0] + dx * 0.3, -40, 4 + dz * 0.3)
+            belly = (0.5 * (ends[0][0] + ends[1][0]) + 0.25 * dx, -55, 2 + 0.8 * dz)
+            wide = (1.0, 1.0, 0.6) if dx else (0.6, 1.0, 1.0)
+            rectus = union(capsule(ends[0], belly, 1.2, 2.4, wide), capsule(belly, ends[1], 2.4, 1.2, wide))
+            canvas.fill(rectus, low, high, 50, bumps_mm=0.3)
         canvas.fill(capsule((globe[0], -60, 0), apex, 2.2, 2.0), low, high, 38)
         canvas.fill(ellipsoid(globe, (12.2, 12.2, 12.2)), low, high, 48)
         canvas.fill(ellipsoid(globe, (10.8, 10.8, 10.8)), low, high, 12)

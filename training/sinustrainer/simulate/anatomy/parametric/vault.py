@@ -1,4 +1,4 @@
-"""The brain case: its inside, its bone, the brain."""
+"""The brain case: its inside and its bone."""
 
 import numpy as np
 
@@ -8,10 +8,8 @@ from sinustrainer.simulate.anatomy.parametric.canvas import (
     Field,
     Shape,
     SmoothField,
-    block,
     capsule,
     ellipsoid,
-    intersection,
     smooth_max,
     union,
 )
@@ -21,10 +19,20 @@ _HALF_WIDTH = 66.0
 
 
 def brain_case(person: Person) -> Shape:
-    """The inside of the skull: vault, middle and posterior fossae, the anterior floor raised over nose and orbits."""
-    oval = ellipsoid((0, -14, 55), (_HALF_WIDTH, 83, 63))
-    middle = union(*(ellipsoid((s * 38, -17, 9), (25, 26, 21)) for s in (-1, 1)))
-    posterior = ellipsoid((0, 37, 3), (51, 37, 25))
+    """The inside of the skull and of the canal below it: vault, fossae, the anterior floor raised over the orbits."""
+    base = person.base
+    oval = ellipsoid((0, -14, 55), (_HALF_WIDTH * base.vault_width, 83 / base.vault_width, 63))
+    middle = union(
+        *(
+            ellipsoid((s * 37, -19 + base.middle_shift_mm, 10 + lower), (27, 27, 20))
+            for s, lower in zip((-1, 1), base.middle_floor_mm, strict=True)
+        )
+    )
+    # The posterior fossa narrows to the great hole; a round bowl would be cut along its floor and glow.
+    bowl = ellipsoid((0, 38, 6), (51, 36, 19 + base.posterior_mm))
+    funnel = capsule((0, 33, 0), (0, 20, -16), 20, 14.5)
+    canal = union(capsule((0, 19, -20), (0, 20, -38), 13, 8.5), capsule((0, 20, -38), (0, 20, -66), 8.5, 8))
+    posterior = union(bowl, funnel, canal, softness=6)
 
     def vault(axes: Axes) -> Field:
         # Skulls are flatter at the sides than an ellipsoid: without it the temples are too thin on a film.
@@ -35,37 +43,47 @@ def brain_case(person: Person) -> Shape:
         x, y, z = axes
         y = np.asarray(y + np.float32(person.lopsided.skull_skew) * x, dtype=np.float32)  # one side behind the other
         axes = x, y, z
-        floor = (12 + 0.22 * np.abs(x)) - z - 1.3 * np.maximum(y + 40, 0)
+        roof = 8 * np.exp(-(((np.abs(x) - 31) / 13) ** 2) - ((y + 66) / 24) ** 2)  # of the orbits
+        floor = (10 + base.floor_tilt * (-64 - y) + 0.16 * np.abs(x)) + roof - z - 1.3 * np.maximum(y + 40, 0)
         upper = smooth_max(vault(axes), np.asarray(floor * 0.9, dtype=np.float32), 8.0)
-        lower = np.minimum(middle(axes), posterior(axes))
-        return -smooth_max(-upper, -lower, 8.0)
+        lower = -smooth_max(-middle(axes), -posterior(axes), 10.0)
+        return -smooth_max(-upper, -lower, 12.0)
 
     return distance
 
 
 def skull_thickness(person: Person, axes: Axes) -> Field:
-    """Thick in the vault, 2-3 mm in the floor over nose and orbits, and thin below the occiput."""
+    """Thick in the vault and at the occiput's knob, 2 mm in the floor and the temples, none around the canal."""
     x, y, z = axes
     low_front = np.clip((30 - z) / 20, 0, 1) * np.clip((-25 - y) / 15, 0, 1)
     brow = np.clip((-74 - y) / 18, 0, 1) * np.exp(-(((z - 20) / 17) ** 2) - (x / 40) ** 4)
-    low_back = np.clip((10 - z) / 20, 0, 1) * np.clip(y / 15, 0, 1)
-    thick = person.skull_mm * (1 - 0.62 * low_front - 0.5 * low_back) + person.brow_mm * brow
+    low_back = np.clip((14 - z) / 20, 0, 1) * np.clip((y - 5) / 15, 0, 1)
+    low_side = np.clip((22 - z) / 16, 0, 1) * np.clip((y + 55) / 15, 0, 1) * np.clip((18 - y) / 12, 0, 1)
+    thick = person.skull_mm * (1 - 0.66 * low_front - 0.58 * low_back - 0.62 * low_side) + person.brow_mm * brow
+    thick = thick + person.base.occiput_mm * np.exp(-((x / 9) ** 2) - ((z - 6) / 15) ** 2) * np.clip(
+        (y - 45) / 15, 0, 1
+    )
+    # The canal of the spine lies between vertebrae, which are painted by themselves.
+    thick = thick * np.clip((z + 23) / 3, 0, 1)
     return np.asarray(thick + 0 * x, dtype=np.float32)
 
 
+def uneven(part: Canvas, case: Field) -> Field:
+    """The brain case with the prints of gyri and vessels in its floor."""
+    z = part.z[:, None, None]
+    if z[0] > 24:
+        return case
+    return np.asarray(case + np.float32(1.2) * np.clip((24 - z) / 12, 0, 1) * part.coarse_noise, dtype=np.float32)
+
+
 def paint_skull(canvas: Canvas, person: Person, case: SmoothField) -> None:
-    """Vault with tables and diploe, brain with ventricles and falx. ``case`` is the brain case's distance on the canvas."""
+    """Vault and floor with tables and diploe. ``case`` is the brain case's distance on the canvas."""
     for slab, part in canvas.slabs():
-        _paint_vault(part, person, case[slab])
-    for side in (-1, 1):
-        horn = capsule((side * 9, -45, 48), (side * 14, 10, 52), 4.5, 7)
-        canvas.fill(horn, (-30, -60, 30), (30, 25, 70), 6)
-        canvas.fill(capsule((side * 14, 10, 52), (side * 24, 30, 38), 6.5, 4), (-40, 0, 25), (40, 45, 70), 6)
-    falx = intersection(block((0, -10, 75), (0.9, 90, 50), 0.3), brain_case(person))
-    canvas.fill(falx, (-4, -105, 25), (4, 75, 125), 62)
+        if part.z[-1] > -30:
+            _paint_bone(part, person, uneven(part, case[slab]))
 
 
-def _paint_vault(part: Canvas, person: Person, case: Field) -> None:
+def _paint_bone(part: Canvas, person: Person, case: Field) -> None:
     axes = part.axes((slice(None), slice(None), slice(None)))
     thickness = skull_thickness(person, axes) * (1 + np.float32(0.12) * part.coarse_noise)
     outer = np.clip(0.5 - (case - thickness) / np.float32(part.edge_mm), 0, 1)
@@ -76,14 +94,3 @@ def _paint_vault(part: Canvas, person: Person, case: Field) -> None:
     bone = cortex * (1 - np.float32(0.66) * diploe) + diploe * 140 * part.fine_noise
     here = part.hu
     here += outer * (bone - here)
-    inside = np.clip(0.5 - case / np.float32(part.edge_mm), 0, 1)
-    # Cortex a little brighter than white matter, sulci of fluid between.
-    depth = -case
-    sulci = np.clip((np.float32(0.16) - np.abs(part.coarse_noise)) * 9, 0, 1) * np.clip((14 - depth) / 10, 0, 1)
-    brain = (
-        np.float32(person.brain_hu)
-        + 6 * np.clip((6 - depth) / 3, 0, 1)
-        + np.float32(1.5) * part.fine_noise
-        - 24 * sulci
-    )
-    here += inside * (brain - here)
