@@ -4,6 +4,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
+from widget_parts import find, on_screen, text
 
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.header_clinical import HeaderClinical
@@ -15,24 +16,19 @@ pytestmark = pytest.mark.gui
 @pytest.fixture
 def panel(qtbot: QtBot) -> ClinicalPanel:
     made = ClinicalPanel()
-    qtbot.addWidget(made)
     made.clinical_requested.connect(made.set_clinical)
-    made.resize(380, 600)
-    made.show()
+    on_screen(made, qtbot, 380, 600)
     return made
 
 
 def enter(panel: QWidget, qtbot: QtBot, name: str, typed: str) -> None:
-    field = panel.findChild(QLineEdit, name)
-    assert field is not None
+    field = find(panel, QLineEdit, name)
     field.setText(typed)
     qtbot.keyClick(field, Qt.Key.Key_Return)
 
 
 def problem(panel: QWidget) -> str:
-    label = panel.findChild(QLabel, "clinical_problem_text")
-    assert label is not None
-    return label.text()
+    return text(panel, "clinical_problem_text")
 
 
 def test_typing_asks_for_new_data_and_blank_is_missing(panel: ClinicalPanel, qtbot: QtBot) -> None:
@@ -66,8 +62,7 @@ def test_impossible_values_are_named_and_not_taken_over(
 
 
 def test_the_wrong_unit_by_a_thousand_is_caught_both_ways(panel: ClinicalPanel, qtbot: QtBot) -> None:
-    unit = panel.findChild(QComboBox, "clinical_unit")
-    assert unit is not None
+    unit = find(panel, QComboBox, "clinical_unit")
     unit.setCurrentText("10⁹/L")
     with qtbot.assertNotEmitted(panel.clinical_requested):
         enter(panel, qtbot, "clinical_eosinophils", "350")
@@ -78,8 +73,7 @@ def test_the_wrong_unit_by_a_thousand_is_caught_both_ways(panel: ClinicalPanel, 
 
 
 def test_a_percentage_waits_for_the_white_count_of_its_own_patient(panel: ClinicalPanel, qtbot: QtBot) -> None:
-    unit = panel.findChild(QComboBox, "clinical_unit")
-    assert unit is not None
+    unit = find(panel, QComboBox, "clinical_unit")
     unit.setCurrentText("% of white cells")
     panel.set_clinical(ClinicalData(), whose="1")
     with qtbot.assertNotEmitted(panel.clinical_requested):
@@ -94,8 +88,7 @@ def test_a_percentage_waits_for_the_white_count_of_its_own_patient(panel: Clinic
 
 
 def test_yes_no_and_unknown_are_three_different_answers(panel: ClinicalPanel, qtbot: QtBot) -> None:
-    box = panel.findChild(QComboBox, "clinical_asthma")
-    assert box is not None
+    box = find(panel, QComboBox, "clinical_asthma")
     for index, value in ((2, True), (1, False), (0, None)):
         with qtbot.waitSignal(panel.clinical_requested) as asked:
             box.activated.emit(index)
@@ -105,14 +98,12 @@ def test_yes_no_and_unknown_are_three_different_answers(panel: ClinicalPanel, qt
 def test_being_shown_data_asks_for_nothing(panel: ClinicalPanel, qtbot: QtBot) -> None:
     with qtbot.assertNotEmitted(panel.clinical_requested):
         panel.set_clinical(ClinicalData(age=60, female=True, asthma=False, eosinophils_per_ul=210, diabetes=True))
-    box = panel.findChild(QComboBox, "clinical_female")
-    assert box is not None
+    box = find(panel, QComboBox, "clinical_female")
     assert box.currentText() == "female"
 
 
 def test_import_is_asked_for(panel: ClinicalPanel, qtbot: QtBot) -> None:
-    found = panel.findChild(QPushButton, "clinical_import")
-    assert found is not None
+    found = find(panel, QPushButton, "clinical_import")
     with qtbot.waitSignal(panel.import_requested):
         found.click()
 
@@ -121,21 +112,16 @@ HEADER = HeaderClinical(ClinicalData(age=44.0, female=False))
 
 
 def origin(panel: QWidget) -> str:
-    label = panel.findChild(QLabel, "clinical_origin")
-    assert label is not None
-    return label.text()
+    return text(panel, "clinical_origin")
 
 
 def test_age_and_sex_of_the_header_stand_in_their_fields_with_their_source(panel: ClinicalPanel) -> None:
     with_header = ClinicalData(asthma=True)
     panel.set_clinical(with_header, HEADER)
-    age, sex = panel.findChild(QLineEdit, "clinical_age"), panel.findChild(QComboBox, "clinical_female")
-    assert age is not None
-    assert sex is not None
+    age, sex = find(panel, QLineEdit, "clinical_age"), find(panel, QComboBox, "clinical_female")
     assert (age.text(), sex.currentText()) == ("44", "male")
     assert origin(panel) == "Age: from the image's header.\nSex: from the image's header."
-    summary = panel.findChild(QLabel, "clinical_summary")
-    assert summary is not None
+    summary = find(panel, QLabel, "clinical_summary")
     assert summary.text().startswith("3 of 9 known")
 
 
@@ -148,8 +134,7 @@ def test_a_reader_overrules_the_header_and_clearing_takes_it_back(panel: Clinica
     assert asked.args == [ClinicalData(age=45.0)]
     assert "given by the reader; the image's header says 44 years" in origin(panel)
     enter(panel, qtbot, "clinical_age", "")
-    field = panel.findChild(QLineEdit, "clinical_age")
-    assert field is not None
+    field = find(panel, QLineEdit, "clinical_age")
     assert field.text() == "44"
     with qtbot.assertNotEmitted(panel.clinical_requested):
         enter(panel, qtbot, "clinical_age", "")  # cleared again: it is the header's, and stays

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from panel_factories import MODEL, ct_series, refused
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QSlider, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QSlider
 from pytestqt.qtbot import QtBot
+from widget_parts import find, on_screen, shown_text, text
 
 from sinusviewer.domain.finding import Heatmap
 from sinusviewer.domain.image import ImageWarning
@@ -21,17 +22,7 @@ HEAT = Heatmap(np.zeros((2, 2, 2), np.float32), "Grad-CAM", "features.8", "bone"
 
 @pytest.fixture
 def panel(qtbot: QtBot) -> EndotypePanel:
-    made = EndotypePanel()
-    qtbot.addWidget(made)
-    made.resize(420, 820)
-    made.show()
-    return made
-
-
-def text(panel: QWidget, name: str) -> str:
-    label = panel.findChild(QLabel, name)
-    assert label is not None, name
-    return label.text()
+    return on_screen(EndotypePanel(), qtbot, 420, 820)
 
 
 def test_the_probability_comes_with_threshold_definition_and_calibration(panel: EndotypePanel, qtbot: QtBot) -> None:
@@ -42,7 +33,7 @@ def test_the_probability_comes_with_threshold_definition_and_calibration(panel: 
     assert "10 %" in definition
     assert "no tissue diagnosis" in definition
     qtbot.wait(1)  # new rows show themselves with the next event
-    shown = " ".join(label.text() for label in panel.findChildren(QLabel) if label.isVisible())
+    shown = shown_text(panel)
     for fact in ("0.61 (as published", "0.70 (slices weighted", "± 0.05", "simulated"):
         assert fact in shown
 
@@ -61,15 +52,10 @@ def test_a_withheld_probability_shows_its_reason_and_can_be_read_with_one(panel:
     assert text(panel, "endotype_withheld_text") == f"Probability of eosinophilic CRS withheld. {why}"
     shown = [label.text() for label in panel.findChildren(QLabel) if label.isVisible()]
     assert not any("0." in words for words in shown)
-    view_only = panel.findChild(QPushButton, "endotype_view_only")
-    assert view_only is not None
+    view_only = find(panel, QPushButton, "endotype_view_only")
     assert not view_only.isVisible()  # the sinuses are read: only this one number is withheld
-    anyway, reason = (
-        panel.findChild(QPushButton, "endotype_read_anyway"),
-        panel.findChild(QLineEdit, "endotype_override_reason"),
-    )
-    assert anyway is not None
-    assert reason is not None
+    anyway = find(panel, QPushButton, "endotype_read_anyway")
+    reason = find(panel, QLineEdit, "endotype_override_reason")
     qtbot.mouseClick(anyway, Qt.MouseButton.LeftButton)
     reason.setText("clear on an earlier CT")
     with qtbot.waitSignal(panel.read_anyway_requested) as asked:
@@ -140,10 +126,8 @@ def test_heat_controls_follow_the_session_and_ask_for_changes(panel: EndotypePan
     panel.set_series_reading(ct_series(heatmaps=(HEAT,)))
     with qtbot.assertNotEmitted(panel.heat_style_requested):
         panel.set_heat_style(HeatStyle(True, 0.7, "viridis"))
-    slider = panel.findChild(QSlider, "heat_opacity")
-    colors = panel.findChild(QComboBox, "heat_color_map")
-    assert slider is not None
-    assert colors is not None
+    slider = find(panel, QSlider, "heat_opacity")
+    colors = find(panel, QComboBox, "heat_color_map")
     assert (slider.value(), colors.currentText()) == (70, "viridis")
     with qtbot.waitSignal(panel.heat_style_requested) as asked:
         slider.setValue(50)
@@ -152,8 +136,7 @@ def test_heat_controls_follow_the_session_and_ask_for_changes(panel: EndotypePan
 
 def test_without_heat_there_is_nothing_to_switch_on(panel: EndotypePanel) -> None:
     panel.set_series_reading(ct_series())
-    slider = panel.findChild(QSlider, "heat_opacity")
-    assert slider is not None
+    slider = find(panel, QSlider, "heat_opacity")
     assert not slider.isEnabled()
 
 
@@ -174,7 +157,6 @@ def test_a_kept_reading_says_that_its_heat_must_be_read_again(panel: EndotypePan
     series = ct_series(heatmaps=())
     assert series.endotype is not None
     panel.set_series_reading(replace(series, endotype=replace(series.endotype, heat_inside_mask=0.8)), 110)
-    found = panel.findChild(QLabel, "heat_method")
-    assert found is not None
+    found = find(panel, QLabel, "heat_method")
     assert "read again to see it" in found.text()
     assert "No heatmap was made" not in found.text()

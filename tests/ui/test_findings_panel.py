@@ -7,6 +7,7 @@ from panel_factories import SIMULATED, boxes, refused, waters_series
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QSlider, QWidget
 from pytestqt.qtbot import QtBot
+from widget_parts import find, on_screen, press, shown_text, text
 
 from sinusviewer.ui.panels.findings_panel import FindingsPanel
 from sinusviewer.ui.panels.score_bar import ScoreBar
@@ -16,25 +17,7 @@ pytestmark = pytest.mark.gui
 
 @pytest.fixture
 def panel(qtbot: QtBot) -> FindingsPanel:
-    made = FindingsPanel()
-    qtbot.addWidget(made)
-    made.resize(400, 800)
-    made.show()
-    return made
-
-
-def text(panel: QWidget, name: str) -> str:
-    label = panel.findChild(QLabel, name)
-    assert label is not None, name
-    return label.text()
-
-
-def press(panel: QWidget, name: str) -> None:
-    found = panel.findChild(QPushButton, name)
-    assert found is not None, name
-    assert found.isVisible(), name
-    assert found.isEnabled(), name
-    found.click()
+    return on_screen(FindingsPanel(), qtbot, 400, 800)
 
 
 def test_without_a_reading_it_says_how_to_get_one(panel: FindingsPanel, qtbot: QtBot) -> None:
@@ -46,7 +29,7 @@ def test_without_a_reading_it_says_how_to_get_one(panel: FindingsPanel, qtbot: Q
 def test_no_finding_names_the_threshold_and_never_says_normal(panel: FindingsPanel) -> None:
     panel.set_series_reading(waters_series(0.1, 0.2))
     assert text(panel, "four_way_result") == "No finding above threshold 0.43"
-    shown = " ".join(label.text() for label in panel.findChildren(QLabel) if label.isVisible())
+    shown = shown_text(panel)
     assert "normal" not in shown.lower()
 
 
@@ -65,15 +48,13 @@ def test_the_result_is_said_from_the_patients_side(panel: FindingsPanel, right: 
 
 def test_a_score_at_the_threshold_counts_as_positive(panel: FindingsPanel) -> None:
     panel.set_series_reading(waters_series(0.43, 0.1))
-    first = panel.findChild(ScoreBar, "score_first")
-    assert first is not None
+    first = find(panel, ScoreBar, "score_first")
     assert first.is_positive
 
 
 def test_the_slider_asks_for_a_threshold_and_changes_nothing_itself(panel: FindingsPanel, qtbot: QtBot) -> None:
     panel.set_series_reading(waters_series(0.82, 0.22))
-    slider = panel.findChild(QSlider, "threshold_slider")
-    assert slider is not None
+    slider = find(panel, QSlider, "threshold_slider")
     with qtbot.waitSignal(panel.threshold_changed) as asked:
         slider.setValue(20)
     assert asked.args == [0.2]
@@ -87,19 +68,17 @@ def test_a_moved_threshold_is_for_looking_and_the_result_stays_that_of_the_repor
     assert text(panel, "four_way_result") == "Sinusitis suspected: right maxillary sinus (threshold 0.43)"
     assert "moved to 0.20 for looking" in text(panel, "threshold_moved")
     assert "both maxillary sinuses" in text(panel, "threshold_moved")
-    second = panel.findChild(ScoreBar, "score_second")
-    assert second is not None
+    second = find(panel, ScoreBar, "score_second")
     assert second.is_positive
     panel.set_threshold(0.43)
-    assert panel.findChild(QLabel, "threshold_moved").isHidden()
+    assert find(panel, QLabel, "threshold_moved").isHidden()
 
 
 def test_the_slider_follows_the_session_without_asking_back(panel: FindingsPanel, qtbot: QtBot) -> None:
     panel.set_series_reading(waters_series())
     with qtbot.assertNotEmitted(panel.threshold_changed):
         panel.set_threshold(0.3)
-    slider = panel.findChild(QSlider, "threshold_slider")
-    assert slider is not None
+    slider = find(panel, QSlider, "threshold_slider")
     assert slider.value() == 30
 
 
@@ -125,24 +104,21 @@ def test_an_unverified_side_is_named_by_the_image_and_one_click_confirms(panel: 
 
 def test_a_verified_film_asks_for_no_side(panel: FindingsPanel) -> None:
     panel.set_series_reading(waters_series())
-    notice = panel.findChild(QWidget, "side_unverified")
-    assert notice is not None
+    notice = find(panel, QWidget, "side_unverified")
     assert not notice.isVisible()
 
 
 def test_a_withheld_film_shows_the_reason_and_no_score(panel: FindingsPanel) -> None:
     panel.set_series_reading(refused("This does not look like a Waters' view: no facial patch found."))
     assert "no facial patch" in text(panel, "withheld_text")
-    bar = panel.findChild(ScoreBar, "score_first")
-    assert bar is not None
+    bar = find(panel, ScoreBar, "score_first")
     assert not bar.isVisible()
 
 
 def test_reading_anyway_asks_for_a_reason_first(panel: FindingsPanel, qtbot: QtBot) -> None:
     panel.set_series_reading(refused("No facial patch."))
     press(panel, "read_anyway")
-    reason = panel.findChild(QLineEdit, "override_reason")
-    assert reason is not None
+    reason = find(panel, QLineEdit, "override_reason")
     with qtbot.assertNotEmitted(panel.read_anyway_requested):
         reason.setText("  ok ")
         qtbot.keyClick(reason, Qt.Key.Key_Return)
@@ -190,7 +166,7 @@ def test_where_the_numbers_come_from_stands_beside_them(panel: FindingsPanel, qt
     assert text(panel, "trained_on") == SIMULATED
     assert text(panel, "research_only") == "Research use only. Not for diagnostic use."
     qtbot.wait(1)  # new rows show themselves with the next event
-    shown = " ".join(label.text() for label in panel.findChildren(QLabel) if label.isVisible())
+    shown = shown_text(panel)
     for fact in (
         "waters_sinusitis 0.3.0",
         "ab12cd34ef56",
@@ -212,7 +188,7 @@ def test_every_control_has_a_name_for_screen_readers_and_a_tooltip(panel: Findin
 def test_a_reading_against_the_input_check_says_so_above_the_result(panel: FindingsPanel) -> None:
     series = waters_series(0.9, 0.1)
     panel.set_series_reading(replace(series, provenance=replace(series.provenance, override_reason="for teaching")))
-    warnings, result = (panel.findChild(QLabel, name) for name in ("findings_warnings", "four_way_result"))
+    warnings, result = (find(panel, QLabel, name) for name in ("findings_warnings", "four_way_result"))
     assert "against the input check" in warnings.text()
     assert "for teaching" in warnings.text()
     assert warnings.isVisible()

@@ -4,6 +4,7 @@ import pytest
 from panel_factories import SIMULATED, waters_series
 from PySide6.QtWidgets import QLabel, QLineEdit, QPlainTextEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
+from widget_parts import find, on_screen, press
 
 from sinusviewer.domain.image import Identity
 from sinusviewer.domain.reading import Reading
@@ -18,24 +19,11 @@ SIGNED = ReportState(CONTENT, "Right antrum: level.", Signature("Dr. Lee", "2026
 
 @pytest.fixture
 def panel(qtbot: QtBot) -> ReportPanel:
-    made = ReportPanel()
-    qtbot.addWidget(made)
-    made.resize(420, 800)
-    made.show()
-    return made
+    return on_screen(ReportPanel(), qtbot, 420, 800)
 
 
 def editor(panel: QWidget, name: str = "report_text") -> QPlainTextEdit:
-    found = panel.findChild(QPlainTextEdit, name)
-    assert found is not None
-    return found
-
-
-def press(panel: QWidget, name: str) -> None:
-    found = panel.findChild(QPushButton, name)
-    assert found is not None
-    assert found.isEnabled()
-    found.click()
+    return find(panel, QPlainTextEdit, name)
 
 
 def test_the_proposal_is_editable_sentence_by_sentence(panel: ReportPanel, qtbot: QtBot) -> None:
@@ -63,8 +51,7 @@ def test_being_shown_a_text_asks_for_nothing(panel: ReportPanel, qtbot: QtBot) -
 def test_a_signed_text_cannot_be_changed_only_amended(panel: ReportPanel, qtbot: QtBot) -> None:
     panel.set_report(SIGNED)
     assert editor(panel).isReadOnly()
-    sign = panel.findChild(QPushButton, "report_sign")
-    assert sign is not None
+    sign = find(panel, QPushButton, "report_sign")
     assert not sign.isVisible()
     editor(panel, "addendum_text").setPlainText("Left side too.")
     with qtbot.waitSignal(panel.addendum_requested) as asked:
@@ -75,10 +62,8 @@ def test_a_signed_text_cannot_be_changed_only_amended(panel: ReportPanel, qtbot:
 
 def test_signing_needs_a_name(panel: ReportPanel, qtbot: QtBot) -> None:
     panel.set_report(ReportState(CONTENT))
-    sign = panel.findChild(QPushButton, "report_sign")
-    name = panel.findChild(QLineEdit, "report_reader")
-    assert sign is not None
-    assert name is not None
+    sign = find(panel, QPushButton, "report_sign")
+    name = find(panel, QLineEdit, "report_reader")
     assert not sign.isEnabled()
     name.setText("Dr. Lee")
     with qtbot.waitSignal(panel.sign_requested) as asked:
@@ -106,7 +91,6 @@ def test_exports_are_asked_for(panel: ReportPanel, qtbot: QtBot, kind: str) -> N
 
 def test_without_a_reading_there_is_no_report(panel: ReportPanel) -> None:
     panel.set_report(None)
-    label = panel.findChild(QLabel, "report_state")
-    assert label is not None
+    label = find(panel, QLabel, "report_state")
     assert label.isVisible()
     assert not editor(panel).isVisible()

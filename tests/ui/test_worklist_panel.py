@@ -2,8 +2,9 @@
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLineEdit, QProgressBar, QPushButton, QWidget
+from PySide6.QtWidgets import QLineEdit, QProgressBar
 from pytestqt.qtbot import QtBot
+from widget_parts import find, on_screen, press
 
 from sinusviewer.ui.panels.worklist_model import Badge, WorklistItem
 from sinusviewer.ui.panels.worklist_panel import WorklistPanel
@@ -20,17 +21,8 @@ ITEMS = (
 @pytest.fixture
 def panel(qtbot: QtBot) -> WorklistPanel:
     made = WorklistPanel()
-    qtbot.addWidget(made)
     made.set_items(ITEMS)
-    made.resize(480, 500)
-    made.show()
-    return made
-
-
-def press(panel: QWidget, name: str) -> None:
-    found = panel.findChild(QPushButton, name)
-    assert found is not None
-    found.click()
+    return on_screen(made, qtbot, 480, 500)
 
 
 def test_the_most_suspicious_film_stands_first_and_unread_ones_last(panel: WorklistPanel) -> None:
@@ -69,8 +61,7 @@ def test_a_new_score_keeps_the_selection(panel: WorklistPanel) -> None:
 
 
 def test_progress_shows_and_can_be_cancelled(panel: WorklistPanel, qtbot: QtBot) -> None:
-    bar = panel.findChild(QProgressBar, "worklist_progress")
-    assert bar is not None
+    bar = find(panel, QProgressBar, "worklist_progress")
     assert not bar.isVisible()
     panel.set_progress(63, 200, 12)
     assert bar.isVisible()
@@ -80,8 +71,7 @@ def test_progress_shows_and_can_be_cancelled(panel: WorklistPanel, qtbot: QtBot)
 
 
 def test_a_search_narrows_the_rows(panel: WorklistPanel) -> None:
-    search = panel.findChild(QLineEdit, "worklist_search")
-    assert search is not None
+    search = find(panel, QLineEdit, "worklist_search")
     search.setText("cho")
     assert panel.keys_in_order() == ("c",)
 
