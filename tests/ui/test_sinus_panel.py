@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from panel_factories import ct_series, refused
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QSlider, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QPushButton, QSlider
 from pytestqt.qtbot import QtBot
+from widget_parts import find, on_screen, text
 
 from sinusviewer.domain.anatomy import ImageSide, Side, Structure
 from sinusviewer.domain.finding import Segmentation
@@ -23,17 +24,7 @@ pytestmark = pytest.mark.gui
 
 @pytest.fixture
 def panel(qtbot: QtBot) -> SinusPanel:
-    made = SinusPanel()
-    qtbot.addWidget(made)
-    made.resize(420, 760)
-    made.show()
-    return made
-
-
-def text(panel: QWidget, name: str) -> str:
-    label = panel.findChild(QLabel, name)
-    assert label is not None, name
-    return label.text()
+    return on_screen(SinusPanel(), qtbot, 420, 760)
 
 
 def cell(panel: SinusPanel, row: int, column: int) -> str:
@@ -105,10 +96,8 @@ def test_the_image_moves_the_row_without_asking_back(panel: SinusPanel, qtbot: Q
 
 def test_the_ostiomeatal_complex_is_proposed_and_can_be_changed(panel: SinusPanel, qtbot: QtBot) -> None:
     panel.set_series_reading(ct_series())
-    left = panel.findChild(QComboBox, "ostiomeatal_left")
-    right = panel.findChild(QComboBox, "ostiomeatal_right")
-    assert left is not None
-    assert right is not None
+    left = find(panel, QComboBox, "ostiomeatal_left")
+    right = find(panel, QComboBox, "ostiomeatal_right")
     assert (right.currentText(), left.currentText()) == ("0 · open", "2 · occluded")
     with qtbot.waitSignal(panel.ostiomeatal_requested) as asked:
         qtbot.keyClick(right, Qt.Key.Key_Down)
@@ -126,10 +115,8 @@ def test_mask_controls_show_the_style_and_ask_for_another(panel: SinusPanel, qtb
     panel.set_series_reading(ct_series())
     with qtbot.assertNotEmitted(panel.mask_style_requested):
         panel.set_mask_style(MaskStyle(True, True, 0.8, frozenset({Structure.NASAL_CAVITY})))
-    slider = panel.findChild(QSlider, "mask_opacity")
-    nasal = panel.findChild(QCheckBox, "mask_nasal_cavity")
-    assert slider is not None
-    assert nasal is not None
+    slider = find(panel, QSlider, "mask_opacity")
+    nasal = find(panel, QCheckBox, "mask_nasal_cavity")
     assert slider.value() == 80
     assert not nasal.isChecked()
     with qtbot.waitSignal(panel.mask_style_requested) as asked:
@@ -140,8 +127,7 @@ def test_mask_controls_show_the_style_and_ask_for_another(panel: SinusPanel, qtb
 @pytest.mark.parametrize("kind", ["csv", "masks", "pictures"])
 def test_exports_are_asked_for(panel: SinusPanel, qtbot: QtBot, kind: str) -> None:
     panel.set_series_reading(ct_series())
-    found = panel.findChild(QPushButton, f"export_{kind}")
-    assert found is not None
+    found = find(panel, QPushButton, f"export_{kind}")
     with qtbot.waitSignal(getattr(panel, f"export_{kind}_requested")):
         found.click()
 
@@ -156,16 +142,14 @@ def test_sinuses_of_an_unproved_side_are_named_by_the_image(panel: SinusPanel) -
     assert cell(panel, 0, 0) == "image-left  Maxillary"
     assert cell(panel, 0, 1) == "10.0"
     assert "(image-left 3.5 ml, image-right 4.0 ml)" in text(panel, "air_text")
-    box = panel.findChild(QCheckBox, "mask_right_maxillary")
-    assert box is not None
+    box = find(panel, QCheckBox, "mask_right_maxillary")
     assert box.text() == "Image-left maxillary"
 
 
 def test_geometry_faults_withhold_volumes_until_they_are_accepted(panel: SinusPanel, qtbot: QtBot) -> None:
     faults = (ImageWarning("uneven_spacing", "The distance between slices varies."),)
     panel.set_series_reading(ct_series(sinuses=(), lund_mackay=None, warnings=faults))
-    button = panel.findChild(QPushButton, "accept_geometry")
-    assert button is not None
+    button = find(panel, QPushButton, "accept_geometry")
     assert button.isVisible()
     with qtbot.waitSignal(panel.accept_geometry_requested):
         button.click()
@@ -209,8 +193,7 @@ def test_early_masks_do_not_ask_to_be_read_again(panel: SinusPanel) -> None:
         ct_series(sinuses=(), lund_mackay=None, endotype=None), status=SeriesStatus.VIEWED_ONLY, segmentation=masks
     )
     panel.set_series_reading(early)
-    ask = panel.findChild(QPushButton, "read_sinuses")
-    assert ask is not None
+    ask = find(panel, QPushButton, "read_sinuses")
     assert not ask.isVisibleTo(panel)
 
 
