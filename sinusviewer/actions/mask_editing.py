@@ -102,7 +102,7 @@ class MaskEditing:
                 if mask_brush.fill(stroke.canvas, brush, stroke.index, stroke.last, box):
                     stroke.covered.append(before)
         words = {BrushMode.PAINT: "Paint", BrushMode.ERASE: "Erase", BrushMode.FILL: "Fill"}[brush.mode]
-        self._keep(stroke, f"{words} {_name(brush.structure)}")
+        self._keep(stroke, f"{words} {self._name(stroke)}")
 
     def abandon(self, stroke: Stroke) -> None:
         """Take back a stroke under way."""
@@ -125,7 +125,7 @@ class MaskEditing:
         if mask_brush.step_slice(stroke.canvas, brush, stroke.index, step):
             stroke.covered.append(before)
         words = {1: "Grow", -1: "Shrink", 0: "Clear slice of"}[step]
-        self._keep(stroke, f"{words} {_name(brush.structure)}")
+        self._keep(stroke, f"{words} {self._name(stroke)}")
 
     def structure_at(self, view: str, at: Point) -> Structure | None:
         """What is masked at a pixel centre of the slice on screen."""
@@ -147,6 +147,14 @@ class MaskEditing:
         marks = session.marks.get(key, ImageMarks())
         if marks.mask_patches:
             session.edit("Restore the AI's masks", key, replace(marks, mask_patches=()))
+
+    def _name(self, stroke: Stroke) -> str:
+        """What is painted, of the patient's side only where that is known."""
+        name, volume = stroke.brush.structure.name.replace("_", " ").lower(), self._session.volume(stroke.view)
+        side, _, sinus = name.partition(" ")
+        if volume is not None and not volume.oriented and side in ("right", "left"):
+            return f"image-{'left' if side == 'right' else 'right'} {sinus}"
+        return name
 
     def _before(self, stroke: Stroke, box: Box) -> tuple[Box, Labels]:
         inside = stroke.canvas.array_box(box)
@@ -319,7 +327,3 @@ def _empty_reading(session: Session, key: str) -> SeriesReading:
     volume = session.images[key]
     modality = volume.identity.modality if isinstance(volume, Volume) else ""
     return SeriesReading(key, modality, SeriesStatus.READ)
-
-
-def _name(structure: Structure) -> str:
-    return structure.name.replace("_", " ").lower()

@@ -108,11 +108,11 @@ class MaskRecorder:
         self._written[key] = marks.mask_patches
         reading = session.readings.get(key)
         if note.get("drawn_alone") is True and (reading is None or reading.segmentation is None):
-            session.set_reading(_drawn(key, volume, reading), key)
+            session.set_reading(drawn_reading(key, volume, reading), key)
         session.restore_marks(key, marks)
 
 
-def _drawn(key: str, volume: Volume, reading: SeriesReading | None) -> SeriesReading:
+def drawn_reading(key: str, volume: Volume, reading: SeriesReading | None) -> SeriesReading:
     """A reading whose masks are the reader's alone, before any is put on."""
     empty = np.zeros(volume.voxels.shape, np.uint8)
     masks = Segmentation(empty, volume.affine, np.zeros(empty.shape, bool), Author.READER, opacified_by_rule=True)

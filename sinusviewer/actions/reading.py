@@ -3,14 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from sinusviewer.actions.desk import Continuation, JobDesk
-from sinusviewer.actions.keeping import Trace, Traces, no_traces
+from sinusviewer.actions.keeping import Trace, Traces, hanging_of, no_traces
+from sinusviewer.actions.siding import confirm_volume_side
 from sinusviewer.domain.anatomy import AnySide, ImageSide, Side
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.film_turns import side_of_box, turned_upright, turns_on_screen
 from sinusviewer.domain.finding import Detection
 from sinusviewer.domain.hanging import hang_film
-from sinusviewer.domain.image import OrientationEvidence, Radiograph
+from sinusviewer.domain.image import OrientationEvidence, Radiograph, Volume
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
 from sinusviewer.domain.study import Series
 from sinusviewer.errors import SinusViewerError
@@ -57,6 +60,10 @@ class ReadingActions:
 
         def finished(result: tuple[tuple[SeriesReading, ...], dict[str, Traces]]) -> None:
             readings, traces = result
+            if self._settled_since(key, subject):
+                session.say("What was settled of the image meanwhile is taken into account: it is read again.")
+                self.read(override_reason)
+                return
             for reading in readings:
                 self._file(reading, key, traces)
                 if override_reason:
@@ -68,7 +75,7 @@ class ReadingActions:
                             "info" if done else "warning")  # fmt: skip
 
         def partial(value: object) -> None:
-            if isinstance(value, SeriesReading):
+            if isinstance(value, SeriesReading) and not self._settled_since(key, subject):
                 session.set_reading(value, key)
 
         return self._desk.submit("gpu", "Reading", work, Continuation(finished, partial, None, f"read:{key}"))
@@ -79,6 +86,16 @@ class ReadingActions:
         key = reading_key(series_key, reading.sop_instance_uid)
         self.session.reading_finished.emit(key, reading, traces.get(reading.sop_instance_uid))
 
+    def _settled_since(self, key: str, subject: Image) -> bool:
+        """Whether sides or geometry of an image were settled while it was read: what was read bears the names of before."""
+        now = self.session.images.get(key)
+        if isinstance(subject, Volume):
+            same = not isinstance(now, Volume) or hanging_of(now) == hanging_of(subject)
+            return not same or (isinstance(now, Volume) and not np.array_equal(now.affine, subject.affine))
+        films = [self.session.film_of(reading_key(key, film.sop_instance_uid)) for film in subject]
+        pairs = zip(films, subject, strict=True)
+        return any(film is not None and hanging_of(film) != hanging_of(before) for film, before in pairs)
+
     def is_reading(self, key: str) -> bool:
         return self._desk.works_for(f"read:{key}")
 
@@ -87,6 +104,8 @@ class ReadingActions:
         session = self.session
         film = session.film(view)
         if film is None:
+            if confirm_volume_side(session, view, right_is_image_left=patient_right_is_image_left):
+                self.read()
             return
         key, series_key = session.image_key(view), session.views[view].series_key
         confirmed = replace(
@@ -142,7 +161,10 @@ class ReadingActions:
 
     def swap_side(self, view: str) -> None:
         """Take back a side that a person confirmed wrongly; what a file's own header says is not swapped."""
-        film = self.session.film(view)
+        film, volume = self.session.film(view), self.session.volume(view)
+        if volume is not None and volume.right_is_image_left is not None:
+            self.confirm_side(view, patient_right_is_image_left=not volume.right_is_image_left)
+            return
         if film is None or film.orientation_evidence is not OrientationEvidence.CONFIRMED:
             self.session.say("Only a side that was confirmed by hand can be swapped.", "warning")
             return

@@ -11,6 +11,7 @@ from sinusviewer.domain.film_turns import turned_upright
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.domain.hanging import hang_film
 from sinusviewer.domain.image import OrientationEvidence, Radiograph, Volume
+from sinusviewer.domain.volume_sides import UNVERIFIED, is_open, sided
 from sinusviewer.errors import StorageError
 from sinusviewer.records.findings import FindingEvent, FindingStore
 from sinusviewer.session import Image, ImageMarks, Session, reading_key
@@ -91,8 +92,10 @@ class Restorer:
             return
         uid = study.study_instance_uid
         if isinstance(image, Volume):
-            if len(image.voxels) == 1 or self._accept_again(uid, series_key, image):
-                return  # the first slice of a volume that is being loaded; or told again, of the accepted one
+            if len(image.voxels) == 1:
+                return  # the first slice of a volume that is being loaded
+            if self._volume_side_again(uid, series_key, image) or self._accept_again(uid, series_key, image):
+                return  # told again, of the one with its sides, of the accepted one
             image_keys = [series_key]
         else:
             if self._side_again(uid, series_key, image):
@@ -118,15 +121,25 @@ class Restorer:
         return True
 
     def settled(self, series_key: str, image: Image) -> Image:
-        """Films with the sides and turns that a person gave them; for images that are read without being shown."""
+        """An image with the sides and turns that a person gave it; for images that are read without being shown."""
         study = self._session.study_of(series_key)
-        if isinstance(image, Volume) or study is None:
+        if study is None:
             return image
         try:  # not by way of `_notes`: only the GUI thread may say anything
             known = self._findings.notes(study.study_instance_uid, "side ")
         except (StorageError, ValueError):
             return image
+        if isinstance(image, Volume):
+            return _sided_volume(image, known.get(series_key))
         return self._settled(known, series_key, image)
+
+    def _volume_side_again(self, uid: str, series_key: str, volume: Volume) -> bool:
+        """Give a volume the sides that a person named; not where its file proves them itself."""
+        known = _sided_volume(volume, self._notes(uid, "side ").get(series_key))
+        if known is volume:
+            return False
+        self._session.set_image(series_key, known)
+        return True
 
     @staticmethod
     def _settled(
@@ -139,7 +152,9 @@ class Restorer:
         if volume.measurable:
             return False
         event = self._latest(uid).get(f"{series_key}{DECISION}geometry_accepted")
-        if event is None or set(event.content.get("faults", ())) != {w.code for w in volume.warnings}:
+        if event is None or set(event.content.get("faults", ())) - {UNVERIFIED} != {
+            w.code for w in volume.warnings if w.code != UNVERIFIED
+        }:
             return False
         self._session.set_image(series_key, volume.accepted())
         self._session.say(
@@ -197,6 +212,12 @@ def _sided(film: Radiograph, note: dict[str, Any] | None) -> Radiograph:
         film, patient_right_is_image_left=said, orientation_evidence=OrientationEvidence.CONFIRMED,
         warnings=tuple(w for w in film.warnings if w.code != "side_unverified"),
     )  # fmt: skip
+
+
+def _sided_volume(volume: Volume, note: dict[str, Any] | None) -> Volume:
+    """The volume as a person named its sides; the same object where there is nothing new."""
+    said = (note or {}).get("patient_right_is_image_left")
+    return sided(volume, said) if isinstance(said, bool) and is_open(volume) else volume
 
 
 def _detection(content: dict[str, Any]) -> Detection:

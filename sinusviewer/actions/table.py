@@ -116,7 +116,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("read_list", "Reading", "Read all new in the list", "Ctrl+Shift+R", "Read all that is still new, or else out of date"),
     Action("copy_report", "Reading", "Copy the report", "Ctrl+Shift+C", "The whole report as text, for the RIS"),
     Action("cancel", "Reading", "Cancel", "Esc", "Stop drawing, then stop the work under way, then back to the pointer"),
-    Action("swap_side", "Reading", "Swap sides", "", "The patient's right was confirmed on the wrong side of this film"),
+    Action("swap_side", "Reading", "Swap sides", "", "The patient's right was confirmed on the wrong side of this image"),
     Action("accept_finding", "Reading", "Accept finding", "Return", "Accept the selected finding"),
     Action("confirm_film", "Reading", "Confirm the film", "Shift+Return", "Nothing to see but what is marked; again takes it back"),
     Action("edit_finding", "Reading", "Edit finding", "E", "Take hold of the selected finding with the pointer"),

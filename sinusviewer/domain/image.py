@@ -166,6 +166,9 @@ class Volume:
         False where geometry faults withhold volumetry until a reader accepts them.
     for_models
         False for localizers, MR and other volumes that no network may read.
+    right_is_image_left
+        What a person said of a volume whose file proves no side: whether the patient's right is on the left of the image as its
+        file gives it. None where nobody did; the affine, and ``oriented``, follow what was said.
     """
 
     voxels: npt.NDArray[np.int16]
@@ -179,6 +182,7 @@ class Volume:
     windows: tuple[Window, ...] = ()
     exposure: dict[str, float] = field(default_factory=dict)
     warnings: tuple[ImageWarning, ...] = ()
+    right_is_image_left: bool | None = None
 
     def accepted(self) -> "Volume":
         """The same, measured in spite of its faults: they stay named, and no longer say that volumes are withheld."""

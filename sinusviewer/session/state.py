@@ -14,7 +14,6 @@ from sinusviewer.domain.session_parts import ImageMarks, JobState, Message
 from sinusviewer.session.images import reading_key
 from sinusviewer.session.marks import Marks
 
-
 SAME_THRESHOLD = 0.005
 """A slider of whole hundredths cannot come nearer to a threshold."""
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from psygnal import Signal
 
-from sinusviewer.domain.display import DisplayState, LayoutKind, ViewState
+from sinusviewer.domain.display import DisplayState, LayoutKind, Plane, ViewState
 from sinusviewer.domain.frame_links import FrameLinks
 from sinusviewer.domain.image import Radiograph, Volume
 from sinusviewer.session.images import Images, reading_key
@@ -82,6 +82,23 @@ class Views(Images):
         if view != self.active_view:
             self.active_view = view
             self.active_view_changed.emit(view)
+
+    def replace_volume(self, key: str, volume: Volume, *, mirrored: bool) -> None:
+        """Put the same voxels with their sides settled in the place of a volume; views stay on the voxels they show."""
+        sagittal = self.stack(key, Plane.SAGITTAL)
+        if mirrored:
+            for view, state in self.views.items():
+                if state.series_key == key:
+                    index = state.slice_index
+                    if state.plane is Plane.SAGITTAL and sagittal is not None:
+                        index = sagittal.count - 1 - index
+                    self.views[view] = replace(state, slice_index=index, center=None, zoom=None)
+            frame = volume.identity.frame_of_reference_uid or f"series-{key}"
+            if frame in self._cursors:
+                x, y, z = self._cursors[frame]
+                self._cursors[frame] = (-x, y, z)
+            self.frame_links = FrameLinks()
+        self.set_image(key, volume)
 
     def go_to_slice(self, view: str, index: int) -> None:
         """Show a slice; where views are linked, those of the same frame of reference follow."""

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 
 from sinusviewer.actions import Actions, study_title
 from sinusviewer.actions.reading import outdated
+from sinusviewer.actions.siding import is_turned
 from sinusviewer.actions.table import BY_ID, shortcuts
 from sinusviewer.domain.display import Tool
 from sinusviewer.domain.image import OrientationEvidence
@@ -111,8 +112,9 @@ class MainWindow(WindowFrame):
         self.start_page.set_recent(self.settings.recent_paths, sample_available=sample_study() is not None)
         active = session.active_view
         self.notice_bar.set_image(
-            session.film(active), session.volume(active), outdated(session.reading(active), session.models)
-        )
+            session.film(active), session.volume(active), outdated(session.reading(active), session.models),
+            turned=is_turned(session, session.views[active].series_key),
+        )  # fmt: skip
         self._show_strip()
         self.studies_panel.set_current(session.study_uid, session.views[session.active_view].series_key)
         self._check_actions()
@@ -146,6 +148,8 @@ class MainWindow(WindowFrame):
         film = session.film(session.active_view)
         self.verbs["tool_box"].setEnabled(film is not None)
         by_hand = film is not None and film.orientation_evidence is OrientationEvidence.CONFIRMED
+        volume = session.volume(session.active_view)
+        by_hand = by_hand or (volume is not None and volume.right_is_image_left is not None)
         self.verbs["swap_side"].setEnabled(by_hand)
         self.verbs["link"].setEnabled(session.linkable)
         self.verbs["tool_brush"].setEnabled(session.volume(session.active_view) is not None)

@@ -4,10 +4,11 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton
 
 from sinusviewer.domain.image import Radiograph, Volume
+from sinusviewer.domain.volume_sides import is_open
 
 
 class NoticeBar(QFrame):
-    """Side unverified on a film; faults of geometry on a volume.
+    """Side unverified on a film or a volume; faults of geometry on a volume.
 
     Signals: side_confirmed(bool: the patient's right is on the left of the STORED image), geometry_accepted(),
     read_again_requested().
@@ -23,10 +24,10 @@ class NoticeBar(QFrame):
         self._text = QLabel()
         self._text.setObjectName("notice_text")
         self._text.setWordWrap(True)
-        self._left = self._button("Image left", "confirm_right_is_left", "The patient's right is on the left of the stored "
-                                  "image, the usual hanging. This is recorded.")  # fmt: skip
-        self._right = self._button("Image right", "confirm_right_is_right", "The patient's right is on the right of the "
-                                   "stored image: it is mirrored. This is recorded.")  # fmt: skip
+        self._left = self._button("Image left", "confirm_right_is_left", "The patient's right is on the left of the image as it is "
+                                  "stored or hung, the usual way. This is recorded.")  # fmt: skip
+        self._right = self._button("Image right", "confirm_right_is_right", "The patient's right is on the right of the image as it "
+                                   "is stored or hung: it is mirrored. This is recorded.")  # fmt: skip
         self._accept = self._button("Measure anyway", "accept_geometry", "You accept these faults; volumes are measured "
                                     "and carry them.")  # fmt: skip
         self._again = self._button(
@@ -58,13 +59,34 @@ class NoticeBar(QFrame):
         self._hidden_for = self._image
         self.hide()
 
-    def set_image(self, film: Radiograph | None, volume: Volume | None, outdated: str = "") -> None:
-        """Show what must be known of the active view's image, if anything; ``outdated``: why its reading no longer stands."""
+    def set_image(
+        self, film: Radiograph | None, volume: Volume | None, outdated: str = "", *, turned: bool = False
+    ) -> None:
+        """Show what must be known of the active view's image, if anything.
+
+        Parameters
+        ----------
+        outdated
+            Why its reading no longer stands.
+        turned
+            Whether a view shows a volume otherwise than it was hung: then nobody can say which side of the image is which.
+        """
         self._image = film or volume
-        side_open = film is not None and film.patient_right_is_image_left is None and film.for_models
+        volume_open = volume is not None and is_open(volume)
+        film_open = film is not None and film.patient_right_is_image_left is None and film.for_models
+        side_open = volume_open or film_open
         faults = tuple(w.message for w in volume.warnings) if volume is not None and not volume.measurable else ()
         others = () if side_open or faults else tuple(w.message for w in getattr(self._image, "warnings", ()))
-        if side_open:
+        for button in (self._left, self._right):
+            button.setEnabled(not (volume_open and turned))
+        if volume_open:
+            asked = (
+                "Side unverified, and a view is turned or mirrored: reset it (R), then say which side is the patient's right."
+                if turned
+                else "Side unverified: the file proves no left and right. On axial and coronal images, where is the patient's right?"
+            )
+            self._text.setText(" ".join((asked, outdated, *faults)).strip())
+        elif side_open:
             which = "stored image" if film is not None and not film.upright_turns else "image, turned upright,"
             asked = f"Side unverified. Which side of the {which} is the patient's right?"
             self._text.setText(f"{asked} {outdated}".strip())
