@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QFileDialog
 from sinusviewer.analysis.recurrence import NOMOGRAM_FILE, assess, clinical_name, predictor_values
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.header_clinical import from_header, with_header
-from sinusviewer.domain.reading import RecurrenceReading, SeriesReading
+from sinusviewer.domain.reading import RecurrenceReading, SeriesReading, SeriesStatus
 from sinusviewer.domain.study import Study
 from sinusviewer.errors import SinusViewerError
 from sinusviewer.nomogram import Nomogram, read_nomogram
@@ -23,7 +23,7 @@ from sinusviewer.paths import bundled_models_dir, user_data_dir
 from sinusviewer.report.wording import BEFORE_EDITS, masks_edited
 from sinusviewer.ui.panels.nomogram_page import NomogramPage, print_page, write_page
 from sinusviewer.ui.panels.nomogram_panel import NomogramPanel
-from sinusviewer.ui.panels.nomogram_words import DlrSource, is_dlr
+from sinusviewer.ui.panels.nomogram_words import UNKNOWN_NETWORK, DlrSource, cohort_sentence, is_dlr
 
 if TYPE_CHECKING:
     from sinusviewer.ui.main_window import MainWindow
@@ -40,6 +40,7 @@ class NomogramWiring:
         self._window, self._session = window, window.session
         self.panel = NomogramPanel()
         self._nomogram: Nomogram | None = None
+        self._own = False
         self._study: Study | None = None
         self._series_key = ""
         self._reading: SeriesReading | None = None
@@ -77,7 +78,8 @@ class NomogramWiring:
         except SinusViewerError as error:
             self._session.say(error.message, "error", error.hint)
             return False
-        self.panel.set_nomogram(self._nomogram, _evaluation_beside(path), bundled=path != own_nomogram())
+        self._own = path == own_nomogram()
+        self.panel.set_nomogram(self._nomogram, _evaluation_beside(path), bundled=not self._own)
         self._show()
         return True
 
@@ -105,10 +107,15 @@ class NomogramWiring:
             return
         self.load()
         self._refile()
-        self._session.say(f"The nomogram is now {path.name}.")
+        if self._nomogram is not None:
+            self._session.say(f"Your site's nomogram is in use now: {cohort_sentence(self._nomogram)}")
 
     def _use_bundled(self) -> None:
-        own_nomogram().unlink(missing_ok=True)
+        try:
+            own_nomogram().unlink(missing_ok=True)
+        except OSError as error:
+            self._session.say("Your site's nomogram could not be removed.", "error", error.strerror or "")
+            return
         self.load()
         self._refile()
 
@@ -161,14 +168,18 @@ class NomogramWiring:
             model = recurrence.model
             name = f"{model.name} {model.version}".strip() if model else "a network without a card"
             note = BEFORE_EDITS if self._reading is not None and masks_edited(self._reading) else ""
-            source = DlrSource(recurrence.dlr_score, name, model.trained_on if model else "", note)
+            doubt = UNKNOWN_NETWORK if self._own and clinical.overruled_dlr_score is None else ""
+            source = DlrSource(recurrence.dlr_score, name, model.trained_on if model else "", note, doubt)
         borrowed: tuple[str, ...] = ()
         if self._study is not None:
             borrowed = from_header(clinical, self._study.identity)
             clinical = with_header(clinical, self._study.identity)
         values = predictor_values(self._nomogram, clinical, _score(clinical, recurrence))
         self.panel.set_heat(self._reading.recurrence_heat if self._reading is not None else None)
-        self.panel.set_values(values, source, self._study.identity if self._study else None, borrowed)
+        self.panel.set_values(
+            values, source, self._study.identity if self._study else None, borrowed,
+            whose=self._study.study_instance_uid if self._study else "", no_score=_why_no_score(self._reading),
+        )  # fmt: skip
 
     def _refile(self) -> None:
         """Put the risk that follows from the clinical data in force into the reading."""
@@ -231,6 +242,16 @@ def _score(clinical: ClinicalData, recurrence: RecurrenceReading | None) -> floa
     if clinical.overruled_dlr_score is not None:
         return clinical.overruled_dlr_score
     return recurrence.dlr_score if recurrence is not None else None
+
+
+def _why_no_score(reading: SeriesReading | None) -> str:
+    """Why a CT that was read gave no radiomic score; empty where it gave one, or was not read."""
+    if reading is None or reading.recurrence is not None:
+        return ""
+    said = [w.message for w in reading.warnings if w.code == "recurrence_not_assessed"]
+    if reading.status is SeriesStatus.REFUSED and reading.reason:
+        said.insert(0, f"This CT was not assessed: {reading.reason}")
+    return " ".join(said)
 
 
 def own_nomogram() -> Path:

@@ -1,6 +1,8 @@
 """The Nomogram tab: alive, honest about what is not known, printed as it is shown."""
 
+import html
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,17 +13,19 @@ from panel_factories import PATIENT, SIMULATED, nomogram
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QImage, QPageSize
 from PySide6.QtPrintSupport import QPrinter
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
+from widget_parts import find, on_screen, press, shown_text, text
 
 from sinusviewer.domain.finding import Heatmap
 from sinusviewer.domain.image import Identity
-from sinusviewer.nomogram import Predictor
+from sinusviewer.nomogram import CohortSummary, Predictor
 from sinusviewer.report.wording import BEFORE_EDITS
+from sinusviewer.ui.panels.nomogram_decision import decision_hint
 from sinusviewer.ui.panels.nomogram_geometry import AxisKind
 from sinusviewer.ui.panels.nomogram_page import page_image, paint_on, print_page, remark, write_page
 from sinusviewer.ui.panels.nomogram_panel import NomogramPanel
-from sinusviewer.ui.panels.nomogram_words import DlrSource, decision_hint, letter_paragraph
+from sinusviewer.ui.panels.nomogram_words import DlrSource, cohort_lines, letter_paragraph
 
 pytestmark = pytest.mark.gui
 DLR = DlrSource(0.52, "recurrence 0.3.0", SIMULATED)
@@ -30,11 +34,9 @@ DLR = DlrSource(0.52, "recurrence 0.3.0", SIMULATED)
 @pytest.fixture
 def panel(qtbot: QtBot) -> NomogramPanel:
     made = NomogramPanel()
-    qtbot.addWidget(made)
     made.set_nomogram(nomogram())
     made.set_values(PATIENT, DLR)
-    made.resize(420, 1000)
-    made.show()
+    on_screen(made, qtbot, 420, 1000)
     qtbot.wait(1)
     return made
 
@@ -51,16 +53,8 @@ def wired(panel: NomogramPanel) -> dict[str, float | None]:
     return values
 
 
-def text(panel: QWidget, name: str) -> str:
-    label = panel.findChild(QLabel, name)
-    assert label is not None, name
-    return label.text()
-
-
 def field(panel: QWidget, name: str) -> QLineEdit:
-    found = panel.findChild(QLineEdit, name)
-    assert found is not None, name
-    return found
+    return find(panel, QLineEdit, name)
 
 
 def place(panel: NomogramPanel, name: str, value: float) -> QPoint:
@@ -180,8 +174,7 @@ def test_what_cannot_be_is_named_and_refused(
 
 def test_units_can_be_switched_and_the_axis_follows(panel: NomogramPanel, qtbot: QtBot) -> None:
     values = wired(panel)
-    unit = panel.findChild(QComboBox, "eosinophil_unit")
-    assert unit is not None
+    unit = find(panel, QComboBox, "eosinophil_unit")
     unit.setCurrentText("10⁹/L")
     assert field(panel, "input_eos").text() == "0.35"
     geometry = panel.view.geometry_of_axes()
@@ -194,8 +187,7 @@ def test_units_can_be_switched_and_the_axis_follows(panel: NomogramPanel, qtbot:
 
 def test_a_percentage_needs_the_white_count(panel: NomogramPanel, qtbot: QtBot) -> None:
     values = wired(panel)
-    unit = panel.findChild(QComboBox, "eosinophil_unit")
-    assert unit is not None
+    unit = find(panel, QComboBox, "eosinophil_unit")
     unit.setCurrentText("% of white cells")
     assert field(panel, "input_eos").placeholderText() == "350 cells/µL"
     field(panel, "input_eos").setText("5")
@@ -211,8 +203,7 @@ def test_a_percentage_needs_the_white_count(panel: NomogramPanel, qtbot: QtBot) 
 
 def test_a_white_count_never_outlives_its_patient(panel: NomogramPanel, qtbot: QtBot) -> None:
     panel.set_values(PATIENT, DLR, Identity(patient_id="1"))
-    unit = panel.findChild(QComboBox, "eosinophil_unit")
-    assert unit is not None
+    unit = find(panel, QComboBox, "eosinophil_unit")
     unit.setCurrentText("% of white cells")
     field(panel, "white_cells").setText("8")
     qtbot.keyClick(field(panel, "white_cells"), Qt.Key.Key_Return)
@@ -230,15 +221,12 @@ def test_the_score_says_where_it_comes_from_and_when_it_was_overruled(panel: Nom
     qtbot.keyClick(field(panel, "input_dlr"), Qt.Key.Key_Return)
     assert "OVERRULED" in text(panel, "dlr_origin")
     assert "0.52" in text(panel, "dlr_origin")
-    back = panel.findChild(QPushButton, "dlr_back")
-    assert back is not None
-    back.click()
+    press(panel, "dlr_back")
     assert values["dlr"] == 0.52
 
 
 def test_what_if_never_touches_the_patient(panel: NomogramPanel, qtbot: QtBot) -> None:
-    toggle = panel.findChild(QCheckBox, "what_if")
-    assert toggle is not None
+    toggle = find(panel, QCheckBox, "what_if")
     before = text(panel, "risk_text")
     toggle.click()
     with qtbot.assertNotEmitted(panel.value_requested):
@@ -252,17 +240,16 @@ def test_what_if_never_touches_the_patient(panel: NomogramPanel, qtbot: QtBot) -
 
 def test_another_patient_ends_a_comparison(panel: NomogramPanel) -> None:
     panel.set_values(PATIENT, DLR, Identity(patient_id="1"))
-    toggle = panel.findChild(QCheckBox, "what_if")
-    assert toggle is not None
+    toggle = find(panel, QCheckBox, "what_if")
     toggle.click()
     panel.set_values(PATIENT, DLR, Identity(patient_id="2"))
     assert not toggle.isChecked()
 
 
 def test_cohort_performance_and_origin_stand_beside_it(panel: NomogramPanel) -> None:
-    shown = " ".join(label.text() for label in panel.findChildren(QLabel) if label.isVisible())
+    shown = shown_text(panel)
     for fact in (
-        "200 patients, 85 with the event",
+        "200 patients, 85 with recurrence",
         "0.870 (95 % CI 0.820 to 0.920)",
         "slope 0.90",
         "Fitted on simulated",
@@ -271,8 +258,7 @@ def test_cohort_performance_and_origin_stand_beside_it(panel: NomogramPanel) -> 
 
 
 def test_the_linear_predictor_axis_is_optional(panel: NomogramPanel) -> None:
-    toggle = panel.findChild(QCheckBox, "show_linear")
-    assert toggle is not None
+    toggle = find(panel, QCheckBox, "show_linear")
     toggle.click()
     geometry = panel.view.geometry_of_axes()
     assert geometry is not None
@@ -282,23 +268,153 @@ def test_the_linear_predictor_axis_is_optional(panel: NomogramPanel) -> None:
 def test_without_a_nomogram_it_offers_ones_own(panel: NomogramPanel, qtbot: QtBot) -> None:
     panel.set_nomogram(None)
     assert "No nomogram" in text(panel, "nomogram_state")
-    replace = panel.findChild(QPushButton, "replace_nomogram")
-    assert replace is not None
+    replace = find(panel, QPushButton, "replace_nomogram")
     with qtbot.waitSignal(panel.replace_requested):
         replace.click()
 
 
-def test_the_decision_curve_hint_says_where_the_nomogram_does_good() -> None:
-    curve = {
-        "thresholds": [0.1, 0.4, 0.8],
-        "nomogram": [0.4, 0.3, -0.1],
-        "treat_all": [0.45, 0.1, -2.0],
-        "treat_none": [0, 0, 0],
-    }
-    hint = decision_hint({"decision_curve": {"test": curve}}, 0.435)
-    assert "between thresholds 0.40 and 0.40" in hint
-    assert "net benefit 0.30 against 0.10" in hint
-    assert decision_hint(None, 0.4) == ""
+CURVE = {
+    "thresholds": [0.1, 0.2, 0.3, 0.4, 0.5, 0.9],
+    "nomogram": [0.40, 0.35, 0.32, 0.30, -0.08, 0.02],
+    "treat_all": [0.45, 0.3, 0.2, 0.1, -0.6, -5.0],
+    "treat_none": [0, 0, 0, 0, 0, 0],
+}
+
+
+def test_the_decision_curve_hint_names_only_thresholds_at_which_the_nomogram_does_good() -> None:
+    hint = decision_hint({"decision_curve": {"test": CURVE}}, 0.4)
+    assert "at thresholds 0.20 to 0.40 and 0.90 acting" in hint.text
+    assert "At the cut-off 0.4 it does: net benefit 0.30 against 0.10." in hint.text
+    assert not hint.harmful
+    assert decision_hint(None, 0.4).text == ""
+
+
+def test_a_cutoff_at_which_the_nomogram_does_harm_is_called_so(panel: NomogramPanel) -> None:
+    hint = decision_hint({"decision_curve": {"test": CURVE}}, 0.503)
+    assert "At the cut-off 0.503 it does not: net benefit −0.08 against 0.00." in hint.text
+    assert hint.harmful
+    panel.set_nomogram(nomogram(cutoff=0.503), {"decision_curve": {"test": CURVE}})
+    assert "it does not" in text(panel, "decision_hint")
+    assert "no threshold" not in text(panel, "decision_hint")
+
+
+@pytest.mark.parametrize(
+    "broken", [[], {"test": []}, {"test": {"nomogram": [0.1]}}, {"test": CURVE | {"thresholds": ["x"] * 6}}]
+)
+def test_an_evaluation_that_is_none_gives_no_hint_and_no_fault(broken: Any) -> None:
+    assert decision_hint({"decision_curve": broken}, 0.4).text == ""
+
+
+OFF = CohortSummary("test", 65, 14, 0.803, (0.68, 0.93), 0.21, -1.57, 0.49)
+
+
+def test_where_risks_did_not_hold_in_the_test_patients_panel_letter_and_page_say_what_they_came_to(
+    panel: NomogramPanel, tmp_path: Path
+) -> None:
+    made = nomogram(test_cohort=OFF)
+    panel.set_nomogram(made)
+    panel.set_values(PATIENT, DLR)
+    risk = made.read(PATIENT).risk
+    assert risk is not None
+    there = 1 / (1 + np.exp(-(-1.57 + 0.49 * np.log(risk / (1 - risk)))))
+    said = f"{risk * 100:.0f} % predicted corresponds to {there * 100:.0f} %."
+    assert said in text(panel, "calibration_text")
+    assert said in letter_paragraph(made, made.read(PATIENT), PATIENT, DLR)
+    assert said in svg_text(panel, tmp_path)
+    panel.set_nomogram(nomogram())  # slope 0.9, intercept -0.1: they held
+    panel.set_values(PATIENT, DLR)
+    assert text(panel, "calibration_text") == ""
+
+
+def test_a_nomogram_that_was_not_tested_says_so() -> None:
+    assert ("Tested on", "no other patients") in cohort_lines(nomogram(test_cohort=None))
+    untested = nomogram(test_cohort=None)
+    assert "Not tested on other patients." in letter_paragraph(untested, untested.read(PATIENT), PATIENT, DLR)
+
+
+def svg_text(panel: NomogramPanel, folder: Path) -> str:
+    """All words on the page, lines joined."""
+    page = panel.page("2026-11-21")
+    assert page is not None
+    write_page(page, folder / "page.svg")
+    svg = (folder / "page.svg").read_text(encoding="utf-8")
+    return html.unescape(" ".join(part.strip() for part in re.findall(r">([^<>]+)</text>", svg)))
+
+
+def test_patients_without_a_name_share_no_comparison_and_no_white_count(panel: NomogramPanel, qtbot: QtBot) -> None:
+    nobody = Identity()
+    panel.set_values(PATIENT, DLR, nobody, whose="1.1")
+    unit = panel.findChild(QComboBox, "eosinophil_unit")
+    unit.setCurrentIndex(2)
+    white = field(panel, "white_cells")
+    white.setText("7.5")
+    qtbot.keyClick(white, Qt.Key.Key_Return)
+    toggle = panel.findChild(QCheckBox, "what_if")
+    toggle.click()
+    panel.set_values(PATIENT, DLR, None)  # nothing is open for a moment
+    panel.set_values(PATIENT, DLR, nobody, whose="1.2")
+    assert not toggle.isChecked()
+    assert white.text() == ""
+
+
+def test_a_comparison_never_hides_what_is_doubtful_of_the_patient_or_of_itself(
+    panel: NomogramPanel, qtbot: QtBot, tmp_path: Path
+) -> None:
+    panel.set_values(PATIENT | {"eos": 1590.0}, DLR, Identity(patient_id="1"))
+    panel.findChild(QCheckBox, "what_if").click()
+    typed = field(panel, "input_eos")
+    typed.setText("20")
+    qtbot.keyClick(typed, Qt.Key.Key_Return)
+    for said in (text(panel, "outside_text"), svg_text(panel, tmp_path)):
+        assert "Eosinophils 1590 cells/µL is outside the training data" in said
+        assert "What if: eosinophils 20 cells/µL is outside the training data" in said
+
+
+def test_the_page_and_the_letter_keep_the_unit_that_the_reader_chose(panel: NomogramPanel, tmp_path: Path) -> None:
+    panel.findChild(QComboBox, "eosinophil_unit").setCurrentIndex(1)
+    written = svg_text(panel, tmp_path)
+    assert "Eosinophils (10⁹/L)" in written
+    assert "0.35 10⁹/L" in written
+    assert "cells/µL" not in written
+
+
+def test_the_page_says_whose_network_was_trained_on_what_and_leaves_room_for_a_name(
+    panel: NomogramPanel, tmp_path: Path
+) -> None:
+    panel.set_values(PATIENT, DLR, Identity(study_date="20260120"))
+    written = svg_text(panel, tmp_path)
+    assert "Network of the radiomic score (recurrence 0.3.0): trained on simulated patients" in written
+    assert "Patient: ____" in written
+
+
+def test_a_page_of_many_predictors_ends_on_the_paper(qtbot: QtBot, tmp_path: Path) -> None:
+    more = tuple(Predictor(f"p{n}", f"Predictor {n}", "", (0.5,), (0.0, 1.0), (0.0, 1.0)) for n in range(7))
+    panel = NomogramPanel()
+    qtbot.addWidget(panel)
+    panel.set_nomogram(nomogram(predictors=(*nomogram().predictors, *more), trained_on="Whose they are. " * 30))
+    panel.set_values(PATIENT, DLR)
+    page = panel.page("2026-11-21")
+    assert page is not None
+    image = page_image(page, 1.0)
+    dark = [y for y in range(image.height()) if any(image.pixelColor(x, y).lightness() < 200 for x in range(0, 794, 2))]
+    assert max(dark) < image.height() - 10
+    assert "Made 2026-11-21 with SinusViewer." in svg_text(panel, tmp_path)
+
+
+def test_why_a_ct_gave_no_score_stands_where_the_score_is_looked_for(panel: NomogramPanel) -> None:
+    panel.set_values(PATIENT | {"dlr": None}, None, no_score="Recurrence was not scored: left maxillary cut off.")
+    assert text(panel, "dlr_origin") == "Recurrence was not scored: left maxillary cut off."
+
+
+def test_drop_lines_and_cutoff_cross_no_label(panel: NomogramPanel) -> None:
+    geometry = panel.view.geometry_of_axes()
+    assert geometry is not None
+    assert geometry.stacked
+    points, label = geometry.axis(AxisKind.POINTS), geometry.label_place(geometry.axis(AxisKind.PREDICTOR, "eos"))
+    low = geometry.axis(AxisKind.PREDICTOR, "dlr").y
+    through = geometry.beside_labels(label.left() + 10, points.y, low)
+    assert all(b <= label.top() or a >= label.bottom() for a, b in through)
+    assert geometry.beside_labels(geometry.right, points.y, low) == [(points.y, low)]
 
 
 def test_the_letter_names_inputs_result_cohort_and_limits() -> None:
@@ -398,7 +514,7 @@ def test_the_scores_own_heat_is_named_and_never_explained_away(panel: NomogramPa
     assert "HiResCAM, layer recurrence 1.0.0, bottleneck" in words
     assert "not why" in words
     assert "31 % of the heat lies inside the sinus mask: low, so distrust this score." in words
-    box = panel.findChild(QCheckBox, "dlr_heat_visible")
+    box = find(panel, QCheckBox, "dlr_heat_visible")
     with qtbot.waitSignal(panel.heat_style_requested) as asked:
         box.click()
     assert asked.args[0].visible
@@ -407,7 +523,7 @@ def test_the_scores_own_heat_is_named_and_never_explained_away(panel: NomogramPa
 def test_without_heat_of_the_score_it_says_why_and_offers_nothing(panel: NomogramPanel) -> None:
     panel.set_heat(None)
     assert "spoke for recurrence" in text(panel, "dlr_heat_method")
-    assert not panel.findChild(QCheckBox, "dlr_heat_visible").isEnabled()
+    assert not find(panel, QCheckBox, "dlr_heat_visible").isEnabled()
 
 
 def test_a_score_read_before_masks_were_changed_says_so_beside_it_in_the_letter_and_on_the_page(

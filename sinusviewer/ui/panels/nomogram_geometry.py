@@ -51,6 +51,10 @@ class Axis:
     marks: tuple[Mark, ...]
 
 
+_BOLD = 1.12
+"""A bold label is so much wider than a plain one, at the most."""
+
+
 def tick_text(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
@@ -95,6 +99,7 @@ class NomogramGeometry:
         kinds = 1 + len(nomogram.predictors) + 2 + int(show_linear)
         self.row_height = rect.height() / kinds
         self.axes = self._build(names, outcome, labels, metrics, show_linear)
+        self._label_widths = {a.label: metrics.horizontalAdvance(a.label) * _BOLD for a in self.axes}
 
     @staticmethod
     def minimum_height(nomogram: Nomogram, font_height: float, *, show_linear: bool = False) -> float:
@@ -126,6 +131,29 @@ class NomogramGeometry:
             if axis.kind is AxisKind.PREDICTOR and self.row(axis).top() <= y <= self.row(axis).bottom():
                 return axis.name
         return ""
+
+    def label_place(self, axis: Axis) -> QRectF:
+        """Where an axis' label stands: above its axis where the drawing is narrow, else to the left of it."""
+        if not self.stacked:
+            return QRectF(self.rect.left() + 4, axis.y - self.font_height * 0.6, self.left, self.font_height * 1.2)
+        above = 2.65 if axis.kind is AxisKind.POINTS else 2.05
+        top = axis.y - self.font_height * above
+        return QRectF(self.rect.left() + 4, top, self.rect.width(), self.font_height * 1.1)
+
+    def beside_labels(self, x: float, y_from: float, y_to: float) -> list[tuple[float, float]]:
+        """Parts of an upright line from ``y_from`` down to ``y_to`` that cross no label."""
+        parts: list[tuple[float, float]] = []
+        start = y_from
+        for axis in self.axes:  # from the top
+            place = self.label_place(axis)
+            if not place.left() - 2 <= x <= place.left() + min(place.width(), self._label_widths[axis.label]) + 2:
+                continue
+            if place.bottom() <= start or place.top() >= y_to:
+                continue
+            if place.top() > start:
+                parts.append((start, place.top()))
+            start = place.bottom()
+        return [*parts, (start, y_to)] if start < y_to else parts
 
     def row(self, axis: Axis) -> QRectF:
         above = self.row_height * (0.56 if self.stacked else 0.46)

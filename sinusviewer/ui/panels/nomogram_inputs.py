@@ -42,6 +42,7 @@ class NomogramInputs(QWidget):
         self._nomogram: Nomogram | None = None
         self._values: dict[str, float | None] = {}
         self._dlr: DlrSource | None = None
+        self._no_score = ""
         self._fields: dict[str, NumberField] = {}
         self._choices: dict[str, QComboBox] = {}
         self._borrowed: dict[str, ToneLabel] = {}
@@ -116,6 +117,10 @@ class NomogramInputs(QWidget):
         """Another patient's values follow: a white count, which is not kept, never outlives the one it was typed for."""
         self._entry = EosinophilEntry()
         self._white.set_value(None)
+
+    def set_no_score(self, why: str) -> None:
+        """Why the CT gave no radiomic score, where it was read; shown with the next values."""
+        self._no_score = why
 
     def set_what_if(self, what_if: bool) -> None:
         self._origin.setEnabled(not what_if)
@@ -228,7 +233,11 @@ class NomogramInputs(QWidget):
         value = self._values.get(name)
         overruled = self._dlr is not None and value != self._dlr.score
         if self._dlr is None:
-            text = "No CT has been read for this score." if value is None else "Typed by the reader; not from a CT."
+            text = (
+                self._no_score or "No CT has been read for this score."
+                if value is None
+                else f"Typed by the reader; not from a CT. {self._no_score}".rstrip()
+            )
         elif overruled:
             text = f"OVERRULED by the reader. The CT gave {score_text(self._dlr.score)} ({self._dlr.model})."
         else:

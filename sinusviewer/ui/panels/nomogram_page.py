@@ -1,6 +1,7 @@
 """The printed nomogram: one A4 page for the patient's surgeon, as PDF, SVG, PNG or on paper, all by the same painting."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PySide6.QtCore import QMarginsF, QRectF, QSize, Qt
@@ -15,6 +16,7 @@ from PySide6.QtGui import (
     QPainter,
     QPdfWriter,
     QPen,
+    QPicture,
 )
 from PySide6.QtPrintSupport import QPrinter
 from PySide6.QtSvg import QSvgGenerator
@@ -23,10 +25,13 @@ from sinusviewer.analysis.recurrence import clinical_name
 from sinusviewer.domain.image import Identity
 from sinusviewer.errors import InputError, StorageError
 from sinusviewer.nomogram import Nomogram
+from sinusviewer.ui.panels.nomogram_decision import DecisionHint
 from sinusviewer.ui.panels.nomogram_geometry import NomogramGeometry
 from sinusviewer.ui.panels.nomogram_paint import Setting, paint_axes, paint_settings
 from sinusviewer.ui.panels.nomogram_words import (
     DlrSource,
+    Units,
+    calibration_sentence,
     cohort_lines,
     is_dlr,
     missing_sentence,
@@ -37,7 +42,7 @@ from sinusviewer.ui.panels.nomogram_words import (
     what_if_sentence,
 )
 from sinusviewer.ui.panels.tones import PAPER
-from sinusviewer.ui.panels.wording import RESEARCH_ONLY
+from sinusviewer.ui.panels.wording import RESEARCH_ONLY, lower_first
 
 PAGE = QSize(794, 1123)  # A4 at 96 dots an inch: the page's own units
 _MARGIN = 48.0
@@ -58,9 +63,21 @@ class NomogramPage:
     dlr: DlrSource | None = None
     identity: Identity | None = None
     created: str = ""
-    hint: str = ""
+    hint: DecisionHint = field(default_factory=lambda: DecisionHint(""))
     from_header: tuple[str, ...] = ()
     """Clinical fields that nobody gave and the image's header had."""
+    units: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    """Units that the reader chose, by predictor: (factor, unit)."""
+
+
+def setting_doubts(nomogram: Nomogram, setting: Setting, units: Units) -> str:
+    """What is not known or extrapolated in one setting; that of a "what if" says so. Empty where there is nothing."""
+    said = (
+        missing_sentence(nomogram, setting.reading),
+        outside_sentence(nomogram, setting.reading, setting.values, units),
+    )
+    text = " ".join(sentence for sentence in said if sentence)
+    return f"What if: {lower_first(text)}" if text and setting.what_if else text
 
 
 class _Pen:
@@ -110,9 +127,25 @@ class _Pen:
 
 
 def paint_page(painter: QPainter, page: NomogramPage) -> None:
-    """Paint the page in units of ``PAGE``; the caller has scaled the painter to its device."""
+    """Paint the page in units of ``PAGE``; the caller has scaled the painter to its device.
+
+    A nomogram of many predictors is painted smaller, so that nothing falls off the paper.
+    """
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.fillRect(0, 0, PAGE.width(), PAGE.height(), QColor("#ffffff"))
+    picture = QPicture()
+    trial = QPainter(picture)
+    share = min(1.0, (PAGE.height() - _MARGIN / 2) / _paint_content(trial, page))
+    trial.end()
+    painter.save()
+    painter.translate(PAGE.width() * (1 - share) / 2, 0)
+    painter.scale(share, share)
+    _paint_content(painter, page)
+    painter.restore()
+
+
+def _paint_content(painter: QPainter, page: NomogramPage) -> float:
+    """Everything on the page; returns how far down it reaches."""
     font = QFont("DejaVu Sans")
     font.setStyleHint(QFont.StyleHint.SansSerif)
     painter.setFont(font)
@@ -128,42 +161,48 @@ def paint_page(painter: QPainter, page: NomogramPage) -> None:
     pen.write(risk_sentence(nomogram, patient.reading), 17, bold=True)
     pen.write(points_sentence(nomogram, patient.reading), 12)
     for doubt in (
-        missing_sentence(nomogram, patient.reading),
-        outside_sentence(nomogram, patient.reading, patient.values),
+        setting_doubts(nomogram, patient, page.units),
+        calibration_sentence(nomogram, patient.reading.risk_interval),
+        page.dlr.doubt if page.dlr is not None else "",
     ):
         if doubt:
             pen.write(doubt, 12, color=PAPER.amber)
     if len(page.settings) > 1:
         pen.write(_what_if_line(page), 12)
+        if other := setting_doubts(nomogram, page.settings[1], page.units):
+            pen.write(other, 12, color=PAPER.amber)
     pen.y += 6
     rows: list[tuple[str, ...]] = [("Input", "Value", "Points", "Remark")]
     for predictor in nomogram.predictors:
         points = patient.reading.points.get(predictor.name)
         value = patient.values.get(predictor.name)
         rows.append(
-            (predictor.label, value_words(predictor, value), "–" if points is None else f"{points:.1f}",
+            (predictor.label, value_words(predictor, value, page.units), "–" if points is None else f"{points:.1f}",
              remark(page, predictor.name, value))
         )  # fmt: skip
     pen.columns(rows, (0.28, 0.22, 0.1, 0.4))
     pen.write(HOW_TO_READ, 11, color=PAPER.muted, gap=8)
     pen.rule()
     pen.columns([("What it rests on", ""), *cohort_lines(nomogram)], (0.22, 0.78), 11)
-    if page.hint:
-        pen.write(page.hint, 11)
-    statements = dict.fromkeys(s for s in (nomogram.trained_on, page.dlr.trained_on if page.dlr else "") if s)
-    for statement in statements:
+    if page.hint.text:
+        pen.write(page.hint.text, 11, color=PAPER.amber if page.hint.harmful else PAPER.text)
+    if nomogram.trained_on:
+        pen.write(nomogram.trained_on, 11, bold=True, color=PAPER.amber)
+    if page.dlr is not None and page.dlr.trained_on:
+        statement = f"Network of the radiomic score ({page.dlr.model}): {lower_first(page.dlr.trained_on)}"
         pen.write(statement, 11, bold=True, color=PAPER.amber)
     pen.write(
         "A calculated risk supports a decision; it does not take it. Not a substitute for the surgeon's judgement.", 11
     )
     if page.created:
         pen.write(f"Made {page.created} with SinusViewer.", 10, color=PAPER.muted)
+    return pen.y
 
 
 def _identity_line(page: NomogramPage) -> str:
     identity = page.identity
-    if identity is None:
-        return "Patient: ______________________    Date: ______________"
+    if identity is None or not (identity.patient_name.strip("^ ") or identity.patient_id):
+        return "Patient: ______________________    Born: ____________    Date: ____________"  # by hand
     parts = (
         ("Patient", identity.patient_name.replace("^", " ").strip()),
         ("ID", identity.patient_id),
@@ -180,7 +219,9 @@ def _date(dicom: str) -> str:
 def _what_if_line(page: NomogramPage) -> str:
     """The second setting in words, with its sign in the drawing."""
     patient, other = page.settings[0], page.settings[1]
-    values = "; ".join(f"{p.label} {value_words(p, other.values.get(p.name))}" for p in page.nomogram.predictors)
+    values = "; ".join(
+        f"{p.label} {value_words(p, other.values.get(p.name), page.units)}" for p in page.nomogram.predictors
+    )
     return f"{what_if_sentence(patient.reading, other.reading)} What if (diamonds): {values}."
 
 
@@ -203,7 +244,8 @@ def remark(page: NomogramPage, name: str, value: float | None) -> str:
 def _paint_drawing(pen: _Pen, page: NomogramPage) -> None:
     metrics = QFontMetricsF(pen.font(12))
     height = NomogramGeometry.minimum_height(page.nomogram, metrics.height()) * 1.12
-    geometry = NomogramGeometry(page.nomogram, QRectF(_MARGIN, pen.y, pen.width, height), metrics)
+    room = QRectF(_MARGIN, pen.y, pen.width, height)
+    geometry = NomogramGeometry(page.nomogram, room, metrics, unit_labels=dict(page.units))
     tones = replace(PAPER, field="#ffffff")
     paint_axes(pen.painter, geometry, tones)
     paint_settings(pen.painter, geometry, tones, page.settings)

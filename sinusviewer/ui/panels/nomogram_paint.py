@@ -42,11 +42,7 @@ def paint_axes(painter: QPainter, geometry: NomogramGeometry, tones: Tones, acti
         label_font.setBold(axis.kind is not AxisKind.PREDICTOR or chosen)
         painter.setFont(label_font)
         painter.setPen(QColor(tones.accent if chosen else tones.text))
-        if geometry.stacked:
-            above = 2.65 if axis.kind is AxisKind.POINTS else 2.05
-            place = QRectF(geometry.rect.left() + 4, axis.y - height * above, geometry.rect.width(), height * 1.1)
-        else:
-            place = QRectF(geometry.rect.left() + 4, axis.y - height * 0.6, geometry.left, height * 1.2)
+        place = geometry.label_place(axis)
         painter.setFont(_fitting(label_font, axis.label, geometry.rect.right() - place.left() - 4))
         painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, axis.label)
         painter.setFont(font)
@@ -133,7 +129,7 @@ def _paint_drops(painter: QPainter, geometry: NomogramGeometry, color: QColor, s
         points = setting.reading.points.get(axis.name) if axis.kind is AxisKind.PREDICTOR else None
         if points is not None:
             x = _place(geometry, points)
-            painter.drawLine(QLineF(x, axis.y, x, points_axis.y))
+            painter.drawLines([QLineF(x, a, x, b) for a, b in geometry.beside_labels(x, points_axis.y, axis.y)])
 
 
 def _paint_numbers(painter: QPainter, geometry: NomogramGeometry, tones: Tones, setting: Setting) -> None:
@@ -248,7 +244,7 @@ def _paint_cutoff(painter: QPainter, geometry: NomogramGeometry, tones: Tones) -
     total, risk = geometry.axis(AxisKind.TOTAL), geometry.axis(AxisKind.RISK)
     color, height = QColor(tones.amber), geometry.font_height
     painter.setPen(QPen(color, 1.4, Qt.PenStyle.DashDotLine))
-    painter.drawLine(QLineF(x, total.y, x, risk.y + height * 0.3))
+    painter.drawLines([QLineF(x, a, x, b) for a, b in geometry.beside_labels(x, total.y, risk.y + height * 0.3)])
     number = tick_text(round(cutoff, 3))
     note = Note(x, (f"cut-off {number}", f"cut {number}", number), color)
     taken = 0.0

@@ -12,17 +12,16 @@ from sinusviewer.domain.image import Identity
 from sinusviewer.nomogram import Nomogram
 from sinusviewer.ui.panels.foot_label import FootLabel
 from sinusviewer.ui.panels.heat_controls import HeatControls, HeatStyle
+from sinusviewer.ui.panels.nomogram_decision import decision_hint
 from sinusviewer.ui.panels.nomogram_inputs import NomogramInputs
-from sinusviewer.ui.panels.nomogram_page import NomogramPage
+from sinusviewer.ui.panels.nomogram_page import NomogramPage, setting_doubts
 from sinusviewer.ui.panels.nomogram_paint import Setting
 from sinusviewer.ui.panels.nomogram_view import NomogramView
 from sinusviewer.ui.panels.nomogram_words import (
     DlrSource,
+    calibration_sentence,
     cohort_lines,
-    decision_hint,
     letter_paragraph,
-    missing_sentence,
-    outside_sentence,
     points_sentence,
     risk_sentence,
     what_if_sentence,
@@ -63,6 +62,7 @@ class NomogramPanel(ScrollPanel):
         self._values: dict[str, float | None] = {}
         self._dlr: DlrSource | None = None
         self._identity: Identity | None = None
+        self._whose = ""
         self._from_header: tuple[str, ...] = ()
         self._what_if: dict[str, float | None] | None = None
         self._evaluation: Mapping[str, Any] | None = None
@@ -71,6 +71,7 @@ class NomogramPanel(ScrollPanel):
         self._risk = ToneLabel("", "text", "risk_text", scale=1.3, bold=True)
         self._points = ToneLabel("", "text", "points_text")
         self._outside = ToneLabel("", "amber", "outside_text")
+        self._held = ToneLabel("", "amber", "calibration_text")
         self._compare = ToneLabel("", "amber", "what_if_text")
         self.inputs = NomogramInputs()
         self.view = NomogramView()
@@ -103,6 +104,7 @@ class NomogramPanel(ScrollPanel):
             self.view,
             self._compare,
             self._outside,
+            self._held,
         ):
             shown.addWidget(widget)
         shown.addLayout(row(self._what_if_box, self._linear))
@@ -139,7 +141,7 @@ class NomogramPanel(ScrollPanel):
         self.footer.addWidget(research_line())
         self.view.value_requested.connect(self._on_value)
         self.inputs.value_requested.connect(self._on_value)
-        self.inputs.unit_changed.connect(lambda: self.view.set_unit_labels(self.inputs.unit_labels()))
+        self.inputs.unit_changed.connect(self._on_unit)
         self._what_if_box.toggled.connect(self._on_what_if)
         self._linear.toggled.connect(self.view.set_linear_predictor_shown)
 
@@ -163,7 +165,9 @@ class NomogramPanel(ScrollPanel):
             return
         self._facts.set_rows(cohort_lines(nomogram))
         self._trained_on.setText(nomogram.trained_on)
-        self._hint.setText(decision_hint(evaluation, nomogram.cutoff) or "No decision curve came with this nomogram.")
+        hint = decision_hint(evaluation, nomogram.cutoff)
+        self._hint.setText(hint.text or "No decision curve came with this nomogram.")
+        self._hint.set_tone("amber" if hint.harmful else "muted")
         self._redraw()
 
     def set_values(
@@ -172,17 +176,25 @@ class NomogramPanel(ScrollPanel):
         dlr: DlrSource | None = None,
         identity: Identity | None = None,
         from_header: tuple[str, ...] = (),
+        *,
+        whose: str = "",
+        no_score: str = "",
     ) -> None:
         """The patient's values by predictor name, the score as the CT gave it, and whose they are.
 
-        ``from_header`` are the clinical fields that nobody gave and the image's header had.
+        ``from_header`` are the clinical fields that nobody gave and the image's header had; ``whose`` is the study (patients
+        without a name have equal identities); ``no_score`` says why the CT gave no score.
         """
-        if identity is not None and self._identity is not None and identity != self._identity:
+        other_study = bool(whose and self._whose and whose != self._whose)
+        other_name = identity is not None and self._identity is not None and identity != self._identity
+        if other_study or other_name:
             self._what_if_box.setChecked(False)  # another patient: a comparison never outlives the one it was made for
-        if identity != self._identity:
+        if other_study or identity != self._identity:
             self.inputs.forget_patient()
         self._values, self._dlr, self._identity = dict(values), dlr, identity
+        self._whose = whose or self._whose
         self._from_header = from_header
+        self.inputs.set_no_score(no_score)
         self._redraw()
 
     def set_heat(self, heat: Heatmap | None) -> None:
@@ -197,8 +209,9 @@ class NomogramPanel(ScrollPanel):
         if self._nomogram is None:
             return None
         hint = decision_hint(self._evaluation, self._nomogram.cutoff)
+        units = self.inputs.unit_labels()
         return NomogramPage(
-            self._nomogram, self._settings(), self._dlr, self._identity, created, hint, self._from_header
+            self._nomogram, self._settings(), self._dlr, self._identity, created, hint, self._from_header, units
         )
 
     def _settings(self) -> tuple[Setting, ...]:
@@ -220,10 +233,13 @@ class NomogramPanel(ScrollPanel):
         self.inputs.set_values(edited, self._dlr, self._from_header)
         _set_text(self._risk, risk_sentence(nomogram, patient.reading))
         _set_text(self._points, points_sentence(nomogram, patient.reading))
-        last = settings[-1]
-        doubts = (missing_sentence(nomogram, last.reading), outside_sentence(nomogram, last.reading, last.values))
-        _set_text(self._outside, " ".join(doubt for doubt in doubts if doubt))
+        units = self.inputs.unit_labels()
+        _set_text(self._outside, " ".join(said for s in settings if (said := setting_doubts(nomogram, s, units))))
         self._outside.setVisible(bool(self._outside.text()))
+        doubt = self._dlr.doubt if self._dlr is not None else ""
+        held = calibration_sentence(nomogram, patient.reading.risk_interval)
+        _set_text(self._held, " ".join(said for said in (held, doubt) if said))
+        self._held.setVisible(bool(self._held.text()))
         self._compare.setVisible(len(settings) > 1)
         if len(settings) > 1:
             _set_text(self._compare, what_if_sentence(patient.reading, settings[1].reading))
@@ -237,6 +253,10 @@ class NomogramPanel(ScrollPanel):
         self._what_if[name] = value
         self._redraw()
 
+    def _on_unit(self) -> None:
+        self.view.set_unit_labels(self.inputs.unit_labels())
+        self._redraw()
+
     def _on_what_if(self, on: bool) -> None:
         self._what_if = dict(self._values) if on else None
         self._redraw()
@@ -244,7 +264,11 @@ class NomogramPanel(ScrollPanel):
     def _ask_letter(self) -> None:
         if self._nomogram is not None:
             reading = self._nomogram.read(self._values)
-            self.letter_copy_requested.emit(letter_paragraph(self._nomogram, reading, self._values, self._dlr))
+            self.letter_copy_requested.emit(
+                letter_paragraph(
+                    self._nomogram, reading, self._values, self._dlr, self._from_header, self.inputs.unit_labels()
+                )
+            )
 
 
 def _set_text(label: ToneLabel, text: str) -> None:

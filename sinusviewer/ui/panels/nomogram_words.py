@@ -1,8 +1,8 @@
 """What stands beside a nomogram: which input feeds which axis, cohort, hints, and the paragraph for the letter."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sinusviewer.analysis.recurrence import clinical_name
 from sinusviewer.domain.scoring import risk_percent, score_text
@@ -30,26 +30,42 @@ class DlrSource:
     trained_on: str = ""
     note: str = ""
     """What else bears on the score, as that masks were changed since."""
+    doubt: str = ""
+    """Why the score may not fit this nomogram's axis; stands wherever the risk does."""
 
 
-def value_words(predictor: Predictor, value: float | None) -> str:
+UNKNOWN_NETWORK = (
+    "This nomogram does not say which network its radiomic scores came from. "
+    "Only scores of the same network fit its axis."
+)
+"""Said of a site's own nomogram: the score of another network may mean another risk."""
+
+Units = Mapping[str, tuple[float, str]]
+"""By predictor: (factor, unit) of the unit that the reader chose."""
+
+
+def value_words(predictor: Predictor, value: float | None, units: Units | None = None) -> str:
     """E.g. "yes", "350 cells/µL", "unknown"."""
     if value is None:
         return "unknown"
     if predictor.binary:
         return "yes" if value == 1.0 else "no"
-    return f"{shown_number(value)} {predictor.unit}".strip()
+    factor, unit = (units or {}).get(predictor.name, (1.0, predictor.unit))
+    return f"{shown_number(value * factor)} {unit}".strip()
 
 
 def cohort_lines(nomogram: Nomogram) -> tuple[tuple[str, str], ...]:
     """Rows of (what, value): whom the nomogram was fitted on and how it does."""
-    rows = [("Fitted on", _cohort(nomogram.cohort)), *_performance("training", nomogram.cohort)]
+    outcome = _outcome(nomogram)
+    rows = [("Fitted on", _cohort(nomogram.cohort, outcome)), *_performance("training", nomogram.cohort)]
     if nomogram.fit.auc_optimism_corrected is not None:
         rows.append(
             ("AUC (corrected)", f"{nomogram.fit.auc_optimism_corrected:.3f}, corrected for optimism by bootstrap")
         )
     if nomogram.test_cohort is not None:
-        rows += [("Tested on", _cohort(nomogram.test_cohort)), *_performance("test", nomogram.test_cohort)]
+        rows += [("Tested on", _cohort(nomogram.test_cohort, outcome)), *_performance("test", nomogram.test_cohort)]
+    else:
+        rows.append(("Tested on", "no other patients"))
     if nomogram.cutoff is not None:
         rows.append(("Cut-off", f"risk {tick_text(round(nomogram.cutoff, 3))}, set on the training patients"))
     if nomogram.fit.separation:
@@ -57,8 +73,14 @@ def cohort_lines(nomogram: Nomogram) -> tuple[tuple[str, str], ...]:
     return tuple(rows)
 
 
-def _cohort(cohort: CohortSummary) -> str:
-    return f"{cohort.name}: {cohort.n} patients, {cohort.events} with the event"
+def _outcome(nomogram: Nomogram) -> str:
+    return nomogram.outcome.replace("_", " ")
+
+
+def _cohort(cohort: CohortSummary, outcome: str) -> str:
+    """A cohort that is only called by its part in the fit is not named twice."""
+    name = "" if cohort.name in ("train", "test") else f"{cohort.name}: "
+    return f"{name}{cohort.n} patients, {cohort.events} with {outcome}"
 
 
 def _performance(where: str, cohort: CohortSummary) -> list[tuple[str, str]]:
@@ -108,17 +130,54 @@ def missing_sentence(nomogram: Nomogram, reading: NomogramReading) -> str:
     return f"Not known: {', '.join(labels[n] for n in reading.missing)}. The risk is an interval, not a guess."
 
 
-def outside_sentence(nomogram: Nomogram, reading: NomogramReading, values: Mapping[str, float | None]) -> str:
+def outside_sentence(
+    nomogram: Nomogram, reading: NomogramReading, values: Mapping[str, float | None], units: Units | None = None
+) -> str:
     """Which values no patient of the training data had; empty where none."""
     parts = []
     for name in reading.outside_training:
         predictor = nomogram.predictor(name)
-        low, high = predictor.training_range
+        factor = (units or {}).get(name, (1.0, ""))[0]
+        low, high = (shown_number(end * factor) for end in predictor.training_range)
         parts.append(
-            f"{predictor.label} {value_words(predictor, values.get(name))} is outside the training data "
-            f"({shown_number(low)} to {shown_number(high)}): the risk is extrapolated."
+            f"{predictor.label} {value_words(predictor, values.get(name), units)} is outside the training data "
+            f"({low} to {high}): the risk is extrapolated."
         )
     return " ".join(parts)
+
+
+_NOTICED = 0.05
+"""Risks that differ by less, after all that is uncertain about them, are not worth a sentence."""
+
+
+def calibration_sentence(nomogram: Nomogram, risks: tuple[float, ...]) -> str:
+    """What predicted risks came to in the test patients, on their calibration line; empty where they held, or nobody knows.
+
+    ``risks`` are one risk, or the ends of an interval.
+    """
+    test = nomogram.test_cohort
+    if test is None or test.calibration_intercept is None or test.calibration_slope is None:
+        return ""
+    there = tuple(_on_line(risk, test.calibration_intercept, test.calibration_slope) for risk in risks)
+    shifts = [new - old for new, old in zip(there, risks, strict=True)]
+    if max(abs(shift) for shift in shifts) < _NOTICED:
+        return ""
+    lower, higher = min(shifts) <= -_NOTICED, max(shifts) >= _NOTICED
+    way = "less extreme" if lower and higher else "lower" if lower else "higher"
+    return (
+        f"In the {test.n} test patients such risks came out {way}: on their calibration line {_percents(risks)} "
+        f"predicted corresponds to {_percents(there)}."
+    )
+
+
+def _on_line(risk: float, intercept: float, slope: float) -> float:
+    inside = min(max(risk, 1e-9), 1.0 - 1e-9)
+    return 1.0 / (1.0 + math.exp(-(intercept + slope * math.log(inside / (1.0 - inside)))))
+
+
+def _percents(risks: tuple[float, ...]) -> str:
+    ends = tuple(dict.fromkeys(risk_percent(risk) for risk in sorted(risks)))
+    return ends[0] if len(ends) == 1 else f"{ends[0].removesuffix(' %')} to {ends[-1]}"
 
 
 def what_if_sentence(patient: NomogramReading, what_if: NomogramReading) -> str:
@@ -130,41 +189,18 @@ def what_if_sentence(patient: NomogramReading, what_if: NomogramReading) -> str:
     )
 
 
-def decision_hint(evaluation: Mapping[str, Any] | None, cutoff: float | None) -> str:
-    """Where the nomogram does more good than treating all or none, from an ``evaluation.json``; empty without one."""
-    curves = (evaluation or {}).get("decision_curve", {})
-    for split in ("test", "train"):
-        curve = curves.get(split)
-        if not curve or not curve.get("nomogram"):
-            continue
-        rows = [
-            (t, m, max(a, n))
-            for t, m, a, n in zip(
-                curve["thresholds"], curve["nomogram"], curve["treat_all"], curve["treat_none"], strict=True
-            )
-            if m is not None and a is not None
-        ]
-        better = [t for t, model, other in rows if model > other]
-        if not better:
-            return f"Decision curve ({split}): no threshold at which this nomogram does more good than treating all or none."
-        text = (
-            f"Decision curve ({split}): between thresholds {min(better):.2f} and {max(better):.2f} "
-            "acting on this nomogram does more good than treating all or none"
-        )
-        if cutoff is not None and rows:
-            at = min(rows, key=lambda row: abs(row[0] - cutoff))
-            text += f"; at the cut-off, net benefit {at[1]:.2f} against {at[2]:.2f}"
-        return f"{text}."
-    return ""
-
-
 def letter_paragraph(
-    nomogram: Nomogram, reading: NomogramReading, values: Mapping[str, float | None], dlr: DlrSource | None
+    nomogram: Nomogram,
+    reading: NomogramReading,
+    values: Mapping[str, float | None],
+    dlr: DlrSource | None,
+    from_header: tuple[str, ...] = (),
+    units: Units | None = None,
 ) -> str:
-    """The paragraph for the surgeon's letter: inputs, result, whom it rests on, and what it is not."""
+    """The paragraph for the surgeon's letter: inputs, result, what it rests on and how that held, and what it is not."""
     inputs = []
     for predictor in nomogram.predictors:
-        text = f"{predictor.label} {value_words(predictor, values.get(predictor.name))}"
+        text = f"{predictor.label} {value_words(predictor, values.get(predictor.name), units)}"
         if is_dlr(predictor.name) and dlr is not None and values.get(predictor.name) is not None:
             overruled = values[predictor.name] != dlr.score
             text += (
@@ -172,16 +208,42 @@ def letter_paragraph(
                 if overruled
                 else f" (from the CT, {dlr.model})"
             )
+        if clinical_name(predictor.name) in from_header:
+            text += " (from the CT's header)"
         inputs.append(text)
     sentences = [
-        f"Nomogram for {nomogram.outcome.replace('_', ' ')}: {'; '.join(inputs)}.",
+        f"Nomogram for {_outcome(nomogram)}: {'; '.join(inputs)}.",
         f"{risk_sentence(nomogram, reading)} ({points_sentence(nomogram, reading).rstrip('.')}).",
+        missing_sentence(nomogram, reading),
+        outside_sentence(nomogram, reading, values, units),
+        calibration_sentence(nomogram, reading.risk_interval),
+        _whom(nomogram),
     ]
-    sentences += [s for s in (missing_sentence(nomogram, reading), outside_sentence(nomogram, reading, values)) if s]
-    sentences.append(f"Fitted on {_cohort(nomogram.cohort)}. {nomogram.trained_on.rstrip('.')}.")
     if dlr is not None and dlr.trained_on and dlr.trained_on.rstrip(".") != nomogram.trained_on.rstrip("."):
-        sentences.append(f"Radiomic score: {dlr.trained_on.rstrip('.')}.")
+        sentences.append(f"Network of the radiomic score: {lower_first(dlr.trained_on.rstrip('.'))}.")
     if dlr is not None and dlr.note:
         sentences.append(f"Radiomic score: {lower_first(dlr.note)}")
+    if dlr is not None:
+        sentences.append(dlr.doubt)
     sentences.append("Research use only. Not for diagnostic use.")
-    return " ".join(sentences)
+    return " ".join(s for s in sentences if s)
+
+
+def cohort_sentence(nomogram: Nomogram) -> str:
+    """Whom it was fitted on, in its own words where these have the numbers."""
+    said = f"{nomogram.trained_on.rstrip('.')}."
+    if f"{nomogram.cohort.n} patients" not in said:
+        said = f"{_cohort(nomogram.cohort, _outcome(nomogram))}. {said}"
+    return said if said.startswith("Fitted on") else f"Fitted on: {said}"
+
+
+def _whom(nomogram: Nomogram) -> str:
+    """Whom it was fitted on, and how it did in other patients."""
+    said = cohort_sentence(nomogram)
+    test = nomogram.test_cohort
+    if test is None:
+        return f"{said} Not tested on other patients."
+    auc = "" if test.auc is None else f": AUC {test.auc:.2f}"
+    if test.auc is not None and test.auc_ci95 is not None:
+        auc += f" (95 % CI {test.auc_ci95[0]:.2f} to {test.auc_ci95[1]:.2f})"
+    return f"{said} Tested on {_cohort(test, _outcome(nomogram))}{auc}."
