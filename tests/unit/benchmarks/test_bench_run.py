@@ -57,3 +57,18 @@ def test_a_name_that_is_no_part_is_told_with_the_names_that_are(bench, tmp_path,
     _part(tmp_path, "wanted", "return []")
     assert bench.run_all(tmp_path, ["unheard"]) == 2
     assert "No benchmark is named unheard; there are wanted." in capfd.readouterr().err
+
+
+def test_a_part_may_share_its_work_out_over_processes(bench, tmp_path, capfd):
+    (tmp_path / "bench_shared.py").write_text(
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from multiprocessing import get_context\n"
+        "def work(number):\n    return number * 2.0\n"
+        "def run():\n"
+        "    with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as pool:\n"
+        "        (value,) = pool.map(work, [3])\n"
+        f"    yield {ROW % 'shared'} | {{'value': value}}\n",
+        encoding="utf-8",
+    )
+    assert bench.run_all(tmp_path) == 0
+    assert "shared: shared: 6 s" in capfd.readouterr().out

@@ -1,0 +1,85 @@
+"""One network as float32 and int8 in ONNX Runtime and as torch eager: each a function from images to outputs."""
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from sinusviewer.inference.model_card import ModelCard
+
+FloatArray = npt.NDArray[np.float32]
+Engine = Callable[[FloatArray], list[FloatArray]]
+NOT_QUANTIZED = ("Gemm",)
+"""Heads of few weights on pooled features: nothing to gain, and ONNX Runtime 1.2x fails on them with weights per channel."""
+
+
+def session(path: Path) -> Engine:
+    """On all cores, as reading does it."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = os.cpu_count() or 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    opened = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = opened.get_inputs()[0].name
+    return lambda images: [np.asarray(output) for output in opened.run(None, {name: images})]
+
+
+def quantized(path: Path, target: Path, input_name: str, images: FloatArray) -> Path:
+    """Static int8: activations by the smallest and largest values on ``images``, weights per channel."""
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self._items = iter([{input_name: image[None]} for image in images])
+
+        def get_next(self) -> dict[str, FloatArray] | None:
+            return next(self._items, None)
+
+    folded = target.with_suffix(".folded.onnx")
+    logging.getLogger().setLevel(logging.ERROR)  # it advises what is done here
+    quant_pre_process(path, folded, skip_symbolic_shape=True)
+    import onnx
+
+    graph = onnx.load(folded).graph
+    quantize_static(
+        folded, target, Reader(), quant_format=QuantFormat.QDQ, per_channel=True, activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8, nodes_to_exclude=[n.name for n in graph.node if n.op_type in NOT_QUANTIZED],
+    )  # fmt: skip
+    return target
+
+
+def eager(card: ModelCard) -> Engine:
+    """The same network in torch, its weights left at random: they change no time."""
+    import torch
+
+    from sinustrainer.networks.classifiers import ExportedClassifier, SliceClassifier
+    from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D
+    from sinustrainer.networks.segmentation_2d import build_segmenter
+
+    options = card.training["recipe"]["options"]
+    channels = int(card.input.shape[1] or 1)
+    match card.task.value:
+        case "sinus_segmentation":
+            outputs = len(card.labels) + int(bool(options.get("opacity")))
+            network: Any = build_segmenter(options["architecture"], channels, outputs, base=options["base"])
+        case "ecrs":
+            network = ExportedClassifier(SliceClassifier(options["network"], channels))
+        case _:
+            network = MultiTaskUNet3D(channels, len(card.labels), options["base"], options["depth"],
+                                      pool=options.get("pool", 1), norm=options.get("norm", "instance"))  # fmt: skip
+    network = network.eval()
+    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_flush_denormal(True)  # random weights make them, trained ones do not
+
+    def forward(images: FloatArray) -> list[FloatArray]:
+        with torch.inference_mode():
+            given = network(torch.from_numpy(images))
+        return [part.numpy() for part in (given if isinstance(given, tuple) else (given,))]
+
+    return forward
