@@ -62,11 +62,15 @@ def start_from(network: nn.Module, path: Path) -> int:
             elif own.ndim > 0 and value.shape[1:] == own.shape[1:] and value.shape[0] < own.shape[0]:
                 own[: value.shape[0]].copy_(value)
                 taken += 1
-            elif own.ndim > 1 and value.shape[0] == own.shape[0] and value.shape[2:] == own.shape[2:]:
-                if value.shape[1] < own.shape[1]:
-                    own.zero_()
-                    own[:, : value.shape[1]].copy_(value)
-                    taken += 1
+            elif own.ndim > 1 and _narrower(value, own):
+                own.zero_()
+                own[:, : value.shape[1]].copy_(value)
+                taken += 1
     if taken * 2 < len(network.state_dict()):
         raise StorageError(f"The weights of {path.name} do not fit this network.", "Is it of the same architecture?")
     return taken
+
+
+def _narrower(given: torch.Tensor, own: torch.Tensor) -> bool:
+    """Whether a tensor has fewer columns than another and is like it else."""
+    return given.shape[0] == own.shape[0] and given.shape[2:] == own.shape[2:] and given.shape[1] < own.shape[1]

@@ -23,6 +23,8 @@ from sinusviewer.domain.reading import (
     Standing,
 )
 from sinusviewer.errors import CancelledError
+from sinusviewer.inference.model_card import load_card, save_card
+from sinusviewer.inference.patient_model import PatientModel, PatientTerm
 from sinusviewer.inference.registry import ModelRegistry
 from sinusviewer.jobs.events import JobPartial
 from sinusviewer.jobs.runner import CancelToken, Progress, silent_progress
@@ -115,6 +117,22 @@ def test_the_endotype_is_the_mean_over_slices_with_lesion(registry: ModelRegistr
     assert {s.slice_index for s in reading.endotype.slices} <= set(lesion.tolist())
     assert all(s.sop_instance_uid == f"1.9.{s.slice_index}" for s in reading.endotype.slices)
     assert reading.endotype.attention_probability is not None
+
+
+def test_a_cards_patient_model_makes_the_probability_and_the_published_mean_stands_beside_it(tmp_path: Path) -> None:
+    folder = tiny_models.ct_models(tmp_path / "models") / "ecrs_tiny"
+    terms = (PatientTerm(name="slices", weight=1.0, center=0.0), PatientTerm(name="maxillary", weight=4.0, center=0.1))
+    model = PatientModel(intercept=-1.0, terms=terms, fitted_on="nobody")
+    save_card(load_card(folder).model_copy(update={"patient_model": model}), folder)
+    reading = read_series(head(), TASKS, ModelRegistry(tmp_path / "models", tmp_path / "own", threads=1))
+    found = reading.endotype
+    assert found is not None
+    assert found.mean_probability == pytest.approx(np.mean([s.probability for s in found.slices]), abs=1e-6)
+    filled = [s.opacified_fraction for s in reading.sinuses if s.sinus is Sinus.MAXILLARY]
+    log_odds = -1.0 + np.log(found.mean_probability / (1 - found.mean_probability)) + 4 * (np.mean(filled) - 0.1)
+    assert found.probability_ecrs == pytest.approx(1 / (1 + np.exp(-log_odds)), abs=1e-3)
+    assert {name for name, _ in found.reasons} == {"slices", "maxillary"}
+    assert found.patient_model == "nobody"
 
 
 def test_a_head_without_lesion_has_no_probability_and_says_so(registry: ModelRegistry) -> None:

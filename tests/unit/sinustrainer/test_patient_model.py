@@ -1,0 +1,108 @@
+"""A patient's probability of slices and measured extent: fitted like any logistic regression, the same for a mirrored patient."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+from tiny_models import ecrs_model
+
+from sinustrainer.fit_patient_model import table_of, with_patient_model
+from sinustrainer.patient_features import FEATURES, PatientFeatures, load_features, read_patients
+from sinusviewer.analysis.sinus_extent import measure_extent
+from sinusviewer.domain.anatomy import MIRRORED, Structure
+from sinusviewer.errors import InputError
+from sinusviewer.inference.model_card import load_card, save_card
+from sinusviewer.inference.patient_model import PatientModel, PatientTerm, network_values
+from sinusviewer.jobs.runner import CancelToken, silent_progress
+
+
+def patients(count: int = 240) -> list[PatientFeatures]:
+    """Ethmoid extent and slices tell the disease, the rest is noise; now and then nobody has a frontal sinus."""
+    rng = np.random.default_rng(4)
+    rows = []
+    for i in range(count):
+        values: dict[str, float | None] = {name: float(rng.normal()) for name in FEATURES}
+        sick = bool(rng.random() < 1 / (1 + np.exp(-(1.5 * values["anterior_ethmoid"] + values["slices"]))))
+        if i % 7 == 0:
+            values["frontal"] = None
+        rows.append(PatientFeatures(f"c{i}", sick, 0.5, 0.5, values))
+    return rows
+
+
+def test_the_fitted_model_says_what_the_regression_said(tmp_path: Path) -> None:
+    card = ecrs_model(tmp_path / "model")
+    rows = patients()
+    fitted = with_patient_model(card, rows, "240 invented patients")
+    model = fitted.patient_model
+    assert model is not None
+    values, _ = table_of(rows)
+    truth = [r.ecrs for r in rows]
+    oracle = LogisticRegression(C=fitted.metrics["patient_model"]["penalty_c"], max_iter=2000)
+    scaled = StandardScaler().fit_transform(values)
+    expected = oracle.fit(scaled, truth).predict_proba(scaled)[:, 1]
+    np.testing.assert_allclose([model.probability(r.values) for r in rows], expected, atol=1e-6)
+    assert 0.75 < fitted.metrics["patient_model"]["auc_out_of_fold"] < 0.95
+    save_card(fitted, tmp_path / "model")
+    assert load_card(tmp_path / "model") == fitted
+
+
+def test_too_few_patients_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="needs 40 patients of either kind"):
+        with_patient_model(ecrs_model(tmp_path / "model"), patients(60), "")
+
+
+def test_a_value_that_is_not_known_adds_nothing_and_each_input_is_named_once() -> None:
+    terms = (PatientTerm(name="nose", weight=2.0, center=0.25), PatientTerm(name="slices", weight=1.0, center=0.0))
+    model = PatientModel(intercept=0.5, terms=terms, fitted_on="nobody")
+    assert model.log_odds({"nose": None, "slices": 1.0}) == pytest.approx(1.5)
+    assert model.contributions({"nose": 0.75}) == {"nose": 1.0, "slices": 0.0}
+    assert model.log_odds(network_values(0.5, None)) == pytest.approx(0.5)
+    with pytest.raises(ValueError, match="named twice"):
+        PatientModel(intercept=0.0, terms=(terms[0], terms[0]), fitted_on="nobody")
+
+
+def test_what_was_read_is_kept_and_not_read_again(tmp_path: Path) -> None:
+    class Case:
+        def __init__(self, case_id: str) -> None:
+            self.case_id = case_id
+
+    rows = {r.case_id: r for r in patients(4)}
+    asked: list[str] = []
+
+    def reader(case: Case) -> PatientFeatures | None:
+        asked.append(case.case_id)
+        return rows.get(case.case_id)
+
+    table = tmp_path / "read.csv"
+    cases = [Case("c0"), Case("nobody"), Case("c1")]
+    first = read_patients(reader, cases[:2], table, silent_progress(), CancelToken())  # type: ignore[arg-type]
+    assert first == (rows["c0"],)
+    again = read_patients(reader, cases, table, silent_progress(), CancelToken())  # type: ignore[arg-type]
+    assert again == (rows["c0"], rows["c1"])
+    assert asked == ["c0", "nobody", "nobody", "c1"]
+    assert load_features(table)[0].values["frontal"] is None
+    table.write_text("case_id,ecrs\nc0,1\n")
+    with pytest.raises(InputError, match="no table of patient features"):
+        load_features(table)
+
+
+def test_extent_is_counted_and_the_same_for_a_mirrored_patient() -> None:
+    labels = np.zeros((4, 10, 40), np.uint8)
+    labels[:, :5, :10], labels[:, :5, 30:] = Structure.RIGHT_MAXILLARY, Structure.LEFT_MAXILLARY
+    labels[:, :5, 10:20] = Structure.RIGHT_FRONTAL  # the left one is absent
+    labels[:, 5:, 15:25] = Structure.NASAL_CAVITY
+    opacified = np.zeros(labels.shape, bool)
+    opacified[:1, :5, :10] = opacified[:3, :5, 30:] = opacified[:2, :5, 10:20] = opacified[:, 5:, 15:20] = True
+    hu = np.where(opacified, 45, -950).astype(np.int16)
+    found = measure_extent(hu, labels, opacified).features()
+    assert found["maxillary"] == pytest.approx(0.5)
+    assert found["maxillary_unlike"] == pytest.approx(0.5)
+    assert (found["frontal"], found["frontal_unlike"]) == (0.5, 0.0)
+    assert found["sphenoid"] is None
+    assert (found["nose"], found["content_hu"]) == (0.5, 45.0)
+    codes = np.arange(256, dtype=np.uint8)
+    for a, b in MIRRORED.items():
+        codes[int(a)] = int(b)
+    assert measure_extent(hu[..., ::-1], codes[labels[..., ::-1]], opacified[..., ::-1]).features() == found
