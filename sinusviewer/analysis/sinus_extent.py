@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from sinusviewer.domain.anatomy import SINUS_CODES, Side, Sinus, Structure
 
@@ -60,6 +61,12 @@ def measure_extent(
         ``[z, y, x]`` on one grid: CT numbers, Structure codes, what is opacified.
     """
     nose = int(Structure.NASAL_CAVITY)
+    boxes = [box for box in ndimage.find_objects(labels, max_label=nose) if box is not None]
+    if not boxes:
+        return SinusExtent(dict.fromkeys(SINUS_CODES), None, None)
+    # of the part that holds them: counting a whole volume would take several times its memory
+    part = tuple(slice(min(b[axis].start for b in boxes), max(b[axis].stop for b in boxes)) for axis in range(3))
+    hu, labels, opacified = hu[part], labels[part], opacified[part]
     count = np.bincount(labels.ravel(), minlength=nose + 1)
     filled = np.bincount(labels[opacified], minlength=nose + 1)
 
