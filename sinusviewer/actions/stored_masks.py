@@ -11,6 +11,10 @@ from sinusviewer.session import Session
 
 WHERE_FROM = "Masks as stored with the study (DICOM Segmentation), not found by this program"
 
+BY_RULE_HERE = "These masks do not say what is opacified: the opacified shares follow from densities by this program's HU rule."
+BY_RULE_THERE = "The opacified shares are as stored with the masks; there they followed from densities (HU) by a rule."
+AS_STORED = "The opacified shares are as stored with the masks."
+
 
 class StoredMaskActions:
     """Listens for volumes; what it shows is never a reading of this program's networks, and says so."""
@@ -65,12 +69,18 @@ def _reading(volume: Volume, stored: object, token: CancelToken) -> SeriesReadin
     if not isinstance(stored, StoredMasks):
         raise DicomReadError("There are no masks.")
     masks = stored.segmentation
-    rule = measuring.opacified_voxels(volume.voxels, masks.labels, volume.spacing, token)
-    masks = replace(masks, opacified=rule)
+    by_rule = masks.opacified_by_rule
+    if masks.opacified is None:
+        rule = measuring.opacified_voxels(volume.voxels, masks.labels, volume.spacing, token)
+        masks = replace(masks, opacified=rule)
+        shares = BY_RULE_HERE
+    else:
+        shares = BY_RULE_THERE if by_rule else AS_STORED
     withheld = "" if volume.measurable else "withheld, because the slices do not form an even volume"
     sinuses = measuring.measure_sinuses(volume, masks, withheld)
     totals = measuring.lund_mackay_total(sinuses, measuring.propose_ostiomeatal(volume, masks, sinuses))
     notes = [ImageWarning("stored_masks", f"{WHERE_FROM}: “{stored.description}”.")]
+    notes.append(ImageWarning("opacified_by_rule" if by_rule else "opacified_as_stored", shares))
     if stored.others:
         notes.append(
             ImageWarning("stored_masks", f"Not shown, for they name no sinus and side: {', '.join(stored.others)}.")

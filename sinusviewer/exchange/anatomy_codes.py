@@ -21,6 +21,7 @@ LATERALITY: dict[Side, Code] = {Side.RIGHT: Code("24028007", "SCT", "Right"), Si
 VOLUME = Code("118565006", "SCT", "Volume")
 ATTENUATION = Code("112031", "DCM", "Attenuation Coefficient")
 MEAN = Code("373098007", "SCT", "Mean")
+OPACIFIED_PART = Code("OPACIFIED_PART", SCHEME, "Opacified part of a sinus")
 OPACIFIED = Code("OPACIFIED", SCHEME, "Opacified fraction of a sinus")
 LUND_MACKAY = Code("LUND_MACKAY", SCHEME, "Lund-Mackay score")
 LUND_MACKAY_SIDE = Code("LUND_MACKAY_SIDE", SCHEME, "Lund-Mackay score of a side")

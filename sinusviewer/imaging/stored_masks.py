@@ -31,6 +31,9 @@ _WORDS = {
     Sinus.MAXILLARY: ("maxillary",), Sinus.FRONTAL: ("frontal",), Sinus.SPHENOID: ("sphenoid",),
     Sinus.ANTERIOR_ETHMOID: ("ant", "ethmoid"), Sinus.POSTERIOR_ETHMOID: ("post", "ethmoid"),
 }  # fmt: skip
+_OPACIFIED_PART = "OPACIFIED_PART"
+OPACITY_RULE = "density rule for opacified voxels"
+"""What a segment's algorithm is named where no network, but a rule said what is opacified."""
 _OFF_GRID = 0.3
 """Voxels by which a frame may lie off the volume's grid."""
 
@@ -62,7 +65,8 @@ def read_stored_masks(path: Path, volume: Volume, token: CancelToken | None = No
             dataset = dcmread(file, stop_before_pixels=True)
         frame_of_reference = str(dataset.get("FrameOfReferenceUID", ""))
         referenced = {str(s.SeriesInstanceUID) for s in dataset.get("ReferencedSeriesSequence") or ()}
-        meaning, others = _meaning(dataset)
+        meaning, opacified, others = _meaning(dataset)
+        by_rule = _by_rule(dataset)
         frames = list(dataset.get("PerFrameFunctionalGroupsSequence") or ())
         shared = (dataset.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
         by_pixel = str(dataset.get("SegmentationType", "")).upper() == "LABELMAP"
@@ -77,17 +81,22 @@ def read_stored_masks(path: Path, volume: Volume, token: CancelToken | None = No
         raise DicomReadError(
             "This Segmentation object names no sinus." if not meaning else "Its frames have no places."
         )
-    labels = np.zeros(volume.voxels.shape, np.uint8)
+    labels, opaque = np.zeros(volume.voxels.shape, np.uint8), np.zeros(volume.voxels.shape, np.uint8)
     to_index = np.linalg.inv(volume.affine)
     with FrameReader(header) as reader:
         for number, (segment, affine) in enumerate(places):
             if token is not None:
                 token.raise_if_cancelled()
-            if by_pixel or segment in meaning:
-                values = reader.read(number)
-                _paste(labels, to_index @ affine, values, meaning, None if by_pixel else segment, (most + 1) // 2)
+            for target, codes in ((labels, meaning), (opaque, opacified)):
+                if (by_pixel and codes) or segment in codes:
+                    values = reader.read(number)
+                    _paste(target, to_index @ affine, values, codes, None if by_pixel else segment, (most + 1) // 2)
+    if by_pixel:  # a pixel is one segment only there: what is opacified is no other part of its sinus
+        labels = np.where(opaque > 0, opaque, labels).astype(np.uint8)
+    # Where the masks say nothing of what is opacified, a rule will have to.
+    said = (opaque == labels) & (opaque > 0) if opacified else None
     description = str(dataset.get("SeriesDescription", "")) or "DICOM Segmentation"
-    masks = Segmentation(labels, volume.affine, None, Author.READER, opacified_by_rule=True)
+    masks = Segmentation(labels, volume.affine, said, Author.READER, opacified_by_rule=said is None or by_rule)
     return StoredMasks(masks, description, others)
 
 
@@ -103,18 +112,36 @@ def _check(header: Header) -> None:
         raise DicomReadError("The masks end early.")
 
 
-def _meaning(dataset: Dataset) -> tuple[dict[int, Structure], tuple[str, ...]]:
-    """Which structure each segment number is, and the labels of those that are none."""
+def _meaning(dataset: Dataset) -> tuple[dict[int, Structure], dict[int, Structure], tuple[str, ...]]:
+    """Which structure each segment number is, of which it is the opacified part, and the labels of those that are neither."""
     found: dict[int, Structure] = {}
+    opacified: dict[int, Structure] = {}
     others = []
     for segment in dataset.get("SegmentSequence") or ():
         label = str(segment.get("SegmentLabel", ""))
         structure = structure_of(segment, label)
         if structure is None:
             others.append(label or f"segment {segment.get('SegmentNumber', '?')}")
+        elif is_opacified(segment, label):
+            opacified[int(segment.SegmentNumber)] = structure
         else:
             found[int(segment.SegmentNumber)] = structure
-    return found, tuple(others)
+    return found, opacified, tuple(others)
+
+
+def is_opacified(segment: Dataset, label: str) -> bool:
+    """Whether a segment is the opacified part of what it names, and not the whole of it."""
+    kind = (segment.get("SegmentedPropertyTypeCodeSequence") or [Dataset()])[0]
+    return str(kind.get("CodeValue", "")) == _OPACIFIED_PART or re.search(r"\bopaci", label.lower()) is not None
+
+
+def _by_rule(dataset: Dataset) -> bool:
+    """Whether the program that wrote what is opacified says that it followed from density."""
+    for segment in dataset.get("SegmentSequence") or ():
+        made_by = (segment.get("SegmentationAlgorithmIdentificationSequence") or [Dataset()])[0]
+        if is_opacified(segment, str(segment.get("SegmentLabel", ""))):
+            return str(made_by.get("AlgorithmName", "")) == OPACITY_RULE
+    return False
 
 
 def structure_of(segment: Dataset, label: str) -> Structure | None:
@@ -123,7 +150,10 @@ def structure_of(segment: Dataset, label: str) -> Structure | None:
     code = str(kind.get("CodeValue", ""))
     if code in _NASAL_CAVITY:
         return Structure.NASAL_CAVITY
-    modifiers = kind.get("SegmentedPropertyTypeModifierCodeSequence") or ()
+    region = (segment.get("AnatomicRegionSequence") or [Dataset()])[0]
+    modifiers = (
+        kind.get("SegmentedPropertyTypeModifierCodeSequence") or region.get("AnatomicRegionModifierSequence") or ()
+    )
     side = next((_SIDE_OF_CODE[m.CodeValue] for m in modifiers if m.get("CodeValue") in _SIDE_OF_CODE), None)
     words = re.sub(r"[^a-z]+", " ", label.lower())
     if words.strip() == "nasal cavity":
@@ -133,7 +163,7 @@ def structure_of(segment: Dataset, label: str) -> Structure | None:
         if "image" in words.split() or len(sides) != 1:
             return None  # a side is never guessed
         side = sides[0]
-    sinus = _SINUS_OF_CODE.get(code)
+    sinus = _SINUS_OF_CODE.get(code) or _SINUS_OF_CODE.get(str(region.get("CodeValue", "")))
     if sinus is None:
         named = [s for s, parts in _WORDS.items() if all(re.search(rf"\b{part}", words) for part in parts)]
         sinus = named[0] if len(named) == 1 else None

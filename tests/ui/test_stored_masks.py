@@ -6,8 +6,9 @@ import pytest
 from made_dicom import write_ct
 from PySide6.QtWidgets import QLabel, QPushButton
 
+from sinusviewer.actions.stored_masks import AS_STORED, BY_RULE_HERE, _reading
 from sinusviewer.app import Program
-from sinusviewer.domain.anatomy import Structure
+from sinusviewer.domain.anatomy import Side, Sinus, Structure
 from sinusviewer.domain.finding import Segmentation
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
 from sinusviewer.domain.study import FileStatus
@@ -17,6 +18,7 @@ from sinusviewer.exchange.sources import save, source_headers
 from sinusviewer.imaging.load import load_volume
 from sinusviewer.imaging.scan import scan
 from sinusviewer.imaging.stored_masks import read_stored_masks
+from sinusviewer.jobs.runner import CancelToken
 
 pytestmark = pytest.mark.gui
 
@@ -53,6 +55,37 @@ def test_masks_come_back_on_the_voxels_they_were_made_on(stored):
     found = read_stored_masks(stored[0] / "masks.dcm", stored[1])
     assert np.array_equal(found.segmentation.labels, stored[2])
     assert found.others == ()
+
+
+def exported(stored, tmp_path, opacified, *, by_rule=False):
+    folder, volume, labels = stored
+    masks = Segmentation(labels, volume.affine, opacified, opacified_by_rule=by_rule)
+    reading = SeriesReading(volume.identity.series_instance_uid, "CT", SeriesStatus.READ, segmentation=masks)
+    (study,) = scan([folder]).studies
+    return save(segmentation_object(volume, reading, source_headers(study.series[0])), tmp_path / "seg.dcm")
+
+
+@pytest.mark.parametrize("by_rule", [True, False])
+def test_opacified_voxels_come_back_as_they_were_and_with_whoever_said_so(stored, tmp_path, by_rule):
+    opacified = np.zeros(stored[2].shape, bool)
+    opacified[4:9, 10:15, 8:18] = opacified[4:5, 30:33, 8:12] = opacified[2:4, 25:28, 8:18] = True
+    found = read_stored_masks(exported(stored, tmp_path, opacified, by_rule=by_rule), stored[1])
+    assert np.array_equal(found.segmentation.labels, stored[2])
+    sinuses = (stored[2] > 0) & (stored[2] != Structure.NASAL_CAVITY)
+    assert np.array_equal(found.segmentation.opacified, opacified & sinuses)
+    assert found.segmentation.opacified_by_rule is by_rule
+    assert found.others == ()
+
+
+def test_shares_of_stored_masks_are_those_that_were_exported_and_their_origin_is_named(stored, tmp_path):
+    opacified = np.zeros(stored[2].shape, bool)
+    opacified[3:6, 10:20, 8:18] = True  # air by its density: no rule would say so
+    path = exported(stored, tmp_path, opacified)
+    for file, share, says in ((path, 0.5, AS_STORED), (stored[0] / "masks.dcm", 0.0, BY_RULE_HERE)):
+        made = _reading(stored[1], read_stored_masks(file, stored[1]), CancelToken())
+        right = next(m for m in made.sinuses if (m.sinus, m.side) == (Sinus.MAXILLARY, Side.RIGHT))
+        assert right.opacified_fraction == pytest.approx(share, abs=0.02)
+        assert says in [w.message for w in made.warnings]
 
 
 def test_a_study_knows_its_masks_and_masks_alone_are_listed(stored, tmp_path):

@@ -104,6 +104,32 @@ def test_masks_come_back_voxel_for_voxel_at_their_place(ct, tmp_path):
     assert np.count_nonzero(full.array) == np.count_nonzero(numbers)
 
 
+def test_opacified_parts_are_segments_of_their_own_over_their_sinuses(ct, tmp_path):
+    series, volume, reading = ct
+    labels = reading.segmentation.labels
+    opacified = np.zeros(labels.shape, bool)
+    opacified[4:8, 5:9, 3:9] = opacified[2:3, 5:15, 12:14] = True
+    masks = replace(reading.segmentation, opacified=opacified)
+    made = segmentation_object(volume, replace(reading, segmentation=masks), source_headers(series))
+    again = hd.seg.Segmentation.from_dataset(saved(made, tmp_path))
+    assert [s.segment_label for s in again.SegmentSequence][3:] == [
+        "Opacified right maxillary sinus",
+        "Opacified left maxillary sinus",
+    ]
+    assert again.get_segment_numbers(tracking_id="opacified_right_maxillary") == [4]
+    whole = again.get_volume(segment_numbers=[1, 2, 3], combine_segments=True)
+    assert np.count_nonzero(whole.array == 1) == np.count_nonzero(labels == Structure.RIGHT_MAXILLARY)
+    for segment, code in ((4, Structure.RIGHT_MAXILLARY), (5, Structure.LEFT_MAXILLARY)):
+        part = again.get_volume(segment_numbers=[segment])
+        wanted = opacified & (labels == code)
+        z, y, x = np.argwhere(wanted)[0]
+        k, r, c = np.rint(np.linalg.inv(part.affine) @ volume.affine @ [x, y, z, 1.0])[:3].astype(int)
+        assert part.array[k, r, c, 0] == 1
+        assert np.count_nonzero(part.array) == np.count_nonzero(wanted)
+    if shutil.which("dciodvfy") is not None:
+        assert faults(tmp_path / "object.dcm") == []
+
+
 def test_masks_say_whose_side_who_made_them_and_that_they_are_for_research(ct, tmp_path):
     series, volume, reading = ct
     again = saved(segmentation_object(volume, reading, source_headers(series)), tmp_path)
