@@ -39,7 +39,7 @@ check: $(VENV)/full
 	$(BIN)/codespell sinusviewer training tests packaging README.md CONTRIBUTING.md CHANGELOG.md
 
 bench: $(VENV)/full
-	$(BIN)/python tests/benchmarks/run.py
+	$(BIN)/python tests/benchmarks/run.py $(PARTS)
 
 screenshots: $(VENV)/runtime
 	$(BIN)/python packaging/screenshots.py
