@@ -86,9 +86,7 @@ def segment_with_opacity(
     codes = label_codes(card.labels)
     result = np.zeros(turned.voxels.shape, dtype=np.uint8)
     opaque = np.zeros(turned.voxels.shape, dtype=bool) if card.parameters.get("opacity_channel") else None
-    into = _Upsampling(
-        stack, (turned.voxels.shape[1], turned.voxels.shape[2]), float(card.parameters.get("background_below", 1.0))
-    )
+    into = _Upsampling(stack, (turned.voxels.shape[1], turned.voxels.shape[2]))
     # a thin lining is less certain than a clear lumen: at one half it would be lost, and the fraction with it
     opaque_from = float(card.parameters.get("opacity_threshold", 0.5))
     network = _SliceReader(run, stack, settings, batch, token)
@@ -246,15 +244,10 @@ def _reach(card: ModelCard, slice_mm: float) -> int:
 
 
 class _Upsampling:
-    """From the stack's grid to the canonical volume's, linear, in the part the grid covers.
+    """From the stack's grid to the canonical volume's, linear, in the part the grid covers."""
 
-    ``background_below``: a voxel whose chance of being background is below this is never that, though it is likelier than each
-    structure alone: where two cells meet, their chances halve. 1 leaves the likeliest.
-    """
-
-    def __init__(self, stack: AxialStack, shape: tuple[int, int], background_below: float = 1.0) -> None:
+    def __init__(self, stack: AxialStack, shape: tuple[int, int]) -> None:
         size = stack.hu.shape[1]
-        self._background_below = background_below
         self._low = [max(0, int(np.floor(s))) for s in stack.start]
         high = [
             min(n, int(np.ceil(s + size * step))) for n, s, step in zip(shape, stack.start, stack.step, strict=True)
@@ -278,10 +271,7 @@ class _Upsampling:
             return
         rows, columns, where, part = box
         raised = np.stack([rows @ probabilities[i][where] @ columns.T for i in present])
-        likeliest = raised.argmax(axis=0)
-        if self._background_below < 1 and len(present) > 1:
-            likeliest = np.where(raised[0] < self._background_below, 1 + raised[1:].argmax(axis=0), 0)
-        plane[part] = codes[np.array(present)][likeliest]
+        plane[part] = codes[np.array(present)][raised.argmax(axis=0)]
 
     def write_mask(self, probability: FloatArray, plane: npt.NDArray[np.bool_], threshold: float) -> None:
         """Write where a probability exceeds ``threshold``."""

@@ -117,26 +117,6 @@ def test_air_without_a_head_is_refused() -> None:
         segment_volume(oracle, volume, card())
 
 
-def test_where_two_cells_meet_a_voxel_may_be_neither_of_them_and_still_no_background() -> None:
-    hu, truth = head()
-    volume = Volume(hu, np.diag([1.5, 1.5, 3.0, 1.0]), Identity())
-
-    def undecided(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        sure = oracle(images)
-        sinus = sure[:, 1:].sum(axis=1) > 0.5
-        for share, code in ((0.35, 1), (0.25, 2)):
-            sure[:, code][sinus] = share
-        sure[:, 0][sinus] = 0.4
-        sure[:, 3:][:, :, :] *= ~sinus[:, None]
-        return sure
-
-    usual = segment_volume(undecided, volume, card())
-    strict = segment_volume(undecided, volume, card(background_below=0.5))
-    assert not usual.any()
-    assert dice(strict > 0, truth > 0) > 0.8
-    assert set(np.unique(strict)) == {0, 1}
-
-
 def test_crumbs_go_and_large_parts_stay() -> None:
     labels = np.zeros((1, 20, 40), np.uint8)
     labels[0, 2:12, 2:12] = 1
