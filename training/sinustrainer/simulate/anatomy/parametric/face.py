@@ -40,7 +40,7 @@ def paint_facial_bones(canvas: Canvas, person: Person) -> None:
         canvas = whole.moved(person.lopsided.shift(person.lopsided.face, side))
         cavity = orbit_cavity(person, side)
         low, high = (min(side * 2, side * 66), -86.0, -30.0), (max(side * 2, side * 66), -28.0, 30.0)
-        canvas.fill(shell(cavity, 1.0), low, (high[0], -40.0, high[2]), bone * 0.62, bumps_mm=0.15)
+        canvas.fill(shell(cavity, 0.7), low, (high[0], -40.0, high[2]), bone * 0.6, bumps_mm=0.3)
         d = person.eye_distance
         rim = [
             (d - 16, -84.0, 8.0),
@@ -65,14 +65,14 @@ def paint_facial_bones(canvas: Canvas, person: Person) -> None:
             capsule((side * 65, -38, -14), (side * 65, -6, -5), 2.6, 3.5, (1.4, 1, 0.6)),
             capsule((side * 42, -68, -26), (side * 34, -64, -42), 4.5, 3.5),
         ]
-        _solid(canvas, union(*parts, softness=3), (-74, -96, -40), (74, -4, 34), bone, 0.7)
+        _solid(canvas, union(*parts, softness=3), (-74, -96, -40), (74, -4, 34), bone, 0.5)
         _solid(canvas, union(*zygoma, softness=4), (-74, -92, -54), (74, 4, -2), bone, 0.46)
-        for a, b in (((25, -38, -2), (47, -56, 0)), ((24, -40, -16), (41, -52, -18))):
+        for a, b, flat in (((25, -38, -2), (47, -56, 0), 0.2), ((24, -40, -12), (39, -50, -13), 0.4)):
             # Orbit's outer wall, and the side of the maxilla below it.
-            wall = capsule((side * a[0], a[1], a[2]), (side * b[0], b[1], b[2]), 2.0, 2.4, (1, 1, 0.2))
+            wall = capsule((side * a[0], a[1], a[2]), (side * b[0], b[1], b[2]), 1.7, 2.2, (1, 1, flat))
             canvas.fill(wall, (-62, -72, -32), (62, -24, 18), bone * 0.6, bumps_mm=0.6)
         # Front and side of the maxilla; the antrum is hollowed out of it later and brings its own thin wall.
-        frontal_process = capsule((side * 9, -90, -2), (side * 15, -84, -28), 2.6, 3.5, (1, 0.7, 1))
+        frontal_process = capsule((side * 9, -90, -2), (side * 16, -83.5, -29), 2.2, 2.4, (0.6, 1, 1))
         canvas.fill(frontal_process, (-24, -98, -40), (24, -74, 8), bone * 0.85)
         bridge = capsule((side * 4.5, -95, 2), (side * 15, -87, -6), 1.9, 2.2, (1, 1, 0.35))
         canvas.fill(bridge, (-22, -102, -20), (22, -78, 14), bone * 0.75)
@@ -94,7 +94,7 @@ def paint_facial_bones(canvas: Canvas, person: Person) -> None:
 
 
 def palate_height(p: float, axes: Axes) -> Field:
-    """z of the hard palate: it sinks forwards, and is vaulted across."""
+    """Height of the hard palate: it sinks forwards, and is vaulted across."""
     return np.asarray(p + 0.07 * (axes[1] + 62) + 0.8 - 2.0 * (axes[0] / 20) ** 2, dtype=np.float32)
 
 
@@ -240,7 +240,7 @@ def paint_nose(canvas: Canvas, person: Person) -> None:
         lamella = capsule((side * 4.4, -70, -8), (side * 4.6, -50, 9), 1.2, 0.9, (1, 0.4, 0.4))
         superior = capsule((side * 4.8, -55, 0), (side * 5, -42, -3), 1.4, 1.6, (1, 1, 0.6))
         for turbinate in (inferior, middle, superior):
-            canvas.fill(turbinate, low, high, 52, texture=8, bumps_mm=1.1, label=label)
+            canvas.fill(turbinate, low, high, 52, texture=8, bumps_mm=1.5, label=label)
         stem = capsule((side * (w - 5), -80, p + 14), (side * (w + 1), -44, p + 16), 1.6, 1.6, (0.6, 0.3, 1))
         canvas.fill(stem, low, high, 55, label=label)
         canvas.fill(
@@ -273,7 +273,9 @@ def _septum(person: Person, half_mm: float) -> Shape:
         x, y, z = axes
         bend = person.septum_bend_mm * np.exp(-(((y + 62) / 18) ** 2) - ((z - person.septum_bend_z) / 10) ** 2)
         # No septum is a plane: edge-on to the beam it would be a white line from top to bottom.
-        bend = bend + (0.6 + 0.25 * person.septum_bend_mm) * np.sin((y + 0.8 * z) / 9.0) * np.clip((12 - z) / 20, 0, 1)
+        bend = bend + (0.9 + 0.25 * abs(person.septum_bend_mm)) * np.sin((y + 0.8 * z) / 9.0) * np.clip(
+            (12 - z) / 20, 0, 1
+        )
         # One long curve from floor to roof, and leaning with the nose in front.
         height = np.clip((z - person.palate_z) / (10 - person.palate_z), 0, 1)
         bend = bend + person.lopsided.septum_curve_mm * np.sin(np.pi * height) * np.clip((-34 - y) / 12, 0, 1)

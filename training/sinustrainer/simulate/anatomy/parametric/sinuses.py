@@ -175,7 +175,7 @@ def _paint_sphenoid(canvas: Canvas, person: Person, side: Side, s: float) -> Non
         of_size,
         person.volumes_ml[Sinus.SPHENOID, side],
         (low, high),
-        0.7,
+        1.2,
     )
 
 
@@ -189,7 +189,7 @@ def _paint_ethmoid(canvas: Canvas, person: Person, side: Side, s: float, rng: np
     def labyrinth(f: float) -> Shape:
         def distance(at: Axes) -> Field:
             x, y, z = at
-            outer = np.interp(y, (-84, -74, -60, -44, -38), (12.5, 12.5, 13.5, 15.5, 13)).astype(np.float32)
+            outer = np.interp(y, (-86, -78, -66, -54, -44, -38), (10, 11.5, 13.8, 13.8, 15.5, 13)).astype(np.float32)
             outer = np.asarray(outer - 0.10 * np.maximum(z, 0) + 0.15 * np.maximum(-z, 0), dtype=np.float32)
             inner = np.interp(y, (-84, -70, -42), (5.0, 5.4, 5.0)).astype(np.float32)
             mid, half = (outer + inner) / 2, (outer - inner) / 2
@@ -216,17 +216,17 @@ def _paint_ethmoid(canvas: Canvas, person: Person, side: Side, s: float, rng: np
         first = np.minimum(first, root)
     between = (second - first) / 2  # distance from the plane between two cells
     # Its sides bulge between the cells' walls.
-    room = shape(axes) + np.float32(0.7) * bent + np.float32(0.5) * np.clip(1.5 - between, 0, 1.5)
+    room = shape(axes) + np.float32(0.9) * bent + np.float32(0.5) * np.clip(1.5 - between, 0, 1.5)
     # The middle turbinate's basal lamella parts anterior from posterior cells.
     lamella = rng.uniform(-63, -57) + rng.uniform(0.1, 0.6) * axes[2] + np.float32(2.5) * bent
     # Thinner than a voxel, and open here and there.
-    wall = np.float32(0.36) + np.float32(0.12) * fine + np.float32(0.08) * bent
+    wall = np.float32(0.42) + np.float32(0.12) * fine + np.float32(0.08) * bent
     air = np.maximum(np.maximum(room, wall - between), np.float32(0.4) - np.abs(axes[1] - lamella))
     # The paper plate beside the orbit is no thicker, the roof is.
     edge = np.float32(0.55 * person.wall_mm) + np.float32(0.5) * np.clip((axes[2] - 5) / 5, 0, 1)
     bone = np.clip(0.5 - (room - edge) / canvas.edge_mm, 0, 1)
     here = canvas.hu[box]
-    here += bone * (person.bone_hu * (0.52 + 0.08 * bent) - here)
+    here += bone * (person.bone_hu * (0.58 + 0.08 * bent) - here)
     here += np.clip(0.5 - air / canvas.edge_mm, 0, 1) * (_AIR_HU - here)
     inside = (room < 0) & ((canvas.labels[box] == 0) | (canvas.labels[box] > 10))
     front = np.broadcast_to(axes[1] < lamella, inside.shape)

@@ -23,7 +23,7 @@ _SIDES = ((-1.0, "RIGHT"), (1.0, "LEFT"))
 def paint_base(canvas: Canvas, person: Person) -> None:
     """Sphenoid body and clivus, petrous pyramids and mastoids with their cells, ear canals, pterygoid plates."""
     bone = person.bone_hu
-    clivus = capsule((0, -12, -2), (0, 0, -18), 10, 5, (0.8, 1, 1))
+    clivus = capsule((0, -12, -2), (0, -1, -19), 9, 4.5, (0.55, 1, 1))
     body = union(ellipsoid((0, -28, -1), (17, 20, 12)), clivus, softness=8)
     canvas.fill_bone(body, (-26, -52, -28), (26, 10, 16), bone, bone * 0.32, texture=90)
     canvas.fill(ellipsoid((0, -15, 12), (7, 6, 5)), (-10, -24, 4), (10, -6, 20), 40)  # pituitary
@@ -32,7 +32,7 @@ def paint_base(canvas: Canvas, person: Person) -> None:
     )  # dorsum sellae
     for side, name in _SIDES:
         _paint_ear(canvas.moved(person.lopsided.shift(person.lopsided.ear, side)), person, side, name)
-        wing = capsule((side * 13, -34, 11), (side * 44, -45, 16), 2.2, 1.3)
+        wing = capsule((side * 13, -34, 11), (side * 44, -45, 16), 1.8, 1.0)
         canvas.fill(wing, (-60, -60, 0), (60, -20, 30), bone * 0.75, bumps_mm=0.6)
         greater = capsule((side * 24, -36, 4), (side * 46, -52, 0), 1.9, 2.3, (1, 1, 0.25))
         canvas.fill(greater, (-60, -66, -16), (60, -24, 16), bone * 0.8, bumps_mm=0.6)
@@ -147,7 +147,7 @@ def paint_mandible(canvas: Canvas, person: Person) -> None:
         points = [(side * x * w + dx * x / 46, y + dy * x / 46, z + dz * x / 46) for x, y, z in path]
         parts += [capsule(a, b, 10, 10, (1.7, 1.7, 0.75)) for a, b in itertools.pairwise(points)]
         angle, notch = (side * 47 * w + dx, -22.0 + dy, -72.0 + dz), (side * 49 * w + dx, -24.0 + dy, -30.0 + dz)
-        parts.append(capsule(angle, notch, 12, 10, (2.4, 0.75, 1)))
+        parts.append(capsule(angle, notch, 12, 10, (2.8, 0.72, 1)))
         # A thin neck, and on it a head that lies across, its inner end behind the outer one.
         ex, ey, _ez = person.lopsided.shift(person.lopsided.ear, side)
         parts.append(capsule(notch, (side * 50 + ex, -12.5 + ey, -12), 4.6, 3.4, (0.75, 1.25, 1)))

@@ -54,7 +54,9 @@ def _paint_layers(part: Canvas, soft: Field, padding: Field) -> None:
     fat += 45 * np.clip(1 - np.abs(0.6 * other + fine) * 9, 0, 1)  # fibrous septa
     if z[0] < 24:
         # Fat between the muscles of the nape lies in shells around the spine, gaping here and closed there.
-        shells = np.sqrt(x * x * np.float32(0.7) + (y - 12) ** 2) / 10 + np.float32(0.45) * coarse + np.float32(0.1) * fine
+        shells = (
+            np.sqrt(x * x * np.float32(0.7) + (y - 12) ** 2) / 10 + np.float32(0.45) * coarse + np.float32(0.1) * fine
+        )
         gap = np.abs(shells - np.rint(shells)) * 10 - np.float32(0.9) * other[::-1] + np.float32(0.3)
         split = np.clip(1 - gap, 0, 1) * np.clip((depth - 4) / 5, 0, 1)
         muscle = np.clip((depth - padding - np.float32(1.2) * coarse) / 2, 0, 1) * (1 - np.float32(0.7) * split)
@@ -77,6 +79,7 @@ def _face(person: Person) -> Shape:
         ellipsoid((0, -50, -85), (50 * person.jaw_width, 44, 23)),
         capsule((0, -96, 2), (person.lopsided.nose_tip_mm, -96 - 17 * n, -28), 5.5, 9.0),
         ellipsoid((0, -90, -25), (19, 14, 19)),
+        capsule((0, -91, 2), (0.4 * person.lopsided.nose_tip_mm, -92 - 6 * n, -30), 8, 14, (0.8, 1, 1)),
     ]
     for side, _name in _SIDES:
         dx, dy, dz = person.lopsided.shift(person.lopsided.face, side)

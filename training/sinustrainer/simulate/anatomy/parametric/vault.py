@@ -63,6 +63,14 @@ def skull_thickness(person: Person, axes: Axes) -> Field:
     thick = thick + person.base.occiput_mm * np.exp(-((x / 9) ** 2) - ((z - 6) / 15) ** 2) * np.clip(
         (y - 45) / 15, 0, 1
     )
+    # The roof of nose, ethmoid and orbits is a film of bone.
+    film = (
+        np.exp(-((x / 46) ** 6))
+        * np.clip((y + 82) / 8, 0, 1)
+        * np.clip((-36 - y) / 8, 0, 1)
+        * np.clip((34 - z) / 8, 0, 1)
+    )
+    thick = thick - film * np.maximum(thick - 0.9, 0)
     # The canal of the spine lies between vertebrae, which are painted by themselves.
     thick = thick * np.clip((z + 23) / 3, 0, 1)
     return np.asarray(thick + 0 * x, dtype=np.float32)
