@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sinusviewer.actions.desk import Continuation, JobDesk
 from sinusviewer.actions.marking import confirmation
+from sinusviewer.actions.prior_reading import prior_reading
 from sinusviewer.domain.anatomy import AnySide, Side
 from sinusviewer.domain.finding import Author, FindingStatus
 from sinusviewer.domain.image import Radiograph, Volume
@@ -77,16 +78,23 @@ class Reporting:
         text = str(note["text"]) if note.get("text") is not None else None
         content, signed = self._content(study, reading), self._findings.signed_reports(uid)
         written = signed[0].content if signed else note
-        outdated = bool(written.get("basis")) and written["basis"] != basis_of(content)
+        outdated = bool(written.get("basis")) and written["basis"] != self._basis(study, reading)
         return ReportOfStudy(content, text, signed, outdated)
 
-    def _content(self, study: Study, reading: Reading) -> ReportContent:
+    def _basis(self, study: Study, reading: Reading) -> str:
+        """The mark of what is found in the study itself: opening or closing a prior changes none of that."""
+        return basis_of(self._content(study, reading, compared=False))
+
+    def _content(self, study: Study, reading: Reading, *, compared: bool = True) -> ReportContent:
         """What the report says, each part under its series' own name, with what the reader said of each finding."""
-        content = report_content.build(reading, study.identity)
+        prior = prior_reading(self.session, study) if compared else None
+        priors = {} if prior is None else dict.fromkeys(range(len(reading.series)), prior)
+        content = report_content.build(reading, study.identity, priors=priors)
         sections = []
         for (series, key, part), section in zip(self._parts(study), content.sections, strict=True):
             name = series.description.strip()
-            heading = f"{name} ({part.modality})" if name else section.heading
+            named = name if name == part.modality else f"{name} ({part.modality})"
+            heading = named if name else section.heading
             marks, sentences = self.session.marks.get(key), section.sentences
             if part.waters is not None and marks is not None:
                 said = wording.reader_sentences(marks.detections, part.waters.threshold)
@@ -106,7 +114,7 @@ class Reporting:
     def draft_text(self, study: Study, text: str) -> None:
         """Take over what is being typed: in force at once, on disk with the next `write_drafts`."""
         reading = self.reading_of(study)
-        basis = basis_of(self._content(study, reading)) if reading is not None else ""
+        basis = self._basis(study, reading) if reading is not None else ""
         self._drafts[study.study_instance_uid] = {"text": text, "basis": basis}
 
     def write_drafts(self) -> None:
@@ -120,7 +128,7 @@ class Reporting:
         self.write_drafts()
         note = self._findings.note(study.study_instance_uid, "report_text") or {}
         reading = self.reading_of(study)
-        now = basis_of(self._content(study, reading)) if reading is not None else ""
+        now = self._basis(study, reading) if reading is not None else ""
         basis = note.get("basis", "") if note.get("text") is not None else now
         content = {"text": text, "reader": reader, "basis": basis}
         if self._try(lambda: self._findings.sign(study.study_instance_uid, content)):

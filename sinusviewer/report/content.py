@@ -7,6 +7,7 @@ from sinusviewer.domain.finding import ModelReference
 from sinusviewer.domain.image import Identity
 from sinusviewer.domain.reading import Reading, SeriesReading, SeriesStatus
 from sinusviewer.report import wording
+from sinusviewer.report.change import change_sentences
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +67,7 @@ def build(
     pictures: Mapping[int, tuple[Picture, ...]] | None = None,
     title: str = "Paranasal sinus reading",
     headings: Sequence[str] = (),
+    priors: Mapping[int, tuple[SeriesReading, str]] | None = None,
 ) -> ReportContent:
     """Everything a report of ``reading`` must say.
 
@@ -75,9 +77,11 @@ def build(
         By the place of their series in ``reading.series``.
     headings
         Names of the series in ``reading.series``, as people know them; without them, their UIDs.
+    priors
+        By the place of their series in ``reading.series``: an earlier CT's reading to compare with, and its study date.
     """
-    pictures = pictures or {}
-    sections = tuple(_section(s, pictures.get(i, ())) for i, s in enumerate(reading.series))
+    pictures, priors = pictures or {}, priors or {}
+    sections = tuple(_section(s, pictures.get(i, ()), priors.get(i)) for i, s in enumerate(reading.series))
     if headings:
         sections = tuple(replace(s, heading=name) for s, name in zip(sections, headings, strict=True))
     said = [m.trained_on for s in reading.series for m in models_of(s) if m.trained_on]
@@ -115,14 +119,18 @@ def _identity_rows(identity: Identity, reading: Reading) -> tuple[tuple[str, str
     return tuple((name, value) for name, value in rows if value)
 
 
-def _section(series: SeriesReading, pictures: tuple[Picture, ...]) -> Section:
+def _section(
+    series: SeriesReading, pictures: tuple[Picture, ...], prior: tuple[SeriesReading, str] | None = None
+) -> Section:
     read_ct = series.status is SeriesStatus.READ and series.waters is None and not series.reason
     sentences = [] if read_ct else [wording.status_sentence(series)]  # a CT's parts say that it was read
     if series.waters is not None:
         sentences += wording.waters_sentences(series.waters)
         if series.waters.calibrated_on:
             sentences.append(f"Scores calibrated on: {series.waters.calibrated_on}.")
-    parts = tuple(part for part in (_sinuses(series), _endotype(series), _recurrence(series)) if part is not None)
+    parts = tuple(
+        part for part in (_sinuses(series, prior), _endotype(series), _recurrence(series)) if part is not None
+    )
     heading = " ".join(part for part in (series.modality, "series", _short(series.series_instance_uid)) if part)
     warnings = tuple(w.message for w in series.warnings if w.code not in _SAID_IN_PARTS)
     if series.provenance.override_reason:
@@ -142,13 +150,15 @@ _SAID_IN_PARTS = frozenset((*_OF_ENDOTYPE, *_OF_RECURRENCE))
 _SINUS_COLUMNS = ("Sinus", "Side", "Opacified", "Lund-Mackay", "Volume, ml", "Mean HU")
 
 
-def _sinuses(series: SeriesReading) -> Part | None:
-    """What a surgeon asks first: the score, then how much of each sinus is opacified."""
+def _sinuses(series: SeriesReading, prior: tuple[SeriesReading, str] | None) -> Part | None:
+    """What a surgeon asks first: the score, what changed, then how much of each sinus is opacified."""
     sentences, tables = [], []
     if series.lund_mackay is not None:
         sentences.append(wording.lund_mackay_sentence(series.lund_mackay))
     elif wording.lacks_totals_for_sides(series):
         sentences.append(wording.NO_TOTALS)
+    if prior is not None and series.sinuses:
+        sentences += change_sentences(series, *prior)
     if series.air is not None:
         sentences.append(f"{series.air.method} Enclosed air {series.air.total_ml:.1f} ml.")
     if series.sinuses:

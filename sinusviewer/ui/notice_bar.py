@@ -1,10 +1,14 @@
 """The amber bar over the pictures: what must be known of the image, and the click that settles it."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton
+from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QPushButton
 
 from sinusviewer.domain.image import Radiograph, Volume
 from sinusviewer.domain.volume_sides import is_open
+from sinusviewer.ui.panels.foot_label import FootLabel
+from sinusviewer.ui.panels.form_grid import large_type
+
+_AGAIN = "Read with the models that are here now  [Ctrl+R]"
 
 
 class NoticeBar(QFrame):
@@ -21,29 +25,27 @@ class NoticeBar(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("amber_bar")
-        self._text = QLabel()
-        self._text.setObjectName("notice_text")
-        self._text.setWordWrap(True)
+        self._text = FootLabel("", "text", "notice_text")
         self._left = self._button("Image left", "confirm_right_is_left", "The patient's right is on the left of the image as it is "
                                   "stored or hung, the usual way. This is recorded.")  # fmt: skip
         self._right = self._button("Image right", "confirm_right_is_right", "The patient's right is on the right of the image as it "
                                    "is stored or hung: it is mirrored. This is recorded.")  # fmt: skip
         self._accept = self._button("Measure anyway", "accept_geometry", "You accept these faults; volumes are measured "
                                     "and carry them.")  # fmt: skip
-        self._again = self._button(
-            "Read again", "read_again_notice", "Read with the models that are here now  [Ctrl+R]"
-        )
+        self._again = self._button("Read again", "read_again_notice", _AGAIN)
         self._again.clicked.connect(self.read_again_requested)
         self._hide = self._button("Hide", "hide_notice", "Hide this until another series is shown")
         self._left.clicked.connect(lambda: self.side_confirmed.emit(True))
         self._right.clicked.connect(lambda: self.side_confirmed.emit(False))
         self._accept.clicked.connect(self.geometry_accepted)
         self._hide.clicked.connect(self._hide_notice)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(12, 5, 12, 5)
-        row.addWidget(self._text, 1)
+        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._row.setContentsMargins(12, 5, 12, 5)
+        self._row.addWidget(self._text, 1)
+        buttons = QHBoxLayout()
         for button in (self._left, self._right, self._accept, self._again, self._hide):
-            row.addWidget(button)
+            buttons.addWidget(button)
+        self._row.addLayout(buttons)
         self._hidden_for: object = None
         self._image: object = None
         self.hide()
@@ -72,6 +74,10 @@ class NoticeBar(QFrame):
             Whether a view shows a volume otherwise than it was hung: then nobody can say which side of the image is which.
         """
         self._image = film or volume
+        told, outdated = (
+            outdated,
+            "" if large_type() else outdated,
+        )  # beside a question it has no room then: the button says it
         volume_open = volume is not None and is_open(volume)
         film_open = film is not None and film.patient_right_is_image_left is None and film.for_models
         side_open = volume_open or film_open
@@ -91,11 +97,15 @@ class NoticeBar(QFrame):
             asked = f"Side unverified. Which side of the {which} is the patient's right?"
             self._text.setText(f"{asked} {outdated}".strip())
         else:
-            self._text.setText(" ".join((outdated, *faults, *others)).strip())
+            self._text.setText(" ".join((told, *faults, *others)).strip())
+        self._text.set_whole(side_open or bool(faults))  # what is only told takes two lines of large type at the most
+        below = side_open and large_type()  # beside so many buttons a question would be a narrow column
+        self._row.setDirection(QBoxLayout.Direction.TopToBottom if below else QBoxLayout.Direction.LeftToRight)
         self._left.setVisible(side_open)
         self._right.setVisible(side_open)
         self._accept.setVisible(bool(faults))
-        self._again.setVisible(bool(outdated))
+        self._again.setVisible(bool(told))
+        self._again.setToolTip(f"{told} {_AGAIN}".strip())
         self._hide.setVisible(not side_open)
         hidden = self._hidden_for is not None and self._hidden_for is self._image
-        self.setVisible(side_open or bool(outdated) or (bool(faults or others) and not hidden))
+        self.setVisible(side_open or bool(told) or (bool(faults or others) and not hidden))

@@ -11,6 +11,7 @@ from sinusviewer.actions import Continuation
 from sinusviewer.actions.box_export import export_training_film, why_no_training_film
 from sinusviewer.actions.dicom_export import export_dicom
 from sinusviewer.actions.mask_export import export_training_case
+from sinusviewer.actions.prior_reading import prior_reading
 from sinusviewer.actions.reporting import Reporting
 from sinusviewer.domain.anatomy import Structure
 from sinusviewer.domain.display import Tool
@@ -89,22 +90,10 @@ class SinusWiring:
         self._actions.masks.step_slice(self._session.active_view, step)
 
     def _prior(self) -> tuple[SeriesReading | None, str]:
-        """The newest reading with sinuses of an earlier study of the same patient that is open."""
+        """The reading that the active view's CT is compared with, and its date."""
         session = self._session
         here = session.study_of(session.views[session.active_view].series_key)
-        if here is None or not here.identity.patient_id:
-            return None, ""
-        found: list[tuple[str, SeriesReading]] = []
-        for key, reading in session.readings.items():
-            study = session.study_of(key.partition("/")[0])
-            if study is not None and study is not here and reading.sinuses:
-                who = study.identity
-                if who.patient_id == here.identity.patient_id and who.study_date < here.identity.study_date:
-                    found.append((who.study_date, reading))
-        if not found:
-            return None, ""
-        date, reading = max(found, key=lambda pair: pair[0])
-        return reading, date
+        return prior_reading(session, here) or (None, "")
 
     def _go_to_sinus(self, structure: Structure) -> None:
         """Show the slices through the middle of a sinus, on its largest extent; the brush takes it up."""

@@ -39,6 +39,8 @@ _MARK = QColor("#e8d44d")
 _INK = QColor(TONES.text)
 _AMBER = QColor(TONES.amber)
 _PLATE = QColor(0, 0, 0, 175)
+_AMBER_PLATE = QColor(0, 0, 0, 240)
+"""Under what must be read: writing burned into the image must not shine through."""
 
 
 class ViewPainter:
@@ -209,7 +211,7 @@ def _text(painter: QPainter, area: QRectF, flags: Qt.AlignmentFlag, text: str, c
         return
     # A dim plate: the text stands on bone, on air and on an inverted image alike.
     plate = QFontMetricsF(painter.font()).boundingRect(area, int(flags), text)
-    painter.fillRect(plate.adjusted(-3, 0, 3, 0), _PLATE)
+    painter.fillRect(plate.adjusted(-3, 0, 3, 0), _AMBER_PLATE if color is _AMBER else _PLATE)
     painter.setPen(color)
     painter.drawText(area, flags, text)
 

@@ -481,3 +481,9 @@ def test_the_reference_cohorts_give_the_reference_numbers(tmp_path: Path, cohort
         groups = calibration["HL"]["quantile_type7_hoslem.test"]
         key = "p_df_gminus2_requested" if split == "train" else "p_df_groups_external"
         assert got["calibration"][split]["nomogram"]["hosmer_lemeshow"]["p"] == pytest.approx(groups[key], rel=1e-5)
+
+
+def test_a_cohort_that_nobody_named_is_called_by_its_file(tmp_path: Path) -> None:
+    fit(tmp_path)
+    trained_on = read_nomogram(tmp_path / "out" / "nomogram.json").trained_on
+    assert trained_on.startswith("Cohort not named, file train.csv: 120 patients with ")

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtWidgets import QApplication
 from window_parts import film
 
 from sinusviewer.domain.image import LookupTable, Window
 from sinusviewer.imaging.windowing import to_display_uint8
 from sinusviewer.ui.image_layer import GreyScale, ImageLayer, Tint, visible_part
-from sinusviewer.ui.overlays import heat_table, mask_table, outline
+from sinusviewer.ui.overlays import TONES, heat_table, mask_table, outline
 
 IDENTITY = np.eye(3)
 
@@ -112,3 +113,21 @@ def test_a_films_own_inversion_is_applied_once(program_with):
     assert program.window.view_area.viewports["A"].content.grey.inverted
     program.window.verbs["invert"].trigger()
     assert not program.window.view_area.viewports["A"].content.grey.inverted
+
+
+def test_writing_in_the_image_does_not_shine_through_what_must_be_read(program_with):
+    program = program_with((film(right_is_left=None),))
+    program.session.set_view("A", window=Window(-5000, 10))  # all white
+    port = program.window.view_area.viewports["A"]
+    QApplication.processEvents()
+    shown = port.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    amber = QColor(TONES.amber)
+    places = [
+        (x, y)
+        for y in range(shown.height())
+        for x in range(shown.width())
+        if shown.pixelColor(x, y).rgb() == amber.rgb()
+    ]
+    assert places
+    ground = min(shown.pixelColor(places[0][0] + step, places[0][1]).lightness() for step in range(-12, 13))
+    assert ground <= 20

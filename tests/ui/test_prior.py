@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QPlainTextEdit
 from window_parts import identity, open_window, study
 
 from sinusviewer.actions import Engines
+from sinusviewer.actions.prior_reading import prior_reading
 from sinusviewer.analysis import sinus_measurement
 from sinusviewer.domain.anatomy import SINUS_CODES
 from sinusviewer.domain.display import LayoutKind, Plane
@@ -16,6 +17,7 @@ from sinusviewer.domain.image import Volume
 from sinusviewer.domain.mask_edit import BrushMode
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
 from sinusviewer.domain.study import ScanResult
+from sinusviewer.ui.panels.report_text import proposed_text
 
 pytestmark = pytest.mark.gui
 SHAPE = (30, 60, 60)
@@ -151,3 +153,49 @@ def test_asking_again_shows_the_next_study(program, qtbot):
         settle(program, qtbot)
         shown.append(program.session.views["B"].series_key)
     assert shown == ["series-0", "series-9", "series-0"]
+
+
+def read_both(program, qtbot):
+    program.window.compare_study()
+    settle(program, qtbot)
+    for view in "BA":
+        program.session.set_active_view(view)
+        program.actions.reading.read()
+        settle(program, qtbot)
+
+
+def test_the_report_says_what_changed_against_the_prior_and_signing_does_not_hang_on_it(program, qtbot):
+    panel = program.wiring.patient.report
+    text_of = panel.findChild(QPlainTextEdit, "report_text")
+    program.actions.reading.read()
+    settle(program, qtbot)
+    program.wiring.patient._sign("Dr. Lee")
+    signed = program.wiring.patient._reporting
+    assert "Compared with" not in text_of.toPlainText()
+    add(program, "series-0")
+    read_both(program, qtbot)
+    report = signed.report(program.session.studies["study-1"])
+    assert "Compared with the CT of 2022-01-01: Lund-Mackay" in proposed_text(report.content)
+    assert not report.outdated, "nothing of this study has changed"
+
+
+def test_one_number_of_two_birth_dates_is_never_compared(program, qtbot):
+    image, date = STUDIES["series-0"]
+    other = study(image, "series-0", "study-0", date=date)
+    program.session.add_studies((replace(other, identity=replace(other.identity, birth_date="19610101")),))
+    session = program.session
+    program.actions.reading.read()
+    settle(program, qtbot)
+    session.set_reading(replace(session.readings["series-1"], series_instance_uid="series-0"), "series-0")
+    assert "since the prior" not in text(program, "lund_mackay_total")
+    assert prior_reading(session, session.studies["study-1"]) is None
+
+
+def test_a_study_without_a_date_is_no_prior(program, qtbot):
+    image, _ = STUDIES["series-0"]
+    program.session.add_studies((study(image, "series-0", "study-0", date=""),))
+    program.actions.reading.read()
+    settle(program, qtbot)
+    session = program.session
+    session.set_reading(replace(session.readings["series-1"], series_instance_uid="series-0"), "series-0")
+    assert prior_reading(session, session.studies["study-1"]) is None

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from panel_factories import ct_series, refused
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QComboBox, QPushButton, QSlider
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QSlider
 from pytestqt.qtbot import QtBot
-from widget_parts import find, on_screen, text
+from widget_parts import find, on_screen, shown_text, text
 
 from sinusviewer.domain.anatomy import ImageSide, Side, Structure
 from sinusviewer.domain.finding import Segmentation
 from sinusviewer.domain.image import ImageWarning
-from sinusviewer.domain.reading import AirMeasurement, SeriesStatus
+from sinusviewer.domain.reading import AirMeasurement, LundMackay, SeriesStatus
 from sinusviewer.domain.scoring import with_ostiomeatal
 from sinusviewer.report.wording import lund_mackay_sentence
 from sinusviewer.ui.panels.mask_controls import MaskStyle
@@ -218,3 +218,22 @@ def test_without_sides_it_says_why_there_is_no_total(panel: SinusPanel) -> None:
     sides = tuple(replace(m, side=image[m.side]) for m in series.sinuses if isinstance(m.side, Side))
     panel.set_series_reading(replace(series, sinuses=sides, lund_mackay=None))
     assert "left and right of the patient are not known" in text(panel, "lund_mackay_total")
+
+
+def test_where_every_volume_is_withheld_each_sinus_says_why_and_the_masks_keep_their_origin(panel: SinusPanel) -> None:
+    ct = ct_series()
+    why = "withheld, because the slices do not form an even volume"
+    sinuses = tuple(
+        replace(s, volume_ml=None, opacified_fraction=None, mean_hu=None, lund_mackay=None, reason=why)
+        for s in ct.sinuses
+    )
+    faults = (ImageWarning("uneven_spacing", "The distance between slices varies."),)
+    panel.set_series_reading(
+        replace(ct, sinuses=sinuses, lund_mackay=LundMackay(None, None, None, None), warnings=faults)
+    )
+    assert text(panel, "incomplete_text").count(why) == 10
+    assert find(panel, QPushButton, "accept_geometry").isVisible()
+    assert find(panel, QSlider, "mask_opacity").isVisible()
+    assert "simulated" in text(panel, "sinus_trained_on")
+    assert find(panel, QLabel, "sinus_trained_on").isVisible()
+    assert "Nothing was measured" not in shown_text(panel)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from PySide6.QtGui import QFontMetricsF
-from PySide6.QtWidgets import QApplication, QToolButton
-from window_parts import volume
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QToolButton
+from widget_parts import find
+from window_parts import film, volume
 
 from sinusviewer.domain.finding import Heatmap
 from sinusviewer.domain.prior import Prior
@@ -63,3 +64,19 @@ def test_the_offer_of_a_prior_never_takes_the_results_panels_room(large_type):
     bar.set_prior(Prior("1.2", "20160110", "CT", "PARANASAL SINUSES, A LONG DESCRIPTION", "", is_earlier=True))
     QApplication.processEvents()
     assert window.tabs.width() == before
+
+
+def test_a_notice_that_only_tells_takes_two_lines_of_large_type_and_a_question_all_it_needs(large_type):
+    window, text = large_type.window, "Read on 2026-11-20 with a model that has changed since. " * 6
+    bar = window.notice_bar
+    label = bar.findChild(QLabel, "notice_text")
+    bar.set_image(None, None, text)
+    QApplication.processEvents()
+    assert label.height() <= 2 * label.fontMetrics().lineSpacing() + 1
+    assert label.text() == label.toolTip() == text.strip()
+    bar.set_image(film(right_is_left=None), None, text)
+    QApplication.processEvents()
+    assert label.text() == "Side unverified. Which side of the stored image is the patient's right?"
+    assert label.height() >= label.heightForWidth(label.width()) - 1
+    assert bar.height() < 768 * 0.2
+    assert text.strip() in find(bar, QPushButton, "read_again_notice").toolTip()

@@ -152,7 +152,8 @@ def run(
     }
     tests = evaluation.univariate_tests(train, test)
     content["univariate"] = evaluation.univariate_to_json(tests)
-    nomogram = _nomogram(plan, fitted, train, splits, corrections["nomogram"], trained_on)
+    whose = trained_on or f"Cohort not named, file {train_csv.name}"
+    nomogram = _nomogram(plan, fitted, train, splits, corrections["nomogram"], whose)
     out_dir.mkdir(parents=True, exist_ok=True)
     write_nomogram(nomogram, out_dir / "nomogram.json")
     _write(content, predictions, out_dir, nomogram)
@@ -282,8 +283,8 @@ def _nomogram(
         name: summarise(name, split.roc["nomogram"], split.calibration["nomogram"]) for name, split in splits.items()
     }
     cutoff = evaluation.carry_cutoffs(splits["train"], None)["nomogram"].threshold
-    trained_on = (f"{cohort.rstrip('.')}: " if cohort else "") + (
-        f"{fit.n} patients with {fit.events} events ({train.outcome}); {fitted['nomogram'].missing} of "
+    trained_on = (
+        f"{cohort.rstrip('.')}: {fit.n} patients with {fit.events} events ({train.outcome}); {fitted['nomogram'].missing} of "
         f"{len(train.ids)} left out for missing values."
     )
     summary = FitSummary(

@@ -13,24 +13,38 @@ LINES = 2
 class FootLabel(ToneLabel):
     """A wrapping label that ends in "…" after two lines where the type is large; ``text()`` is always the whole."""
 
+    def __init__(self, text: str, tone: str, name: str) -> None:
+        self._whole = False
+        super().__init__(text, tone, name)
+
     def setText(self, text: str) -> None:
         super().setText(text)
         self.setToolTip(text)
 
+    def set_whole(self, whole: bool) -> None:
+        """Show all lines at any size of the type: a question must be read to its end."""
+        if whole != self._whole:
+            self._whole = whole
+            self.updateGeometry()
+            self.update()
+
+    def _cut(self) -> bool:
+        return large_type() and not self._whole
+
     def heightForWidth(self, width: int) -> int:
         whole = super().heightForWidth(width)
-        return min(whole, self._most()) if large_type() else whole
+        return min(whole, self._most()) if self._cut() else whole
 
     def sizeHint(self) -> QSize:
         hint = super().sizeHint()
-        return QSize(hint.width(), min(hint.height(), self._most())) if large_type() else hint
+        return QSize(hint.width(), min(hint.height(), self._most())) if self._cut() else hint
 
     def minimumSizeHint(self) -> QSize:
         hint = super().minimumSizeHint()
-        return QSize(hint.width(), min(hint.height(), self._most())) if large_type() else hint
+        return QSize(hint.width(), min(hint.height(), self._most())) if self._cut() else hint
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        if not large_type() or super().heightForWidth(self.width()) <= self._most():
+        if not self._cut() or super().heightForWidth(self.width()) <= self._most():
             super().paintEvent(event)
             return
         text, metrics = self.text(), self.fontMetrics()

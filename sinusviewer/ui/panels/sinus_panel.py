@@ -188,11 +188,13 @@ class SinusPanel(ScrollPanel):
         """Show a CT's measurements, with the change against a prior where there is one."""
         measured = series is not None and any(m.volume_ml is not None for m in series.sinuses)
         refused = series is not None and not measured and series.status is SeriesStatus.REFUSED
-        self._state.setVisible(not measured and not refused)
+        # Read, and every volume withheld: each sinus says why, and the masks on screen keep their controls and their origin.
+        withheld = series is not None and not measured and series.status is SeriesStatus.READ and bool(series.sinuses)
+        self._state.setVisible(not measured and not refused and not withheld)
         self._read.setVisible(series is None or series.asks_to_be_read)
         self._withheld.setVisible(refused)
-        self._shown.setVisible(measured)
-        self._trained_on.setVisible(measured)
+        self._shown.setVisible(measured or withheld)
+        self._trained_on.setVisible(measured or withheld)
         faulty = series is not None and not measured and series.status is SeriesStatus.READ
         faulty = faulty and series is not None and any(w.code in _GEOMETRY_FAULTS for w in series.warnings)
         self._geometry.setVisible(faulty)
@@ -206,7 +208,7 @@ class SinusPanel(ScrollPanel):
             self._withheld.set_text(
                 f"Cannot be assessed. {(series.reason or 'This is no sinus CT').rstrip('.')}. Nothing is measured."
             )
-        elif not measured:
+        elif not measured and not withheld:
             self._state.setText(series.reason or "Nothing was measured in this series.")
         else:
             self._draw(series, prior, prior_date)

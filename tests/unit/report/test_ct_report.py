@@ -20,6 +20,7 @@ from sinusviewer.domain.reading import (
     SliceProbability,
 )
 from sinusviewer.report import content, html, pdf, reading_json
+from sinusviewer.report.change import change_sentences
 from sinusviewer.ui.panels.report_text import proposed_text, table_line
 
 MODEL = ModelReference("ecrs_efficientnet_b0", "1.0", "ab" * 32, "Trained on simulated patients only.")
@@ -162,3 +163,34 @@ def test_every_sheet_of_a_printed_report_says_whose_it_is(monkeypatch: pytest.Mo
     sheets = printed.count(b"/Type /Page\n")
     assert sheets >= 2
     assert printed.count(b"4711, 2026-01-20") == sheets
+
+
+def ct_of(*fractions: float | None, total: int = 10, version: str = "1.0") -> SeriesReading:
+    """Right and left maxillary, and right frontal."""
+    places = ((Sinus.MAXILLARY, Side.RIGHT), (Sinus.MAXILLARY, Side.LEFT), (Sinus.FRONTAL, Side.RIGHT))
+    sinuses = tuple(
+        SinusMeasurement(sinus, side, 14.0, fraction, -600.0, 1, fraction is not None)
+        for (sinus, side), fraction in zip(places, fractions, strict=True)
+    )
+    network = ModelReference("sinus_segmentation", version, version * 20, "Trained on simulated patients only.")
+    totals = LundMackay(total, 0, 0, 0)
+    return replace(CT, sinuses=sinuses, lund_mackay=totals, segmentation_model=network)
+
+
+def test_a_report_says_what_changed_against_the_prior_and_what_could_not_be_compared() -> None:
+    now, prior = ct_of(0.04, 0.52, 0.5, total=8), ct_of(0.31, 0.55, None, total=12)
+    built = content.build(Reading("1.2", (now,)), Identity(), priors={0: (prior, "20240312")})
+    text = proposed_text(built)
+    assert "Compared with the CT of 2024-03-12: Lund-Mackay 8, then 12 (−4)." in text
+    assert "changed by 10 percentage points or more: right maxillary 4 %, then 31 % (−27)." in text
+    assert "left maxillary" not in text.partition("Opacified share changed")[2].partition("\n")[0]
+    assert "Not compared, because not measured on both CTs: right frontal." in text
+    assert "different models" not in text
+    assert "Compared with" in html.render(built)
+
+
+def test_a_change_that_may_be_another_networks_is_called_so() -> None:
+    said = change_sentences(ct_of(0.1, 0.1, 0.1), ct_of(0.12, 0.1, 0.1, version="0.9"), "20240312")
+    assert any("different models (sinus_segmentation 1.0 and sinus_segmentation 0.9)" in s for s in said)
+    assert "No opacified share changed by 10 percentage points or more." in said
+    assert "Lund-Mackay 10, then 10 (unchanged)" in said[0]

@@ -1,0 +1,45 @@
+"""What changed between two CTs of a patient, in sober sentences."""
+
+from sinusviewer.domain.reading import SeriesReading
+from sinusviewer.report.wording import SINUS_WORDS, date_words
+
+NOTICED_CHANGE = 10
+"""Percentage points of opacified share; less may be the measurement's own error."""
+
+
+def change_sentences(now: SeriesReading, prior: SeriesReading, prior_date: str) -> tuple[str, ...]:
+    """What changed against an earlier CT of the same patient: the score, then every sinus that changed by much."""
+    new, old = (r.lund_mackay.total if r.lund_mackay is not None else None for r in (now, prior))
+    scores = "Lund-Mackay totals cannot be compared"
+    if new is not None and old is not None:
+        scores = f"Lund-Mackay {new}, then {old} ({_signed(new - old)})"
+    said = [f"Compared with the CT of {date_words(prior_date)}: {scores}."]
+    before = {(s.sinus, s.side): s.opacified_fraction for s in prior.sinuses}
+    changed, missing = [], []
+    for sinus in now.sinuses:
+        name = f"{sinus.side.value} {SINUS_WORDS[sinus.sinus]}"
+        then = before.get((sinus.sinus, sinus.side))
+        if sinus.opacified_fraction is None or then is None:
+            missing.append(name)
+            continue
+        points = round(100 * (sinus.opacified_fraction - then))
+        if abs(points) >= NOTICED_CHANGE:
+            changed.append(
+                f"{name} {100 * sinus.opacified_fraction:.0f} %, then {100 * then:.0f} % ({_signed(points)})"
+            )
+    by = f"by {NOTICED_CHANGE} percentage points or more"
+    if changed:
+        said.append(f"Opacified share changed {by}: {'; '.join(changed)}.")
+    elif len(missing) < len(now.sinuses):
+        said.append(f"No opacified share {'that was measured twice ' if missing else ''}changed {by}.")
+    if missing:
+        said.append(f"Not compared, because not measured on both CTs: {', '.join(missing)}.")
+    models = [r.segmentation_model for r in (now, prior)]
+    if None not in models and models[0] != models[1]:
+        names = " and ".join(f"{m.name} {m.version}" for m in models if m is not None)
+        said.append(f"The two CTs were read by different models ({names}): part of a change may be theirs.")
+    return tuple(said)
+
+
+def _signed(change: int) -> str:
+    return f"{change:+d}".replace("-", "−") if change else "unchanged"
