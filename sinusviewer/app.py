@@ -16,6 +16,7 @@ from sinusviewer.actions import Actions, Continuation, Engines
 from sinusviewer.actions.keeping import ReadingKeeper, tracer
 from sinusviewer.actions.mask_folder import MaskFolder
 from sinusviewer.actions.mask_recording import MaskRecorder
+from sinusviewer.actions.pending_writes import PendingWrites
 from sinusviewer.actions.priors import Priors
 from sinusviewer.actions.recording import Recorder
 from sinusviewer.actions.reporting import Reporting
@@ -134,9 +135,10 @@ class Program:
         findings = FindingStore(self.database, self.settings.reader or None)
         self._readings = ReadingStore(self.database)
         keeper = ReadingKeeper(self.session, self.actions.desk, self._readings, masks)
-        self.recorder = Recorder(self.session, findings, self.index, keeper)
+        pending = PendingWrites(self.session)
+        self.recorder = Recorder(self.session, findings, self.index, keeper, pending)
         self.actions.reading.settle = self.recorder.settled
-        self.mask_recorder = MaskRecorder(self.session, findings, self.index)
+        self.mask_recorder = MaskRecorder(self.session, findings, self.index, pending)
         self.window = MainWindow(self.session, self.actions, self.settings, save_settings)
         self.wiring = PanelWiring(self.window, Reporting(self.session, self.actions.desk, findings, self.index))
         self.priors = PriorWiring(self.window, Priors(self.session, self.actions.opening, self.index))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sinusviewer.actions.pending_writes import PendingWrites
 from sinusviewer.domain.finding import Author, Segmentation
 from sinusviewer.domain.image import Volume
 from sinusviewer.domain.mask_edit import UNCHANGED, Box, MaskPatch
@@ -30,7 +31,10 @@ _DAMAGED = (KeyError, TypeError, ValueError, AttributeError, binascii.Error)
 class MaskRecorder:
     """Listens to a session; a failure to write is said aloud and never stops painting."""
 
-    def __init__(self, session: Session, findings: FindingStore, index: StudyIndex) -> None:
+    def __init__(
+        self, session: Session, findings: FindingStore, index: StudyIndex, pending: PendingWrites | None = None
+    ) -> None:
+        self._pending = pending or PendingWrites(session)
         self._session, self._findings, self._index = session, findings, index
         self._written: dict[str, tuple[MaskPatch, ...]] = {}
         self._known: set[str] = set()  # identifiers of patches whose voxels are in the records
@@ -41,7 +45,8 @@ class MaskRecorder:
         )
 
     def release(self) -> None:
-        """Write no more."""
+        """Write what the disk refused before, then no more."""
+        self._pending.flush()
         self._connections.release()
 
     def _marks_changed(self, key: str) -> None:
@@ -49,17 +54,19 @@ class MaskRecorder:
         study = self._session.study_of(key)
         if study is None or patches == self._written.get(key, ()):
             return
-        self._written[key] = patches
-        try:
-            for patch in patches:
-                if patch.identifier not in self._known:
-                    self._write(study, key, patch)
-            content = {"in_force": [p.identifier for p in patches], "drawn_alone": self._drawn_alone(key)}
-            self._findings.set_note(study.study_instance_uid, _NOTE + key, content)
-            if patches:
-                self._index.set_badge(study.study_instance_uid, "edited")
-        except StorageError as error:
-            self._session.say(error.message, "error", error.hint)
+        self._written[key] = patches  # or waiting to be
+        drawn = self._drawn_alone(key)
+        self._pending.write(f"masks {key}", lambda: self._write_patches(study, key, patches, drawn_alone=drawn), "all")
+
+    def _write_patches(self, study: Study, key: str, patches: tuple[MaskPatch, ...], *, drawn_alone: bool) -> None:
+        """Write the strokes that are not in the records yet, then which are in force."""
+        for patch in patches:
+            if patch.identifier not in self._known:
+                self._write(study, key, patch)
+        content = {"in_force": [p.identifier for p in patches], "drawn_alone": drawn_alone}
+        self._findings.set_note(study.study_instance_uid, _NOTE + key, content)
+        if patches:
+            self._index.set_badge(study.study_instance_uid, "edited")
 
     def _write(self, study: Study, key: str, patch: MaskPatch) -> None:
         content = {

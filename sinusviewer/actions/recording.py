@@ -1,9 +1,10 @@
 """Keeps what a person does: every change goes to the records at once, and comes back when the study is opened again."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from sinusviewer.actions.keeping import ReadingKeeper
+from sinusviewer.actions.pending_writes import PendingWrites
 from sinusviewer.actions.restoring import DECISION, Restorer
 from sinusviewer.domain.anatomy import Side
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
@@ -26,10 +27,13 @@ _STATUS_ACTIONS = {
 class Recorder:
     """Listens to a session; a failure to write is said aloud and never stops reading."""
 
-    def __init__(self, session: Session, findings: FindingStore, index: StudyIndex, keeper: ReadingKeeper) -> None:
+    def __init__(
+        self, session: Session, findings: FindingStore, index: StudyIndex, keeper: ReadingKeeper,
+        pending: PendingWrites | None = None,
+    ) -> None:  # fmt: skip
         self._session, self._findings, self._index, self._keeper = session, findings, index, keeper
         self._written: dict[str, ImageMarks] = {}
-        self._unwritten: set[str] = set()  # image keys whose marks the disk refused; tried again
+        self._pending = pending or PendingWrites(session)
         self._known: set[str] = set()
         self._restorer = Restorer(session, findings, keeper, self._written)
         self._connections = Connections(
@@ -50,39 +54,32 @@ class Recorder:
 
     def release(self) -> None:
         """Write what the disk refused before, then no more: the database is about to be closed."""
-        for image_key in tuple(self._unwritten):
-            self._write_marks(image_key)
+        self._pending.flush()
         self._connections.release()
         self._keeper.release()
 
     # -- writing -----------------------------------------------------------------------------------------------------
     def _marks_changed(self, image_key: str) -> None:
-        if self._write_marks(image_key):
-            for other in tuple(self._unwritten):
-                if not self._write_marks(other):
-                    break
-
-    def _write_marks(self, image_key: str) -> bool:
-        """Write what is new of an image's marks; what cannot be written is still new the next time."""
         study = self._study(image_key)
-        if study is None:
-            return True
-        before, after = self._written.get(image_key, ImageMarks()), self._session.marks[image_key]
-        try:
+        if study is not None:
+            after = self._session.marks[image_key]
+            self._pending.write(image_key, lambda: self._write_marks(study, image_key, after), "marks")
+
+    def _write_marks(self, study: Study, image_key: str, after: ImageMarks) -> None:
+        """Write what is new of an image's marks, part by part; what cannot be written is still new the next time."""
+        before = self._written.get(image_key, ImageMarks())
+        if before.detections != after.detections or before.film_confirmed != after.film_confirmed:
             self._write_detections(study, image_key, before, after)
-            if before.ostiomeatal != after.ostiomeatal:
-                self._write_scores(study, image_key, dict(before.ostiomeatal), dict(after.ostiomeatal))
-            if before.measurements != after.measurements:
-                content = {"items": [asdict(m) for m in after.measurements]}
-                self._findings.set_note(study.study_instance_uid, f"measurements {image_key}", content)
-        except StorageError as error:
-            self._unwritten.add(image_key)
-            hint = f"{error.hint} What you marked is tried again with your next change and on closing.".strip()
-            self._session.say(error.message, "error", hint)
-            return False
+            before = replace(before, detections=after.detections, film_confirmed=after.film_confirmed)
+            self._written[image_key] = before
+        if before.ostiomeatal != after.ostiomeatal:
+            self._write_scores(study, image_key, dict(before.ostiomeatal), dict(after.ostiomeatal))
+            before = replace(before, ostiomeatal=after.ostiomeatal)
+            self._written[image_key] = before
+        if before.measurements != after.measurements:
+            content = {"items": [asdict(m) for m in after.measurements]}
+            self._findings.set_note(study.study_instance_uid, f"measurements {image_key}", content)
         self._written[image_key] = after
-        self._unwritten.discard(image_key)
-        return True
 
     def _write_detections(self, study: Study, image_key: str, before: ImageMarks, after: ImageMarks) -> None:
         old = {d.identifier: d for d in before.detections}
@@ -108,8 +105,7 @@ class Recorder:
             self._findings.record(
                 study.study_instance_uid, series, sop, f"{image_key}{DECISION}film_confirmed", said, {}
             )
-        if before.detections != after.detections or before.film_confirmed != after.film_confirmed:
-            self._set_badge(study)
+        self._set_badge(study)
 
     def _write_scores(self, study: Study, image_key: str, before: dict[Side, int], after: dict[Side, int]) -> None:
         """A row for each complex that was scored, beside what was proposed; what stands is a note."""
@@ -147,26 +143,22 @@ class Recorder:
             return
         film = self._session.film_of(image_key)
         content = {"patient_right_is_image_left": right_is_left, "quarter_turns": film.upright_turns if film else 0}
-        self._save(study.study_instance_uid, f"side {image_key}", content)
-        series, _, sop = image_key.partition("/")
-        try:
-            self._findings.record(study.study_instance_uid, series, sop, f"{image_key}#side", "side_confirmed", content)
-        except StorageError as error:
-            self._session.say(error.message, "error", error.hint)
+        self._save(study.study_instance_uid, f"side {image_key}", content, image_key)
+        self._record(study, image_key, f"{image_key}#side", "side_confirmed", content)
 
     def _decided(self, image_key: str, action: str, content: dict[str, Any]) -> None:
         """A decision on an image as a whole: a row of its history."""
         study = self._study(image_key)
         if study is None:
             return
-        uid, (series, _, sop) = study.study_instance_uid, image_key.partition("/")
-        try:
-            self._findings.record(uid, series, sop, f"{image_key}{DECISION}{action}", action, content)
-        except StorageError as error:
-            self._session.say(error.message, "error", error.hint)
+        self._record(study, image_key, f"{image_key}{DECISION}{action}", action, content)
         if action == "turned":  # one note for both: a side confirmed before speaks of the image as it stood then
             side = {"patient_right_is_image_left": None, "quarter_turns": content["quarter_turns"]}
-            self._save(uid, f"side {image_key}", side)
+            self._save(study.study_instance_uid, f"side {image_key}", side, image_key)
+
+    def _record(self, study: Study, image_key: str, name: str, action: str, content: dict[str, Any]) -> None:
+        uid, (series, _, sop) = study.study_instance_uid, image_key.partition("/")
+        self._pending.write(image_key, lambda: self._findings.record(uid, series, sop, name, action, content))
 
     def _studies_changed(self) -> None:
         for uid, study in self._session.studies.items():
@@ -210,11 +202,10 @@ class Recorder:
         if badge:
             self._index.set_badge(uid, badge)
 
-    def _save(self, study_uid: str, name: str, content: dict[str, Any]) -> None:
-        try:
-            self._findings.set_note(study_uid, name, content)
-        except StorageError as error:
-            self._session.say(error.message, "error", error.hint)
+    def _save(self, study_uid: str, name: str, content: dict[str, Any], image_key: str = "") -> None:
+        self._pending.write(
+            image_key or study_uid, lambda: self._findings.set_note(study_uid, name, content), f"note {name}"
+        )
 
     def _note(self, uid: str, name: str) -> dict[str, Any] | None:
         try:

@@ -11,7 +11,9 @@ from sinusviewer.session import Session
 
 WHERE_FROM = "Masks as stored with the study (DICOM Segmentation), not found by this program"
 
-BY_RULE_HERE = "These masks do not say what is opacified: the opacified shares follow from densities by this program's HU rule."
+BY_RULE_HERE = (
+    "These masks do not say what is opacified: the opacified shares follow from densities by this program's HU rule."
+)
 BY_RULE_THERE = "The opacified shares are as stored with the masks; there they followed from densities (HU) by a rule."
 AS_STORED = "The opacified shares are as stored with the masks."
 

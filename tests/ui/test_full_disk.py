@@ -2,12 +2,17 @@
 
 import contextlib
 
+import numpy as np
 from PySide6.QtWidgets import QFileDialog
-from window_parts import film, waters_reading
+from window_parts import film, volume, waters_reading
 
+from sinusviewer.domain.anatomy import Side
+from sinusviewer.domain.clinical import ClinicalData
+from sinusviewer.domain.display import Measurement, Plane, Tool
 from sinusviewer.domain.finding import FindingStatus
+from sinusviewer.domain.mask_edit import patch_between
 from sinusviewer.errors import StorageError
-from sinusviewer.session import Message
+from sinusviewer.session import ImageMarks, Message
 from sinusviewer.ui.job_bar import JobBar
 
 KEY = "series-1/film-1"
@@ -44,6 +49,64 @@ def test_a_decision_that_the_disk_refused_is_written_on_closing(program_with, mo
     program = judged_on_a_full_disk(program_with, monkeypatch)
     assert program.close()
     assert status_after_a_new_start(program_with) == [FindingStatus.REJECTED]
+
+
+@contextlib.contextmanager
+def full_disk(program, monkeypatch):
+    with monkeypatch.context() as full:
+        full.setattr(program.database, "transaction", refused)
+        yield
+        assert any("tried again" in m.hint for m in program.session.messages)
+
+
+def test_a_side_that_the_disk_refused_is_written_on_closing_even_of_a_study_that_was_closed(program_with, monkeypatch):
+    program = program_with((film(right_is_left=None),))
+    with full_disk(program, monkeypatch):
+        program.actions.reading.confirm_side("A", patient_right_is_image_left=False)
+    program.actions.opening.close_study()
+    assert program.close()
+    again = program_with((film(right_is_left=None),))
+    assert again.session.film("A").patient_right_is_image_left is False
+    sides = [e.content for e in again.recorder._findings.history("study-1") if e.action == "side_confirmed"]
+    assert [s["patient_right_is_image_left"] for s in sides] == [False]
+
+
+def test_what_was_said_last_counts_whatever_the_disk_refused_in_between(program_with, monkeypatch):
+    program = program_with((film(right_is_left=None),))
+    with full_disk(program, monkeypatch):
+        program.actions.reading.confirm_side("A", patient_right_is_image_left=False)
+    program.window.verbs["swap_side"].trigger()
+    history = program.recorder._findings.history("study-1")
+    said = [e.content["patient_right_is_image_left"] for e in history if e.action == "side_confirmed"]
+    assert said == [False, True]
+    assert program.recorder._findings.note("study-1", f"side {KEY}")["patient_right_is_image_left"] is True
+
+
+def test_measurements_scores_and_notes_that_the_disk_refused_are_written_on_closing(program_with, monkeypatch):
+    line = Measurement(Tool.LENGTH, Plane.AXIAL, 3, ((4.0, 6.0), (9.0, 6.0)), "line")
+    program = program_with(volume())
+    session = program.session
+    with full_disk(program, monkeypatch):
+        program.actions.marks.change_marks("A", "Add length", ImageMarks(measurements=(line,)).with_score(Side.LEFT, 2))
+        session.set_clinical("study-1", ClinicalData(asthma=True))
+        program.actions.marks.toggle_key_image("A")
+    assert program.close()
+    again = program_with(volume()).session
+    assert again.marks["series-1"].measurements == (line,)
+    assert again.marks["series-1"].ostiomeatal == ((Side.LEFT, 2),)
+    assert again.clinical["study-1"].asthma is True
+    assert len(again.key_images) == 1
+
+
+def test_mask_strokes_that_the_disk_refused_are_written_on_closing(program_with, monkeypatch):
+    program = program_with(volume())
+    before = np.zeros((4, 4, 4), np.uint8)
+    patch = patch_between(before, before + np.uint8(1), (2, 2, 2), "Paint right maxillary", "mask-1")
+    with full_disk(program, monkeypatch):
+        program.session.edit("Paint", "series-1", ImageMarks(mask_patches=(patch,)))
+    assert program.close()
+    again = program_with(volume()).session.marks["series-1"].mask_patches
+    assert [p.identifier for p in again] == ["mask-1"]
 
 
 def test_an_error_is_not_swept_away_by_the_next_remark(qtbot, monkeypatch):
