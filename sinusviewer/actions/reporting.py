@@ -12,7 +12,7 @@ from pathlib import Path
 from sinusviewer.actions.desk import Continuation, JobDesk
 from sinusviewer.actions.marking import confirmation
 from sinusviewer.actions.prior_reading import prior_reading
-from sinusviewer.domain.anatomy import AnySide, Side
+from sinusviewer.domain.anatomy import AnySide, ImageSide, Side
 from sinusviewer.domain.finding import Author, FindingStatus
 from sinusviewer.domain.image import Radiograph, Volume
 from sinusviewer.domain.reading import Reading, SeriesReading
@@ -196,23 +196,31 @@ class Reporting:
         return self._desk.submit("io", "Writing the table", work, Continuation(self._written))
 
     def export_masks(self, reading: SeriesReading, folder: Path) -> Job | None:
-        """Write the label map as NIfTI in patient space."""
+        """Write the label map as NIfTI in patient space, under names of its own: a folder may hold many CTs' masks."""
         segmentation = reading.segmentation
         if segmentation is None:
             return None
 
-        def work(progress: Progress, token: CancelToken) -> Path:
-            from sinusviewer.report.masks import write_labels, write_mask
+        made_by = reading.segmentation_model
 
+        def work(progress: Progress, token: CancelToken) -> Path:
+            from sinusviewer.report.masks import listed_elsewhere, write_labels, write_mask
+
+            uid = reading.series_instance_uid
+            others = listed_elsewhere(folder, uid)
             files: list[dict[str, object]] = [
                 {
                     "path": path.name,
-                    "series_instance_uid": reading.series_instance_uid,
+                    "series_instance_uid": uid,
                     "holds": "opacified" if path.name.endswith("_opacified.nii.gz") else "labels",
+                    "made_by": f"{made_by.name} {made_by.version}" if made_by is not None else "",
+                    "trained_on": made_by.trained_on if made_by is not None else "",
+                    "edited_by_reader": wording.masks_edited(reading) and not path.name.endswith("_ai.nii.gz"),
+                    "side_verified": not any(isinstance(s.side, ImageSide) for s in reading.sinuses),
                 }
-                for path in write_mask(folder, "sinuses", segmentation)
+                for path in write_mask(folder, f"sinuses_{_mark_of(uid)}", segmentation)
             ]
-            write_labels(folder, files)  # which code is which sinus
+            write_labels(folder, [*others, *files])  # which code is which sinus, and which file is whose
             return folder
 
         return self._desk.submit("io", "Writing the masks", work, Continuation(self._written))
@@ -245,7 +253,15 @@ def sinus_table(reading: SeriesReading, prior: SeriesReading | None = None, prio
         "edited_by_reader",
     )
     more = ("prior_date", "prior_opacified_fraction", "prior_lund_mackay", "opacified_fraction_change")
-    rows.writerow((*names, *more) if prior is not None else names)
+    # A table that travels alone says whose it is and what it is not.
+    last = ("series_instance_uid", "model", "statement")
+    rows.writerow((*names, *more, *last) if prior is not None else (*names, *last))
+    network = reading.segmentation_model
+    origin = (
+        reading.series_instance_uid,
+        f"{network.name} {network.version}" if network is not None else "",
+        " ".join(s for s in (wording.RESEARCH_LINE, network.trained_on if network is not None else "") if s),
+    )
     before = {(s.sinus, s.side): s for s in prior.sinuses} if prior is not None else {}
     for s in reading.sinuses:
         cells = [s.sinus.value, s.side.value, _cell(s.volume_ml), _cell(s.opacified_fraction), _cell(s.mean_hu),
@@ -260,7 +276,7 @@ def sinus_table(reading: SeriesReading, prior: SeriesReading | None = None, prio
                 _cell(old.lund_mackay if old is not None else None),
                 _cell(change),
             ]
-        rows.writerow(cells)
+        rows.writerow((*cells, *origin))
     return out.getvalue()
 
 
@@ -306,6 +322,11 @@ def moment(iso: str) -> str:
         return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M")
     except ValueError:
         return iso
+
+
+def _mark_of(uid: str) -> str:
+    """A short name for a series in a folder of many; the whole UID stands in the list beside."""
+    return hashlib.sha256(uid.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
 def _cell(value: float | None) -> str:

@@ -81,7 +81,34 @@ def write_mask(folder: Path, stem: str, segmentation: Segmentation) -> tuple[Pat
     return tuple(written)
 
 
+def listed_elsewhere(folder: Path, series_instance_uid: str) -> list[dict[str, object]]:
+    """Files of other series in the folder's ``labels.json``; none where there is no such list.
+
+    Raises
+    ------
+    StorageError
+        Where there is a file of that name that is no such list: it is somebody else's.
+    """
+    path = folder / "labels.json"
+    if not path.exists():
+        return []
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        files = [dict(entry) for entry in content["files"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StorageError(
+            "This folder has a labels.json that is no list of masks.", "Choose another folder."
+        ) from error
+    return [entry for entry in files if entry.get("series_instance_uid") != series_instance_uid]
+
+
 def write_labels(folder: Path, files: list[dict[str, object]]) -> None:
     """Write ``labels.json``: codes, names, and for each file its series and what its voxels mean."""
-    content = {"schema_version": 1, "labels": label_names(), "opacified": {"1": "opacified"}, "files": files}
+    content = {
+        "schema_version": 1,
+        "research_use_only": True,
+        "labels": label_names(),
+        "opacified": {"1": "opacified"},
+        "files": files,
+    }
     write_text(folder / "labels.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")

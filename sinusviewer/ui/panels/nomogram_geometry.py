@@ -99,7 +99,10 @@ class NomogramGeometry:
         kinds = 1 + len(nomogram.predictors) + 2 + int(show_linear)
         self.row_height = rect.height() / kinds
         self.axes = self._build(names, outcome, labels, metrics, show_linear)
-        self._label_widths = {a.label: metrics.horizontalAdvance(a.label) * _BOLD for a in self.axes}
+        self._label_widths = {
+            a.label: metrics.horizontalAdvance(a.label) * (1.0 if a.kind is AxisKind.PREDICTOR else _BOLD)
+            for a in self.axes
+        }
 
     @staticmethod
     def minimum_height(nomogram: Nomogram, font_height: float, *, show_linear: bool = False) -> float:
