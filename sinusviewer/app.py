@@ -138,6 +138,7 @@ class Program:
         pending = PendingWrites(self.session)
         self.recorder = Recorder(self.session, findings, self.index, keeper, pending)
         self.actions.reading.settle = self.recorder.settled
+        self.actions.opening.owned = self.recorder.owned
         self.mask_recorder = MaskRecorder(self.session, findings, self.index, pending)
         self.window = MainWindow(self.session, self.actions, self.settings, save_settings)
         self.wiring = PanelWiring(self.window, Reporting(self.session, self.actions.desk, findings, self.index))

@@ -15,10 +15,10 @@ from sinusviewer.domain.finding import Author, Segmentation
 from sinusviewer.domain.image import Volume
 from sinusviewer.domain.mask_edit import UNCHANGED, Box, MaskPatch
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
-from sinusviewer.domain.study import Study
 from sinusviewer.errors import StorageError
 from sinusviewer.records.findings import FindingStore
 from sinusviewer.records.study_index import StudyIndex
+from sinusviewer.records.study_keys import RecordsKey
 from sinusviewer.session import ImageMarks, Session
 from sinusviewer.session.connections import Connections
 
@@ -55,20 +55,22 @@ class MaskRecorder:
         if study is None or patches == self._written.get(key, ()):
             return
         self._written[key] = patches  # or waiting to be
-        drawn = self._drawn_alone(key)
-        self._pending.write(f"masks {key}", lambda: self._write_patches(study, key, patches, drawn_alone=drawn), "all")
+        uid, drawn = self._findings.key_of(study.study_instance_uid), self._drawn_alone(key)
+        self._pending.write(
+            f"{uid} masks {key}", lambda: self._write_patches(uid, key, patches, drawn_alone=drawn), "all"
+        )
 
-    def _write_patches(self, study: Study, key: str, patches: tuple[MaskPatch, ...], *, drawn_alone: bool) -> None:
+    def _write_patches(self, uid: RecordsKey, key: str, patches: tuple[MaskPatch, ...], *, drawn_alone: bool) -> None:
         """Write the strokes that are not in the records yet, then which are in force."""
         for patch in patches:
             if patch.identifier not in self._known:
-                self._write(study, key, patch)
+                self._write(uid, key, patch)
         content = {"in_force": [p.identifier for p in patches], "drawn_alone": drawn_alone}
-        self._findings.set_note(study.study_instance_uid, _NOTE + key, content)
+        self._findings.set_note(uid, _NOTE + key, content)
         if patches:
-            self._index.set_badge(study.study_instance_uid, "edited")
+            self._index.set_badge(uid, "edited")
 
-    def _write(self, study: Study, key: str, patch: MaskPatch) -> None:
+    def _write(self, uid: RecordsKey, key: str, patch: MaskPatch) -> None:
         content = {
             "label": patch.label,
             "box": patch.box,
@@ -76,7 +78,7 @@ class MaskRecorder:
             "packed": base64.b64encode(patch.packed).decode("ascii"),
         }
         name = f"{key}{_PATCH}{patch.identifier}"
-        self._findings.record(study.study_instance_uid, key, "", name, "added", content)
+        self._findings.record(uid, key, "", name, "added", content)
         self._known.add(patch.identifier)
 
     def _drawn_alone(self, key: str) -> bool:

@@ -30,6 +30,8 @@ class Opening:
     ) -> None:
         self.session, self._desk, self._scan, self._load, self._preview = session, desk, scan, load, preview
         self._tidy = tidy
+        self.owned: Callable[[Study], Study] = lambda study: study
+        """Gives a study that is opened to its patient's records, where two patients came under one UID."""
 
     def open_paths(self, paths: Sequence[Path]) -> Job:
         """Scan files, folders, archives; then show the first study found."""
@@ -47,7 +49,7 @@ class Opening:
             return self._scan([source], progress, token)
 
         def found(result: ScanResult) -> None:
-            wanted = tuple(s for s in result.studies if s.study_instance_uid == study_uid)
+            wanted = tuple(self.owned(s) for s in result.studies if s.study_instance_uid == study_uid)
             if not wanted:
                 self.session.say("The prior study is not where it was.", "warning", "Open it from where it is now.")
             elif self.session.study_uid == here:  # else the reader has moved on
@@ -68,7 +70,7 @@ class Opening:
             )
             return
         current = self.session.study
-        studies = tuple(s for s in result.studies if not self._under_another_name(s))
+        studies = tuple(self.owned(s) for s in result.studies if not self._under_another_name(s))
         if not studies:
             return
         self.session.add_studies(studies)

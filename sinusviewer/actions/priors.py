@@ -7,6 +7,7 @@ from sinusviewer.domain.prior import Prior, same_name
 from sinusviewer.domain.study import Study
 from sinusviewer.errors import StorageError
 from sinusviewer.records.study_index import IndexedStudy, StudyIndex
+from sinusviewer.records.study_keys import SEPARATOR
 from sinusviewer.session import Session
 
 
@@ -49,7 +50,8 @@ class Priors:
         if prior.study_instance_uid in self._session.studies:
             self._opening.compare_study(prior.study_instance_uid)
         else:
-            self._opening.open_beside(Path(prior.source), prior.study_instance_uid)
+            uid = prior.study_instance_uid.partition(SEPARATOR)[0]
+            self._opening.open_beside(Path(prior.source), uid)
 
     def dismiss(self, study_instance_uid: str) -> None:
         """Offer a study no more until the next start."""

@@ -13,6 +13,7 @@ from sinusviewer.domain.study import Study
 from sinusviewer.errors import StorageError
 from sinusviewer.records.findings import FindingStore
 from sinusviewer.records.study_index import StudyIndex
+from sinusviewer.records.study_keys import SEPARATOR, RecordsKey
 from sinusviewer.session import Image, ImageMarks, Session
 from sinusviewer.session.connections import Connections
 
@@ -34,7 +35,7 @@ class Recorder:
         self._session, self._findings, self._index, self._keeper = session, findings, index, keeper
         self._written: dict[str, ImageMarks] = {}
         self._pending = pending or PendingWrites(session)
-        self._known: set[str] = set()
+        self._known: dict[str, RecordsKey] = {}  # studies whose records are here, and whose these are
         self._restorer = Restorer(session, findings, keeper, self._written)
         self._connections = Connections(
             (session.marks_changed, self._marks_changed),
@@ -52,6 +53,17 @@ class Recorder:
         """Films with the sides and turns that are in the records; safe to call in the background."""
         return self._restorer.settled(series_key, image)
 
+    def owned(self, study: Study) -> Study:
+        """The study under its patient's own records: series of a second patient under one UID get keys of their own."""
+        key = self._findings.claim(study.study_instance_uid, study.identity)
+        if not key.mark:
+            return study
+        self._session.say(
+            "Another patient's study with the same UID is in the records: what is kept of the two stays apart.", "warning",
+            "Number or birth date differ. If that is one person, have the sender put the files right.",
+        )  # fmt: skip
+        return replace(study, series=tuple(replace(s, key=f"{s.key}{SEPARATOR}{key.mark}") for s in study.series))
+
     def release(self) -> None:
         """Write what the disk refused before, then no more: the database is about to be closed."""
         self._pending.flush()
@@ -62,33 +74,35 @@ class Recorder:
     def _marks_changed(self, image_key: str) -> None:
         study = self._study(image_key)
         if study is not None:
-            after = self._session.marks[image_key]
-            self._pending.write(image_key, lambda: self._write_marks(study, image_key, after), "marks")
+            uid, after = self._findings.key_of(study.study_instance_uid), self._session.marks[image_key]
+            self._pending.write(f"{uid} {image_key}", lambda: self._write_marks(study, uid, image_key, after), "marks")
 
-    def _write_marks(self, study: Study, image_key: str, after: ImageMarks) -> None:
+    def _write_marks(self, study: Study, uid: RecordsKey, image_key: str, after: ImageMarks) -> None:
         """Write what is new of an image's marks, part by part; what cannot be written is still new the next time."""
         before = self._written.get(image_key, ImageMarks())
         if before.detections != after.detections or before.film_confirmed != after.film_confirmed:
-            self._write_detections(study, image_key, before, after)
+            self._write_detections(study, uid, image_key, before, after)
             before = replace(before, detections=after.detections, film_confirmed=after.film_confirmed)
             self._written[image_key] = before
         if before.ostiomeatal != after.ostiomeatal:
-            self._write_scores(study, image_key, dict(before.ostiomeatal), dict(after.ostiomeatal))
+            self._write_scores(study, uid, image_key, dict(before.ostiomeatal), dict(after.ostiomeatal))
             before = replace(before, ostiomeatal=after.ostiomeatal)
             self._written[image_key] = before
         if before.measurements != after.measurements:
             content = {"items": [asdict(m) for m in after.measurements]}
-            self._findings.set_note(study.study_instance_uid, f"measurements {image_key}", content)
+            self._findings.set_note(uid, f"measurements {image_key}", content)
         self._written[image_key] = after
 
-    def _write_detections(self, study: Study, image_key: str, before: ImageMarks, after: ImageMarks) -> None:
+    def _write_detections(
+        self, study: Study, uid: RecordsKey, image_key: str, before: ImageMarks, after: ImageMarks
+    ) -> None:
         old = {d.identifier: d for d in before.detections}
         new = {d.identifier: d for d in after.detections}
         series, _, sop = image_key.partition("/")
 
         def record(detection: Detection, action: str) -> None:
             name = f"{image_key}#{detection.identifier}"
-            self._findings.record(study.study_instance_uid, series, sop, name, action, asdict(detection))
+            self._findings.record(uid, series, sop, name, action, asdict(detection))
 
         for identifier, detection in new.items():
             if identifier not in old:
@@ -102,12 +116,12 @@ class Recorder:
                 record(detection, "undone" if detection.author is Author.AI else "rejected")
         if before.film_confirmed != after.film_confirmed:
             said = "film_confirmed" if after.film_confirmed else "film_unconfirmed"
-            self._findings.record(
-                study.study_instance_uid, series, sop, f"{image_key}{DECISION}film_confirmed", said, {}
-            )
-        self._set_badge(study)
+            self._findings.record(uid, series, sop, f"{image_key}{DECISION}film_confirmed", said, {})
+        self._set_badge(study, uid)
 
-    def _write_scores(self, study: Study, image_key: str, before: dict[Side, int], after: dict[Side, int]) -> None:
+    def _write_scores(
+        self, study: Study, uid: RecordsKey, image_key: str, before: dict[Side, int], after: dict[Side, int]
+    ) -> None:
         """A row for each complex that was scored, beside what was proposed; what stands is a note."""
         series, _, sop = image_key.partition("/")
         totals = self._session.proposed(image_key)
@@ -117,12 +131,12 @@ class Recorder:
                 old = before.get(side, proposed)
                 content = {"side": side.value, "before": old, "score": after.get(side), "proposed": proposed}
                 self._findings.record(
-                    study.study_instance_uid, series, sop, f"{image_key}{DECISION}scored",
+                    uid, series, sop, f"{image_key}{DECISION}scored",
                     "scored" if side in after else "undone", content,
                 )  # fmt: skip
         note = {side.value: score for side, score in after.items()}
-        self._findings.set_note(study.study_instance_uid, f"ostiomeatal {image_key}", note)
-        self._set_badge(study)
+        self._findings.set_note(uid, f"ostiomeatal {image_key}", note)
+        self._set_badge(study, uid)
 
     def _key_images_changed(self) -> None:
         by_study: dict[str, list[dict[str, Any]]] = {uid: [] for uid in self._session.studies}
@@ -157,14 +171,20 @@ class Recorder:
             self._save(study.study_instance_uid, f"side {image_key}", side, image_key)
 
     def _record(self, study: Study, image_key: str, name: str, action: str, content: dict[str, Any]) -> None:
-        uid, (series, _, sop) = study.study_instance_uid, image_key.partition("/")
-        self._pending.write(image_key, lambda: self._findings.record(uid, series, sop, name, action, content))
+        uid, (series, _, sop) = self._findings.key_of(study.study_instance_uid), image_key.partition("/")
+        self._pending.write(
+            f"{uid} {image_key}", lambda: self._findings.record(uid, series, sop, name, action, content)
+        )
 
     def _studies_changed(self) -> None:
         for uid, study in self._session.studies.items():
-            if uid in self._known:
+            key = self._findings.claim(uid, study.identity)
+            before = self._known.get(uid)
+            if before == key:
                 continue
-            self._known.add(uid)
+            if before is not None:  # the former patient's, of whom the study was closed
+                self._session.clinical.pop(uid, None)
+            self._known[uid] = key
             try:
                 self._index.add(study)
             except StorageError as error:
@@ -183,13 +203,13 @@ class Recorder:
         study = self._study(reading_key)
         if study is not None:
             try:
-                self._set_badge(study, reading_key)
+                self._set_badge(study, self._findings.key_of(study.study_instance_uid), reading_key)
             except StorageError as error:
                 self._session.say(error.message, "error", error.hint)
 
-    def _set_badge(self, study: Study, reading_key: str = "") -> None:
+    def _set_badge(self, study: Study, uid: RecordsKey, reading_key: str = "") -> None:
         """How far a study has come: signed for good, else edited as long as anything of a reader's stands, else as it was read."""
-        session, uid = self._session, study.study_instance_uid
+        session = self._session
         keys = {series.key for series in study.series}
         marks = [m for key, m in session.marks.items() if key.partition("/")[0] in keys]
         found = [r for key, r in session.readings.items() if key.partition("/")[0] in keys]
@@ -203,9 +223,8 @@ class Recorder:
             self._index.set_badge(uid, badge)
 
     def _save(self, study_uid: str, name: str, content: dict[str, Any], image_key: str = "") -> None:
-        self._pending.write(
-            image_key or study_uid, lambda: self._findings.set_note(study_uid, name, content), f"note {name}"
-        )
+        uid = self._findings.key_of(study_uid)
+        self._pending.write(f"{uid} {image_key}", lambda: self._findings.set_note(uid, name, content), f"note {name}")
 
     def _note(self, uid: str, name: str) -> dict[str, Any] | None:
         try:

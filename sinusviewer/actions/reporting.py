@@ -52,7 +52,7 @@ class Reporting:
 
     def __init__(self, session: Session, desk: JobDesk, findings: FindingStore, index: StudyIndex) -> None:
         self.session, self._desk, self._findings, self._index = session, desk, findings, index
-        self._drafts: dict[str, dict[str, str]] = {}  # typed and not yet written, by study
+        self._drafts: dict[str, dict[str, str]] = {}  # typed and not yet written, by study and patient
 
     def _parts(self, study: Study) -> tuple[tuple[Series, str, SeriesReading], ...]:
         """What is read of a study, in the order of its series: series, reading key, reading."""
@@ -73,7 +73,7 @@ class Reporting:
         reading = self.reading_of(study) if study is not None else None
         if study is None or reading is None:
             return None
-        uid = study.study_instance_uid
+        uid = self._findings.key_of(study.study_instance_uid)
         note = self._drafts.get(uid) or self._findings.note(uid, "report_text") or {}
         text = str(note["text"]) if note.get("text") is not None else None
         content, signed = self._content(study, reading), self._findings.signed_reports(uid)
@@ -108,14 +108,14 @@ class Reporting:
 
     def set_text(self, study: Study, text: str | None) -> None:
         """Write a reader's text; None goes back to the proposal."""
-        self._drafts.pop(study.study_instance_uid, None)
+        self._drafts.pop(self._findings.key_of(study.study_instance_uid), None)
         self._try(lambda: self._findings.set_note(study.study_instance_uid, "report_text", {"text": text}))
 
     def draft_text(self, study: Study, text: str) -> None:
         """Take over what is being typed: in force at once, on disk with the next `write_drafts`."""
         reading = self.reading_of(study)
         basis = self._basis(study, reading) if reading is not None else ""
-        self._drafts[study.study_instance_uid] = {"text": text, "basis": basis}
+        self._drafts[self._findings.key_of(study.study_instance_uid)] = {"text": text, "basis": basis}
 
     def write_drafts(self) -> None:
         """Write what was typed; a text that could not be written stays and is tried again."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sinusviewer.errors import StorageError
+from sinusviewer.records.study_keys import StudyKeys
 
 SCHEMA_VERSION = 1
 
@@ -27,6 +28,9 @@ CREATE INDEX IF NOT EXISTS finding_event_by_study ON finding_event (study_instan
 CREATE TABLE IF NOT EXISTS study_note (
     study_instance_uid TEXT NOT NULL, name TEXT NOT NULL, content TEXT NOT NULL, at TEXT NOT NULL,
     PRIMARY KEY (study_instance_uid, name));
+CREATE TABLE IF NOT EXISTS study_owner (
+    records_key TEXT PRIMARY KEY, study_instance_uid TEXT NOT NULL, patient_id TEXT NOT NULL, birth_date TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS study_owner_by_study ON study_owner (study_instance_uid);
 CREATE TABLE IF NOT EXISTS kept_reading (
     number INTEGER PRIMARY KEY AUTOINCREMENT, study_instance_uid TEXT NOT NULL, reading_key TEXT NOT NULL,
     created TEXT NOT NULL, content TEXT NOT NULL, sha256 TEXT NOT NULL);
@@ -57,6 +61,7 @@ class Database:
         self.path = path
         self.was_damaged = False
         self._lock = threading.RLock()
+        self.keys = StudyKeys(self)
         try:
             self._connection = self._open()
         except sqlite3.DatabaseError:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from sinusviewer.domain.image import Identity
 from sinusviewer.records.database import Database
+from sinusviewer.records.study_keys import RecordsKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,16 @@ class FindingStore:
     )
 
     def __init__(self, database: Database, reader: str | None = None) -> None:
-        self._database = database
+        self._database, self._key = database, database.keys.of
         self.reader = reader or current_reader()
+
+    def key_of(self, study_instance_uid: str) -> RecordsKey:
+        """Whose records a UID stands for now; what is written later, by this key, is still theirs."""
+        return self._key(study_instance_uid)
+
+    def claim(self, study_instance_uid: str, who: Identity) -> RecordsKey:
+        """From now on the UID stands for this patient's records."""
+        return self._database.keys.claim(study_instance_uid, who)
 
     def record(
         self, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str, finding_id: str, action: str,
@@ -98,7 +108,7 @@ class FindingStore:
             cursor = connection.execute(
                 "INSERT INTO finding_event (at, reader, study_instance_uid, series_instance_uid, sop_instance_uid, finding_id,"
                 " action, content) VALUES (?,?,?,?,?,?,?,?)",
-                (_now(), self.reader, study_instance_uid, series_instance_uid, sop_instance_uid, finding_id, action,
+                (_now(), self.reader, self._key(study_instance_uid), series_instance_uid, sop_instance_uid, finding_id, action,
                  json.dumps(content)),
             )  # fmt: skip
         return int(cursor.lastrowid or 0)
@@ -108,7 +118,7 @@ class FindingStore:
         rows = self._database.query(
             "SELECT number, at, reader, study_instance_uid, series_instance_uid, sop_instance_uid, finding_id, action, content"
             " FROM finding_event WHERE study_instance_uid=? ORDER BY number",
-            (study_instance_uid,),
+            (self._key(study_instance_uid),),
         )
         return tuple(_event(row) for row in rows)
 
@@ -122,18 +132,18 @@ class FindingStore:
             connection.execute(
                 "INSERT INTO study_note VALUES (?,?,?,?) ON CONFLICT (study_instance_uid, name)"
                 " DO UPDATE SET content=excluded.content, at=excluded.at",
-                (study_instance_uid, name, json.dumps(content), _now()),
+                (self._key(study_instance_uid), name, json.dumps(content), _now()),
             )
 
     def note(self, study_instance_uid: str, name: str) -> dict[str, Any] | None:
         sql = "SELECT content FROM study_note WHERE study_instance_uid=? AND name=?"
-        rows = self._database.query(sql, (study_instance_uid, name))
+        rows = self._database.query(sql, (self._key(study_instance_uid), name))
         return cast(dict[str, Any], json.loads(rows[0][0])) if rows else None
 
     def notes(self, study_instance_uid: str, prefix: str) -> dict[str, dict[str, Any]]:
         """All notes of a study whose name begins with ``prefix``, by the rest of the name."""
         sql = "SELECT name, content FROM study_note WHERE study_instance_uid=? AND substr(name, 1, ?)=?"
-        rows = self._database.query(sql, (study_instance_uid, len(prefix), prefix))
+        rows = self._database.query(sql, (self._key(study_instance_uid), len(prefix), prefix))
         return {name[len(prefix) :]: cast(dict[str, Any], json.loads(content)) for name, content in rows}
 
     def sign(self, study_instance_uid: str, content: dict[str, Any], addendum_to: int | None = None) -> int:
@@ -146,13 +156,13 @@ class FindingStore:
         with self._database.transaction() as connection:
             cursor = connection.execute(
                 "INSERT INTO signed_report (study_instance_uid, at, reader, addendum_to, content) VALUES (?,?,?,?,?)",
-                (study_instance_uid, _now(), self.reader, addendum_to, json.dumps(content)),
+                (self._key(study_instance_uid), _now(), self.reader, addendum_to, json.dumps(content)),
             )
         return int(cursor.lastrowid or 0)
 
     def signed_reports(self, study_instance_uid: str) -> tuple[SignedReport, ...]:
         rows = self._database.query(
             "SELECT number, at, reader, addendum_to, content FROM signed_report WHERE study_instance_uid=? ORDER BY number",
-            (study_instance_uid,),
+            (self._key(study_instance_uid),),
         )
         return tuple(_report(row) for row in rows)

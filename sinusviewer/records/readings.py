@@ -120,14 +120,14 @@ class ReadingStore:
     """Keeps readings in the database. On disk when `keep` returns."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database, self._key = database, database.keys.of
 
     def keep(self, study_instance_uid: str, key: str, kept: KeptReading) -> None:
         content = kept.model_dump_json()
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT INTO kept_reading (study_instance_uid, reading_key, created, content, sha256) VALUES (?,?,?,?,?)",
-                (study_instance_uid, key, kept.provenance.created, content, _digest(content)),
+                (self._key(study_instance_uid), key, kept.provenance.created, content, _digest(content)),
             )
 
     def recall(self, study_instance_uid: str) -> Recalled:
@@ -135,7 +135,7 @@ class ReadingStore:
         rows = self._database.query(
             "SELECT number, reading_key, content, sha256 FROM kept_reading WHERE number IN (SELECT MAX(number) FROM kept_reading"
             " WHERE study_instance_uid=? GROUP BY reading_key) ORDER BY number",
-            (study_instance_uid,),
+            (self._key(study_instance_uid),),
         )
         good: dict[str, KeptReading] = {}
         damaged = []
@@ -171,7 +171,8 @@ class ReadingStore:
         """Forget all readings of a key."""
         with self._database.transaction() as connection:
             connection.execute(
-                "DELETE FROM kept_reading WHERE study_instance_uid=? AND reading_key=?", (study_instance_uid, key)
+                "DELETE FROM kept_reading WHERE study_instance_uid=? AND reading_key=?",
+                (self._key(study_instance_uid), key),
             )
 
 

@@ -7,11 +7,15 @@ from pathlib import Path
 
 from sinusviewer.domain.study import Study
 from sinusviewer.records.database import Database
+from sinusviewer.records.study_keys import SEPARATOR
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IndexedStudy:
-    """One line of the studies panel."""
+    """One line of the studies panel.
+
+    ``study_instance_uid`` bears a mark behind the UID where another patient has that one now.
+    """
 
     study_instance_uid: str
     patient_name: str
@@ -43,7 +47,7 @@ class StudyIndex:
     """Stores and finds studies. Rebuildable: every row comes from the files at ``source``."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database, self._key = database, database.keys.of
 
     def add(self, study: Study, thumbnail_png: bytes | None = None) -> None:
         """Add a study or refresh it; its badge and (where none is given) its thumbnail stay."""
@@ -59,8 +63,8 @@ class StudyIndex:
                 " modalities=excluded.modalities, source=excluded.source, series_count=excluded.series_count,"
                 " last_opened=excluded.last_opened, thumbnail=COALESCE(excluded.thumbnail, study.thumbnail),"
                 " search_text=excluded.search_text",
-                (study.study_instance_uid, who.patient_name, who.patient_id, who.study_date, who.study_description, modalities,
-                 study.source, len(study.series), time.time(), thumbnail_png, text),
+                (self._key(study.study_instance_uid), who.patient_name, who.patient_id, who.study_date, who.study_description,
+                 modalities, study.source, len(study.series), time.time(), thumbnail_png, text),
             )  # fmt: skip
 
     def set_thumbnail(self, study_instance_uid: str, png: bytes) -> None:
@@ -74,7 +78,9 @@ class StudyIndex:
 
     def _set(self, column: str, study_instance_uid: str, value: object) -> None:
         with self._database.transaction() as connection:
-            connection.execute(f"UPDATE study SET {column}=? WHERE study_instance_uid=?", (value, study_instance_uid))
+            connection.execute(
+                f"UPDATE study SET {column}=? WHERE study_instance_uid=?", (value, self._key(study_instance_uid))
+            )
 
     def recent(self, limit: int = 50) -> tuple[IndexedStudy, ...]:
         """Last opened first."""
@@ -94,12 +100,18 @@ class StudyIndex:
         if not patient_id:
             return ()
         sql = f"SELECT {_COLUMNS} FROM study WHERE patient_id=? AND study_instance_uid<>? ORDER BY study_date DESC"
-        return self._rows(sql, (patient_id, except_uid))
+        return self._rows(sql, (patient_id, self._key(except_uid)))
 
     def remove(self, study_instance_uid: str) -> None:
         """Forget the entry; the images and all findings stay."""
         with self._database.transaction() as connection:
-            connection.execute("DELETE FROM study WHERE study_instance_uid=?", (study_instance_uid,))
+            connection.execute("DELETE FROM study WHERE study_instance_uid=?", (self._key(study_instance_uid),))
 
     def _rows(self, sql: str, parameters: tuple[object, ...]) -> tuple[IndexedStudy, ...]:
-        return tuple(IndexedStudy(*row) for row in self._database.query(sql, parameters))
+        rows = self._database.query(sql, parameters)
+        return tuple(IndexedStudy(self._name(key), *row) for key, *row in rows)
+
+    def _name(self, key: str) -> str:
+        """The UID for the patient it stands for now, and for whoever had it first while it is not open; else the whole key."""
+        uid = key.partition(SEPARATOR)[0]
+        return uid if self._key(uid) == key else f"{uid}{SEPARATOR}{key.partition(SEPARATOR)[2]}"
