@@ -208,18 +208,20 @@ def _recurrence(state: CtState, context: Context) -> CtState:
     segmentation, model = state.reading.segmentation, state.models.recurrence
     if model is None or segmentation is None or state.models.segmentation is None:
         return _missing(state, "recurrence", "recurrence", here=model is not None)
-    if cut_off := ct_checks.incomplete(state.volume, segmentation):
+    cut_off = ct_checks.incomplete(state.volume, segmentation)
+    if cut_off:
         why = f"not wholly on this CT, or not found: {cut_off}."
         if not context.override_reason:
             note = ImageWarning("recurrence_not_assessed", f"Recurrence was not scored: {why}")
             return replace(state, notes=(*state.notes, note))
-        note = ImageWarning("recurrence_doubtful", f"Recurrence was scored by a reader's decision, though {why}")
-        state = replace(state, notes=(*state.notes, note), overruled=(*state.overruled, f"recurrence: {why}"))
     try:
         score = recurrence.score(state.volume, segmentation, model, context)
         nomogram = recurrence.load_nomogram(model.folder)
     except (GeometryError, InferenceError, InputError) as error:
         return _failed(state, "recurrence", error)
+    if cut_off:  # said only of a score that there is
+        note = ImageWarning("recurrence_doubtful", f"Recurrence was scored by a reader's decision, though {why}")
+        state = replace(state, notes=(*state.notes, note), overruled=(*state.overruled, f"recurrence: {why}"))
     result = recurrence.assess(score.value, context.clinical, nomogram, model.card.reference, state.volume.identity)
     return replace(state, reading=replace(state.reading, recurrence=result, recurrence_heat=score.heat))
 

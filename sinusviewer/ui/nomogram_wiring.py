@@ -168,7 +168,7 @@ class NomogramWiring:
             model = recurrence.model
             name = f"{model.name} {model.version}".strip() if model else "a network without a card"
             note = BEFORE_EDITS if self._reading is not None and masks_edited(self._reading) else ""
-            doubt = UNKNOWN_NETWORK if self._own and clinical.overruled_dlr_score is None else ""
+            doubt = self._doubt() if clinical.overruled_dlr_score is None else ""
             source = DlrSource(recurrence.dlr_score, name, model.trained_on if model else "", note, doubt)
         borrowed: tuple[str, ...] = ()
         if self._study is not None:
@@ -180,6 +180,11 @@ class NomogramWiring:
             values, source, self._study.identity if self._study else None, borrowed,
             whose=self._study.study_instance_uid if self._study else "", no_score=_why_no_score(self._reading),
         )  # fmt: skip
+
+    def _doubt(self) -> str:
+        """Why the CT's score may not be what the nomogram's axis means."""
+        said = [w.message for w in self._reading.warnings if w.code == "recurrence_doubtful"] if self._reading else []
+        return " ".join((*said, UNKNOWN_NETWORK) if self._own else said)
 
     def _refile(self) -> None:
         """Put the risk that follows from the clinical data in force into the reading."""

@@ -15,6 +15,7 @@ from sinusviewer.domain.header_clinical import header_clinical
 from sinusviewer.domain.reading import SeriesReading
 from sinusviewer.domain.study import Study
 from sinusviewer.errors import SinusViewerError
+from sinusviewer.paths import resources_dir
 from sinusviewer.ui.nomogram_wiring import NomogramWiring
 from sinusviewer.ui.panels.clinical_panel import ClinicalPanel
 from sinusviewer.ui.panels.report_panel import ReportPanel
@@ -66,6 +67,8 @@ class PatientWiring:
         self._nomogram.refresh(reading, series_key, study)
         self._show_clinical()
         self.show_report()
+        if study is not None:
+            self._fill_sample(study)
 
     def clinical_changed(self, study_uid: str) -> None:
         self._show_clinical()
@@ -130,6 +133,20 @@ class PatientWiring:
             now = self._session.clinical.get(self._study.study_instance_uid, ClinicalData())
             self._set_clinical(replace(data, overruled_dlr_score=now.overruled_dlr_score))
             self._session.say("Clinical data taken over.")
+
+    def _fill_sample(self, study: Study) -> None:
+        """The sample patient's clinical data, made up as the images are, come with them; what a reader said of it stands."""
+        uid, table = study.study_instance_uid, resources_dir() / "sample" / "clinical.csv"
+        first = next((i.path for series in study.series for i in series.instances), None)
+        if uid in self._session.clinical or first is None or not first.is_relative_to(table.parent):
+            return
+        try:
+            data = clinical_table.load(table).find(uid, study.identity.patient_id)
+        except SinusViewerError:
+            return  # the sample is no place to complain about
+        if data != ClinicalData():
+            self._session.set_clinical(uid, data)
+            self._session.say("Made-up clinical data of the sample patient taken over.")
 
     def _report_text(self) -> str:
         report = self._reporting.report(self._study)

@@ -18,10 +18,11 @@ from sinusviewer.domain.anatomy import ImageSide, Side, Structure
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.display import Plane
 from sinusviewer.domain.finding import Detection, FindingStatus, Heatmap, ModelReference, Segmentation
-from sinusviewer.domain.image import Identity, OrientationEvidence, Radiograph, Volume
+from sinusviewer.domain.image import Identity, ImageWarning, OrientationEvidence, Radiograph, Volume
 from sinusviewer.domain.reading import RecurrenceReading, SeriesReading, SeriesStatus
 from sinusviewer.domain.study import Instance, ScanResult, Series, SeriesKind, Study
 from sinusviewer.nomogram import write_nomogram
+from sinusviewer.paths import resources_dir
 from sinusviewer.ui.panels.heat_controls import HeatStyle
 from sinusviewer.ui.panels.nomogram_geometry import AxisKind
 from sinusviewer.ui.view_content import ContentResolver
@@ -392,3 +393,46 @@ def test_the_scores_own_heat_shows_on_every_plane_and_leaves_when_the_endotypes_
     desk.wiring.endotype.heat_style_requested.emit(HeatStyle(True, 0.5, "viridis"))
     assert session.display.heat_of == "endotype"
     assert not desk.window.findChild(QCheckBox, "dlr_heat_visible").isChecked()
+
+
+def test_the_sample_patients_clinical_data_come_with_the_images_and_a_readers_own_stand(start: Any) -> None:
+    sample = resources_dir() / "sample" / "ct" / "0001.dcm"
+
+    def scan_sample(*_: Any) -> ScanResult:
+        ct = Series(CT_ID, SeriesKind.VOLUME, (Instance(sample, "1.2.1.1"),), "Sinus CT", key="1.2.1")
+        return ScanResult((Study("1.2", replace(CT_ID, patient_id="SIM-SAMPLE"), (ct,)),))
+
+    desk = start(scan=scan_sample)
+    desk.open("1.2")
+    desk.read()
+    assert desk.session.clinical["1.2"].eosinophils_per_ul == 420
+    assert desk.session.readings["1.2.1"].recurrence.missing == ()
+    desk.session.set_clinical("1.2", ClinicalData())
+    desk.wiring.refresh()
+    assert desk.session.clinical["1.2"] == ClinicalData()
+
+
+def test_a_score_of_part_of_the_sinuses_is_doubted_beside_the_risk(start: Any) -> None:
+    said = "Recurrence was scored by a reader's decision, though not wholly on this CT: left maxillary."
+
+    def read_part(*given: Any) -> tuple[SeriesReading, ...]:
+        return tuple(replace(r, warnings=(ImageWarning("recurrence_doubtful", said),)) for r in read(*given))
+
+    desk = start(read=read_part)
+    desk.open("1.2")
+    desk.read()
+    assert said in desk.text("calibration_text")
+    assert "which network its radiomic scores came from" in desk.text("calibration_text"), "a site's own nomogram"
+
+
+def test_a_ct_that_was_read_but_not_scored_says_why_beside_the_score(start: Any) -> None:
+    said = "Recurrence was not scored: not wholly on this CT: left maxillary."
+
+    def read_none(*given: Any) -> tuple[SeriesReading, ...]:
+        note = ImageWarning("recurrence_not_assessed", said)
+        return tuple(replace(r, recurrence=None, warnings=(note,)) for r in read(*given))
+
+    desk = start(read=read_none)
+    desk.open("1.2")
+    desk.read()
+    assert desk.text("dlr_origin") == said
