@@ -106,7 +106,7 @@ class NomogramWiring:
             self._session.say("The nomogram could not be copied.", "error", error.strerror or "")
             return
         self.load()
-        self._refile()
+        self._refile(everywhere=True)
         if self._nomogram is not None:
             self._session.say(f"Your site's nomogram is in use now: {cohort_sentence(self._nomogram)}")
 
@@ -117,7 +117,7 @@ class NomogramWiring:
             self._session.say("Your site's nomogram could not be removed.", "error", error.strerror or "")
             return
         self.load()
-        self._refile()
+        self._refile(everywhere=True)
 
     # -- values ------------------------------------------------------------------------------------------------------
     def refresh(self, reading: SeriesReading | None, series_key: str, study: Study | None) -> None:
@@ -154,7 +154,7 @@ class NomogramWiring:
     def _clinical(self) -> ClinicalData:
         if self._draft is not None:
             return self._draft
-        return self._session.clinical.get(self._study.study_instance_uid, _NOBODY) if self._study else _NOBODY
+        return self._kept(self._study)
 
     def _recurrence(self) -> RecurrenceReading | None:
         return self._reading.recurrence if self._reading is not None else None
@@ -186,16 +186,27 @@ class NomogramWiring:
         said = [w.message for w in self._reading.warnings if w.code == "recurrence_doubtful"] if self._reading else []
         return " ".join((*said, UNKNOWN_NETWORK) if self._own else said)
 
-    def _refile(self) -> None:
-        """Put the risk that follows from the clinical data in force into the reading."""
-        recurrence = self._recurrence()
-        if recurrence is None or self._reading is None or self._nomogram is None:
+    def _refile(self, *, everywhere: bool = False) -> None:
+        """Put the risks that follow from nomogram and clinical data in force into the readings.
+
+        Of every series of the study on screen, since its report says them all; ``everywhere``: of every open study.
+        """
+        if self._nomogram is None:
             return
-        identity = self._study.identity if self._study is not None else None
-        new = assess(recurrence.dlr_score, self._clinical(), self._nomogram, recurrence.model, identity)
-        if new != recurrence:
-            self._reading = replace(self._reading, recurrence=new)
-            self._session.set_reading(self._reading, self._series_key)
+        for key, reading in tuple(self._session.readings.items()):
+            recurrence, study = reading.recurrence, self._session.study_of(key.partition("/")[0])
+            if recurrence is None or study is None or (study is not self._study and not everywhere):
+                continue
+            clinical = self._clinical() if study is self._study else self._kept(study)
+            new = assess(recurrence.dlr_score, clinical, self._nomogram, recurrence.model, study.identity)
+            if new != recurrence:
+                changed = replace(reading, recurrence=new)
+                if reading is self._reading:
+                    self._reading = changed
+                self._session.set_reading(changed, key)
+
+    def _kept(self, study: Study | None) -> ClinicalData:
+        return self._session.clinical.get(study.study_instance_uid, _NOBODY) if study else _NOBODY
 
     def _on_value(self, name: str, value: float | None) -> None:
         field = "overruled_dlr_score" if is_dlr(name) else clinical_name(name)

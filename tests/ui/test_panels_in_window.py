@@ -436,3 +436,25 @@ def test_a_ct_that_was_read_but_not_scored_says_why_beside_the_score(start: Any)
     desk.open("1.2")
     desk.read()
     assert desk.text("dlr_origin") == said
+
+
+def test_clinical_data_reach_every_series_of_the_study_and_a_new_nomogram_every_study(
+    start: Any, tmp_path: Path
+) -> None:
+    desk = start()
+    desk.open("1.2")
+    desk.read()
+    session = desk.session
+    ct = session.studies["1.2"]
+    second = replace(ct.series[0], key="1.2.2")
+    other = Study("1.3", replace(CT_ID, study_instance_uid="1.3"), (replace(ct.series[0], key="1.3.1"),))
+    session.add_studies((replace(ct, series=(*ct.series, second)), other))
+    for key in ("1.2.2", "1.3.1"):
+        session.set_reading(replace(session.readings["1.2.1"], series_instance_uid=key), key)
+    session.set_clinical("1.2", ClinicalData(asthma=True, allergic_rhinitis=False, eosinophils_per_ul=350))
+    risks = [session.readings[key].recurrence.risk for key in ("1.2.1", "1.2.2")]
+    assert risks[0] == risks[1] is not None
+    assert session.readings["1.3.1"].recurrence.risk is None, "another study's data are not this one's"
+    write_nomogram(nomogram(trained_on="Another site."), tmp_path / "other.json")
+    desk.wiring.patient.nomogram_wiring.replace_by(tmp_path / "other.json")
+    assert all("Another site." in r.recurrence.nomogram_cohort for r in session.readings.values() if r.recurrence)

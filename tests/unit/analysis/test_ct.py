@@ -22,7 +22,7 @@ from sinusviewer.domain.reading import (
     SliceProbability,
     Standing,
 )
-from sinusviewer.errors import CancelledError
+from sinusviewer.errors import CancelledError, GeometryError
 from sinusviewer.inference.model_card import load_card, save_card
 from sinusviewer.inference.patient_model import PatientModel, PatientTerm
 from sinusviewer.inference.registry import ModelRegistry
@@ -291,3 +291,16 @@ def test_only_the_model_that_is_missing_is_named(tmp_path: Path) -> None:
         "Endotype was not read; model missing: ecrs.",
         "Recurrence was not read; model missing: recurrence.",
     ]
+
+
+def test_a_score_that_failed_is_never_said_to_have_been_given(
+    registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise GeometryError("No sinus was found on this CT.")
+
+    monkeypatch.setattr("sinusviewer.analysis.recurrence.score", fail)
+    reading = read_series(cut_off(), TASKS, registry, override_reason="the floor was clear on an earlier CT")
+    said = " ".join(w.message for w in reading.warnings)
+    assert "Recurrence was not read: No sinus was found" in said
+    assert "was scored" not in said
