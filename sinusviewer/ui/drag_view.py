@@ -5,6 +5,7 @@ from typing import Any, Protocol
 from PySide6.QtCore import QPointF, Qt
 
 from sinusviewer.domain.display import Measurement
+from sinusviewer.session import ImageMarks
 from sinusviewer.ui.view_content import ViewContent
 from sinusviewer.ui.view_geometry import Matrix
 
@@ -13,6 +14,7 @@ class DragView(Protocol):
     """What a drag needs of the view it happens in."""
 
     content: ViewContent
+    marks: ImageMarks
     state_requested: Any
     point_requested: Any
     marks_requested: Any
@@ -24,6 +26,6 @@ class DragView(Protocol):
     def logical_size(self) -> tuple[float, float]: ...
     def matrix(self) -> Matrix: ...
     def image_point(self, position: QPointF) -> tuple[float, float]: ...
-    def set_content(self, content: ViewContent) -> None: ...
+    def preview_marks(self, marks: ImageMarks) -> None: ...
     def set_draft(self, draft: Measurement | None) -> None: ...
     def zoom_about(self, factor: float, position: QPointF | None = None) -> None: ...

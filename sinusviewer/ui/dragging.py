@@ -14,6 +14,7 @@ from sinusviewer.domain.display import Measurement, Tool
 from sinusviewer.domain.film_turns import side_of_box
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.domain.image import Window
+from sinusviewer.session import ImageMarks
 from sinusviewer.ui import box_editing
 from sinusviewer.ui.drag_view import DragView
 from sinusviewer.ui.mask_painting import BrushDrag
@@ -189,7 +190,8 @@ class PointerDrag:
         self._mark_grip = None if self._grip else mark_grip(view, at)
         self._start = at
         self._first = view.image_point(at)
-        self._marks = view.content.marks
+        held = self._grip.identifier if self._grip else ""
+        self._box = next((d for d in view.marks.detections if d.identifier == held), None)
         self._moved = False
         if self._grip:
             view.select_requested.emit(self._grip.identifier)
@@ -199,6 +201,11 @@ class PointerDrag:
             view.select_requested.emit("")
             self.move(view, at)
 
+    @property
+    def holds(self) -> bool:
+        """Whether something is in the hand."""
+        return self._grip is not None or self._mark_grip is not None
+
     def move(self, view: DragView, at: QPointF) -> None:
         if (at - self._start).manhattanLength() > 2:
             self._moved = True
@@ -207,31 +214,30 @@ class PointerDrag:
                 view.point_requested.emit(view.image_point(at))
             return
         if self._moved:
-            view.set_content(replace(view.content, marks=self._changed(view, at)))
+            view.preview_marks(self._changed(view, at))
 
-    def _changed(self, view: DragView, at: QPointF) -> "box_editing.ImageMarks":
+    def _changed(self, view: DragView, at: QPointF) -> ImageMarks:
+        """The marks as they stand now, with what is held where it is held."""
         now = view.image_point(at)
         by = (now[0] - self._first[0], now[1] - self._first[1])
-        if self._grip is not None:
+        if self._grip is not None and self._box is not None:
             film = view.content.film
             shape = film.pixels.shape[:2] if film is not None else (10**6, 10**6)
-            moved = tuple(
-                box_editing.moved(d, self._grip, by, shape, film, face_of(view))
-                if d.identifier == self._grip.identifier
-                else d
-                for d in self._marks.detections
-            )
-            return replace(self._marks, detections=moved)
+            # The box as it was taken up: a film that was read anew meanwhile may have put another under its name.
+            box = box_editing.moved(self._box, self._grip, by, shape, film, face_of(view))
+            named = [d.identifier for d in view.marks.detections]
+            rest = tuple(box if d.identifier == box.identifier else d for d in view.marks.detections)
+            return replace(view.marks, detections=rest if box.identifier in named else (box, *rest))
         if self._mark_grip is None:
-            return self._marks
+            return view.marks
         mark, which = self._mark_grip
         points = tuple(
             (p[0] + by[0], p[1] + by[1]) if which in (-1, number) else p for number, p in enumerate(mark.points)
         )
         changed = tuple(
-            replace(m, points=points) if m.identifier == mark.identifier else m for m in self._marks.measurements
+            replace(m, points=points) if m.identifier == mark.identifier else m for m in view.marks.measurements
         )
-        return replace(self._marks, measurements=changed)
+        return replace(view.marks, measurements=changed)
 
     def release(self, view: DragView, at: QPointF) -> bool:
         if self._moved and (self._grip is not None or self._mark_grip is not None):

@@ -11,6 +11,9 @@ from sinusviewer.ui.panels.tones import current_tones
 ERROR_STANDS_S = 8.0
 """So long no mere remark takes an error's place."""
 
+JUST_SAID_S = 2.0
+"""So long a warning that came while an image was being opened is taken for one about the new image."""
+
 
 def time_left(seconds: float | None) -> str:
     """Rounded as people say it."""
@@ -40,7 +43,8 @@ class JobBar(QWidget):
         super().__init__()
         self.setObjectName("job_bar")
         self._job_id = ""
-        self._error_until = 0.0
+        self._error_until = self._said_at = 0.0
+        self._level = ""
         self._text = QLabel()
         self._text.setObjectName("job_text")
         self._bar = QProgressBar()
@@ -97,6 +101,7 @@ class JobBar(QWidget):
         now = time.monotonic()
         if message is not None and message.level == "info" and now < self._error_until:
             return
+        self._said_at, self._level = now, message.level if message is not None else ""
         self._error_until = now + ERROR_STANDS_S if message is not None and message.level == "error" else 0.0
         tones = current_tones()
         color = {"error": tones.red, "warning": tones.amber}.get(message.level if message else "", tones.muted)
@@ -105,6 +110,12 @@ class JobBar(QWidget):
         self._message.setStyleSheet(
             f"QPushButton {{ color: {color}; border: none; text-align: left; background: transparent; }}"
         )
+
+    def leave_image(self) -> None:
+        """Another image is on screen: what was said of the former goes; what has just been said stays, and so does an error."""
+        now = time.monotonic()
+        if now >= self._error_until and (self._level == "info" or now - self._said_at > JUST_SAID_S):
+            self.set_message(None)
 
     def set_where(self, text: str) -> None:
         """The value and place under the mouse."""

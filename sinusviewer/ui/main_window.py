@@ -25,9 +25,11 @@ from sinusviewer.session import Edit, Session
 from sinusviewer.session.connections import Connections
 from sinusviewer.settings import Settings
 from sinusviewer.ui import dialogs, pictures, verbs
+from sinusviewer.ui.bottom_line import BottomLine
 from sinusviewer.ui.navigator import strip_content
 from sinusviewer.ui.theme import apply_theme
 from sinusviewer.ui.view_area import ViewArea
+from sinusviewer.ui.why_not import guarded
 from sinusviewer.ui.window_frame import WindowFrame
 
 TITLE = "SinusViewer · Research use only. Not for diagnostic use."
@@ -41,8 +43,11 @@ class MainWindow(WindowFrame):
     ) -> None:
         super().__init__(ViewArea(session, actions))
         self.session, self.actions_, self.settings, self._save = session, actions, settings, save
-        self.verbs = verbs.build_actions(self, verbs.verbs_of(self), shortcuts(settings.shortcuts), self._check_actions)
+        self.verbs = verbs.build_actions(
+            self, guarded(session, verbs.verbs_of(self)), shortcuts(settings.shortcuts), self._check_actions
+        )
         self._right_open = True
+        self._bottom_line = BottomLine(session, self.job_bar)
         self._hold = QShortcut(QKeySequence(shortcuts(settings.shortcuts)["hide_ai"]), self)
         self._hold.setAutoRepeat(False)
         self._hold.activated.connect(lambda: session.set_display(ai_hidden=True))
@@ -71,8 +76,6 @@ class MainWindow(WindowFrame):
             (session.marks_changed, self.refresh),
             (session.readings_changed, self.refresh),
             (session.models_changed, self.refresh),
-            (session.jobs_changed, self._show_jobs),
-            (session.messages_changed, self._show_message),
             (session.thumbnail_changed, self._show_thumbnail),
             (session.key_images_changed, self._show_key_images),
             (session.view_changed, self._show_strip),
@@ -157,12 +160,6 @@ class MainWindow(WindowFrame):
     def _show_studies(self) -> None:
         self.studies_panel.set_studies(tuple(self.session.studies.values()))
         self.refresh()
-
-    def _show_jobs(self) -> None:
-        self.job_bar.set_jobs(tuple(self.session.jobs.values()))
-
-    def _show_message(self) -> None:
-        self.job_bar.set_message(self.session.messages[-1] if self.session.messages else None)
 
     def _show_thumbnail(self, key: str) -> None:
         self.studies_panel.set_thumbnail(key, self.session.thumbnails[key])
@@ -300,7 +297,7 @@ class MainWindow(WindowFrame):
             apply_theme(application, self.settings.theme, self.settings.scale_percent)
         verbs.refresh_icons(self.verbs)
         self.dress_toolbar(self.settings.scale_percent)
-        self._show_message()
+        self._bottom_line.show_message()
         self.refresh()
 
     def set_shortcuts(self, changed: dict[str, str]) -> None:
@@ -346,6 +343,10 @@ class MainWindow(WindowFrame):
     def dropEvent(self, event: QDropEvent) -> None:
         self.open_paths([Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()])
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not self._bottom_line.say_why_not(event, self.verbs):
+            super().keyPressEvent(event)
+
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         if self.session.display.ai_hidden and not event.isAutoRepeat():
             self.session.set_display(ai_hidden=False)
@@ -385,6 +386,7 @@ class MainWindow(WindowFrame):
         )
         self._save(self.settings)
         self._connections.release()
+        self._bottom_line.release()
         self.view_area.release()
         super().closeEvent(event)
 

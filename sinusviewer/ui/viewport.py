@@ -18,6 +18,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from sinusviewer.domain.display import DisplayState, Measurement, Tool, ViewState
+from sinusviewer.session import ImageMarks
 from sinusviewer.ui import dragging
 from sinusviewer.ui.mask_painting import BrushDrag, paint_cursor
 from sinusviewer.ui.measuring import value_at
@@ -72,6 +73,8 @@ class Viewport(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setAccessibleName(f"Image view {view}")
         self.content = ViewContent(view, ViewState(), DisplayState())
+        self.marks = self.content.marks
+        """As they stand; ``content`` shows what is held where it is held."""
         self.active = False
         self._painter = ViewPainter()
         self._compare_painter = ViewPainter()
@@ -87,9 +90,19 @@ class Viewport(QWidget):
         """Show this. What is being dragged ends where another image comes on screen: it may never land on that one."""
         if self._drag is not None and _subject(content, self._drag) != _subject(self.content, self._drag):
             self.cancel_drag()
-        self.content = content
+        moved = _picture(content) != _picture(self.content)
+        self.content, self.marks = content, content.marks
+        if isinstance(self._drag, dragging.PointerDrag) and self._drag.holds and self._mouse is not None:
+            self._drag.move(self, self._mouse)  # what is held stays in the hand, whatever was read meanwhile
+        if moved and self._mouse is not None:
+            self._say_where(self._mouse)  # the value of the former image is none of this one
         if self._drag is None:
             self.setCursor(_CURSORS.get(content.display.tool, Qt.CursorShape.CrossCursor))
+        self.update()
+
+    def preview_marks(self, marks: ImageMarks) -> None:
+        """Show marks as they would be if what is held were let go; nothing is asked for yet."""
+        self.content = replace(self.content, marks=marks)
         self.update()
 
     def forget(self) -> None:
@@ -270,6 +283,7 @@ class Viewport(QWidget):
     def _say_where(self, position: QPointF) -> None:
         pixels, stack = self.content.pixels, self.content.stack
         if pixels is None or stack is None:
+            self.hovered.emit("")
             return
         x, y = self.image_point(position)
         value = value_at(pixels, (x, y), value_unit(self.content))
@@ -287,6 +301,13 @@ class Viewport(QWidget):
                 + " mm"
             )
         self.hovered.emit(f"{value}   {where}")
+
+
+def _picture(content: ViewContent) -> tuple[object, ...]:
+    """Which slice of which image is shown."""
+    state = content.state
+    film = content.film.sop_instance_uid if content.film is not None else ""
+    return state.series_key, film, state.plane, state.slice_index, content.stack is None
 
 
 def _subject(content: ViewContent, drag: dragging.Drag) -> tuple[object, ...]:

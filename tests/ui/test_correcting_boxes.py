@@ -9,6 +9,7 @@ from window_parts import film, identity, study, waters_reading
 
 from sinusviewer.domain.anatomy import ImageSide, Side
 from sinusviewer.domain.display import Tool
+from sinusviewer.domain.finding import FindingStatus
 from sinusviewer.report.wording import reader_sentences
 from sinusviewer.ui.view_geometry import to_screen
 
@@ -50,6 +51,33 @@ def test_what_is_dragged_never_lands_on_the_next_patients_film(program_with, too
     assert session.views["A"].series_key == "series-2"
     assert session.marks == before
     assert not session.undo_label
+
+
+def test_a_box_that_is_held_stays_in_the_hand_when_the_film_is_read_anew(program_with):
+    program, port = read_film(program_with)
+    session = program.session
+    again = waters_reading(boxes=((60, 60, 85, 90), (5, 5, 20, 20)))  # another box bears the held one's name now
+    shown = []
+
+    def read_anew():
+        session.set_reading(again, "series-1")
+        shown.extend(d.xyxy for d in port.content.marks.detections if d.identifier == "ai-1")
+
+    drag(port, at(port, 32, 75), at(port, 36, 79), read_anew)
+    held, other = session.marks[KEY].detections
+    assert held.status is FindingStatus.EDITED
+    assert held.xyxy == pytest.approx((24, 64, 49, 94), abs=1.5)
+    assert held.original_xyxy == (20, 60, 45, 90)
+    assert (other.identifier, other.xyxy) == ("ai-2", (5, 5, 20, 20))
+    assert shown[0] == pytest.approx((22, 62, 47, 92), abs=1.5), "not even for a moment is another one drawn"
+
+
+def test_a_box_that_is_held_and_no_longer_proposed_is_still_the_readers(program_with):
+    program, port = read_film(program_with)
+    session = program.session
+    drag(port, at(port, 32, 75), at(port, 36, 79), lambda: session.set_reading(waters_reading(boxes=()), "series-1"))
+    (held,) = session.marks[KEY].detections
+    assert held.status is FindingStatus.EDITED
 
 
 @pytest.mark.parametrize("right_is_left", [True, False, None])
