@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from sinustrainer.simulate.cohort.anatomist import Anatomist
 from sinustrainer.simulate.cohort.ct_plan import CtCase
+from sinustrainer.simulate.cohort.planning import exact_age
 from sinustrainer.simulate.ct.scan import gravity_in_head, scan
 from sinustrainer.simulate.ct.scanners import SCANNERS
 from sinustrainer.simulate.dicom.ct import write_ct
@@ -25,7 +26,7 @@ _OSTIOMEATAL_FROM = 0.6
 def make_ct_case(case: CtCase, write_masks: bool, anatomist: Anatomist, folder: Path) -> dict[str, Any]:
     """Write a case's files into ``folder``; return its manifest entry, file names relative to that folder."""
     rng = np.random.default_rng(case.seed)
-    head = anatomist.draw_head(rng, case.age, case.sex, case.split)
+    head = anatomist.draw_head(rng, exact_age(case.age, case.seed), case.sex, case.split)
     if case.metal:
         head = with_fillings(head, int(rng.integers(1, 6)), rng)
     drawn = anatomist.draw_crs(rng, case.endotype, case.recurrence, case.clinical)
@@ -105,8 +106,8 @@ def lund_mackay(fractions: dict[str, float | None]) -> dict[str, int]:
 
 def _subject(case: CtCase, key: str) -> Subject:
     rng = np.random.default_rng([case.seed % 2**31, 7])
-    model = case.protocol.scanner
+    model, age = case.protocol.scanner, exact_age(case.age, case.seed)
     return subject_of(
-        case.patient_id, "CT", case.sex, case.age, (2016, 2022), rng, case.site, SCANNERS[model].manufacturer, model,
+        case.patient_id, "CT", case.sex, age, (2016, 2022), rng, case.site, SCANNERS[model].manufacturer, model,
         key, "CT PARANASAL SINUSES (SIMULATED)",
     )  # fmt: skip

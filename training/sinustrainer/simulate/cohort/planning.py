@@ -10,6 +10,9 @@ from sinustrainer.simulate.cohort.apportion import apportion
 from sinustrainer.simulate.cohort.recipe import Spread
 from sinusviewer.errors import InputError
 
+_SINCE_BIRTHDAY = 365
+"""Tells the generator of exact ages from the others that start from a case's seed."""
+
 
 class Group(Protocol):
     """A group of a recipe."""
@@ -44,6 +47,16 @@ def group_sizes(name: str, groups: Sequence[Group], total: int, least: int) -> t
             wanted[key] += 1
             wanted[max(wanted, key=lambda k: wanted[k])] -= 1
     return tuple(wanted[str(i)] for i in range(len(groups)))
+
+
+def exact_age(years: float, seed: int) -> float:
+    """Age with the part of a year since the last birthday, the same for the same seed; a child grows in between.
+
+    Plans, tables and manifests hold whole years, as charts do; an age that has a fraction already keeps it.
+    """
+    if years != int(years):
+        return years
+    return years + float(np.random.default_rng([seed, _SINCE_BIRTHDAY]).random())
 
 
 def draw_spread(spread: Spread, rng: np.random.Generator) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from sinustrainer.simulate.anatomy.boxes import box_of
 from sinustrainer.simulate.cohort.anatomist import Anatomist
 from sinustrainer.simulate.cohort.antral_disease import SUBCLASS_OF_FORM, draw_subclass
+from sinustrainer.simulate.cohort.planning import exact_age
 from sinustrainer.simulate.cohort.recipe import FilmSection
 from sinustrainer.simulate.cohort.waters_plan import WatersCase
 from sinustrainer.simulate.dicom.header import Subject, subject_of
@@ -46,8 +47,8 @@ def make_waters_case(case: WatersCase, section: FilmSection, anatomist: Anatomis
 
 def position_head(case: WatersCase, section: FilmSection, anatomist: Anatomist) -> PositionedHead:
     """Draw the case's head, put it to the detector and project it: the slow part, the same for all films of its geometry."""
-    rng = np.random.default_rng([case.seed if case.geometry_seed is None else case.geometry_seed, 1])
-    head = anatomist.draw_head(rng, case.age, case.sex, case.split)
+    rng = np.random.default_rng([_patient_seed(case), 1])
+    head = anatomist.draw_head(rng, exact_age(case.age, _patient_seed(case)), case.sex, case.split)
     positioning = Positioning(
         orbitomeatal_deg=case.orbitomeatal_deg if section.view == "waters" else case.orbitomeatal_deg + 38,
         yaw_deg=case.yaw_deg,
@@ -207,11 +208,16 @@ def _stored(
     )  # fmt: skip
 
 
+def _patient_seed(case: WatersCase) -> int:
+    """The same for all films of one patient in one position."""
+    return case.seed if case.geometry_seed is None else case.geometry_seed
+
+
 def _subject(case: WatersCase, vendor: Vendor, section: FilmSection, key: str) -> Subject:
     rng = np.random.default_rng([case.seed % 2**31, 7])
-    view = section.view.title()
+    view, age = section.view.title(), exact_age(case.age, _patient_seed(case))
     return subject_of(
-        case.patient_id, view, case.sex, case.age, (2016, 2020), rng, case.site, vendor.name, vendor.model, key,
+        case.patient_id, view, case.sex, age, (2016, 2020), rng, case.site, vendor.name, vendor.model, key,
         f"PNS {view.upper()} (SIMULATED)",
     )  # fmt: skip
 

@@ -84,8 +84,9 @@ def _face(person: Person) -> Shape:
     for side, _name in _SIDES:
         dx, dy, dz = person.lopsided.shift(person.lopsided.face, side)
         parts.append(ellipsoid((side * 11 + 0.8 * person.lopsided.nose_tip_mm, -99, -34), (7, 9, 7)))
-        parts.append(ellipsoid((side * 38 + dx, -66 + 1.5 * dy, -34 + dz), (24, 22, 26)))
-        parts.append(ellipsoid((side * 33 + dx, -74 + dy, dz), (21, 15, 17)))
+        parts.append(ellipsoid((side * 38 + dx, -62 + 1.5 * dy, -36 + dz), (24, 21, 25)))
+        parts.append(ellipsoid((side * 33 + dx, -72 + dy, -1 + dz), (21, 15.5, 18)))
+        parts.append(ellipsoid((side * 49 + dx, -58 + dy, -24 + dz), (21, 20.5, 22)))
         parts.append(ellipsoid((side * 56, 10, -10), (19, 30, 34)))  # around the ear and the mastoid
         parts.append(ellipsoid((side * 57, -33, -12), (15, 36, 30)))  # over the cheekbone's arch
         parts.append(ellipsoid((side * 48, -42, 14), (19, 34, 34)))  # the temple

@@ -101,4 +101,5 @@ def _paint_bone(part: Canvas, person: Person, case: Field) -> None:
     cortex = np.float32(1.1 * person.bone_hu) * (1 + np.float32(0.1) * part.coarse_noise)
     bone = cortex * (1 - np.float32(0.66) * diploe) + diploe * 140 * part.fine_noise
     here = part.hu
-    here += outer * (bone - here)
+    # Without thickness there is no bone, not half a voxel of it.
+    here += outer * np.clip(2 * thickness, 0, 1) * (bone - here)
