@@ -69,6 +69,7 @@ class ViewArea(QWidget):
 
     def _make(self, view: str) -> Viewport:
         port = Viewport(view)
+        port.setParent(self)  # those that a layout leaves out go with the window too
         session, actions = self._session, self._actions
         port.activated.connect(lambda: session.set_active_view(view))
         port.state_requested.connect(lambda changes: self.change_state(view, changes))

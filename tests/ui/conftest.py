@@ -1,14 +1,32 @@
+from functools import partial
+
 import pytest
 from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 from window_parts import open_window
 
-from sinusviewer.ui.viewport import Viewport
+
+@pytest.fixture(autouse=True)
+def _no_widget_outlives_its_test():
+    """A change of theme or type size would style every one of them anew; without an event loop nobody else deletes them."""
+    yield
+    if QApplication.instance() is not None:
+        for widget in QApplication.topLevelWidgets():
+            widget.deleteLater()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture
+def qtbot(qtbot):
+    """Waits four times as long as usual before it gives up: on a busy machine five seconds are soon over."""
+    for name in ("waitUntil", "waitSignal"):
+        setattr(qtbot, name, partial(getattr(qtbot, name), timeout=20_000))
+    return qtbot
 
 
 @pytest.fixture
 def program_with(qtbot):
-    """Opens a window over an image and closes it after the test; its threads must all end, its widgets go."""
+    """Opens a window over an image and closes it after the test; its threads must all end."""
     opened = []
 
     def make(image, **options):
@@ -18,17 +36,3 @@ def program_with(qtbot):
     yield make
     for program in opened:
         assert program.close()
-        program.window.deleteLater()
-    # Spare views hang on no parent; left alive, hundreds of them would be styled anew at every change of the theme.
-    for widget in QApplication.topLevelWidgets():
-        if isinstance(widget, Viewport):
-            widget.deleteLater()
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-
-
-@pytest.fixture
-def nothing_left_over(qapp):
-    """No widget of an earlier test is alive: a change of theme or type size would style every one of them anew."""
-    for widget in QApplication.topLevelWidgets():
-        widget.deleteLater()
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)

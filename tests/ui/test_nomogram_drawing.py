@@ -97,7 +97,7 @@ def test_of_two_settings_both_totals_and_both_risks_stand_apart(tmp_path: Path, 
 
 
 @pytest.fixture
-def scale(nothing_left_over: None, qapp: QApplication):
+def scale(qapp: QApplication):
     yield lambda percent: apply_theme(qapp, "dark", percent)
     apply_theme(qapp, "dark", 100)
 

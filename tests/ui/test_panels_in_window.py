@@ -361,7 +361,7 @@ def test_a_sites_own_nomogram_stays_and_the_bundled_one_comes_back(start: Any, t
     assert "simulated training cohort" in desk.wiring.patient.nomogram.findChild(QWidget, "nomogram_cohort").text()
 
 
-def test_no_panel_is_wider_than_its_tab_at_twice_the_size(nothing_left_over, start: Any, qtbot: QtBot) -> None:
+def test_no_panel_is_wider_than_its_tab_at_twice_the_size(start: Any, qtbot: QtBot) -> None:
     desk = start()
     desk.open("1.2")
     desk.read()
