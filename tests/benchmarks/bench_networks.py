@@ -8,7 +8,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ SEGMENTATION = "sinus_segmentation"
 NETWORKS = {SEGMENTATION: 8, "ecrs_efficientnet_b0": 16, "recurrence": 1}
 """Model and the batch that reading uses."""
 Labels = accuracy.Labels
+Timed = Callable[[FloatArray], object]
 
 
 def run() -> Iterator[dict[str, Any]]:
@@ -64,7 +65,7 @@ def run() -> Iterator[dict[str, Any]]:
             images = network_inputs(card, known)
             path = quantized(paths[name], folder / f"{name}.int8.onnx", card.input.name, images)
             small[name] = session(path)
-            engines = {"float32": plain[name], "int8": small[name], "torch eager": eager(card)}
+            engines: dict[str, Timed] = {"float32": plain[name], "int8": small[name], "torch eager": eager(card)}
             yield from _speeds(name, engines, images)
             yield from _memory(card, {"float32": paths[name], "int8": path, "torch eager": path}, images)
             sizes = [file.stat().st_size / 2**20 for file in (path, paths[name])]
@@ -91,7 +92,7 @@ def network_inputs(card: ModelCard, known: list[tuple[Volume, Labels]]) -> Float
     return np.stack(found)
 
 
-def _speeds(name: str, engines: Mapping[str, Engine], images: FloatArray) -> Iterator[dict[str, Any]]:
+def _speeds(name: str, engines: Mapping[str, Timed], images: FloatArray) -> Iterator[dict[str, Any]]:
     batch = NETWORKS[name]
     if batch > 1:
         first: tuple[str, float] | None = None
@@ -105,7 +106,7 @@ def _speeds(name: str, engines: Mapping[str, Engine], images: FloatArray) -> Ite
         yield row(f"{name}: an image, {engine}, batch {batch}", taken, "ms", against, ROUNDS)
 
 
-def _milliseconds(engines: Mapping[str, Engine], images: FloatArray, batch: int, rounds: int) -> dict[str, float]:
+def _milliseconds(engines: Mapping[str, Timed], images: FloatArray, batch: int, rounds: int) -> dict[str, float]:
     """Median for one image, the engines in turns, so that what else the machine does meets all alike."""
     given = np.resize(images, (batch, *images.shape[1:]))
     taken: dict[str, list[float]] = {name: [] for name in engines}
