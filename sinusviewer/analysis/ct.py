@@ -222,7 +222,14 @@ def _recurrence(state: CtState, context: Context) -> CtState:
     if cut_off:  # said only of a score that there is
         note = ImageWarning("recurrence_doubtful", f"Recurrence was scored by a reader's decision, though {why}")
         state = replace(state, notes=(*state.notes, note), overruled=(*state.overruled, f"recurrence: {why}"))
-    result = recurrence.assess(score.value, context.clinical, nomogram, model.card.reference, state.volume.identity)
+    result = recurrence.assess(
+        score.value,
+        context.clinical,
+        nomogram,
+        model.card.reference,
+        state.volume.identity,
+        own=recurrence.is_own(nomogram),
+    )
     return replace(state, reading=replace(state.reading, recurrence=result, recurrence_heat=score.heat))
 
 

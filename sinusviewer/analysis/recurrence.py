@@ -9,6 +9,7 @@ import numpy.typing as npt
 from sinusviewer import paths
 from sinusviewer.analysis.networks import runner
 from sinusviewer.analysis.protocol import Context
+from sinusviewer.analysis.risk_limits import UNKNOWN_NETWORK, calibration_sentence
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.finding import Heatmap, ModelReference, Segmentation
 from sinusviewer.domain.header_clinical import from_header, with_header
@@ -118,11 +119,13 @@ def assess(
     nomogram: Nomogram | None,
     model: ModelReference | None,
     identity: Identity | None = None,
+    *,
+    own: bool = False,
 ) -> RecurrenceReading:
     """Points, total and risk; where an input is missing, the interval it allows instead of a number.
 
     A reader's own score (``clinical.overruled_dlr_score``) takes the place of the network's and is kept beside it. Age
-    and sex that nobody gave come from the image's header (``identity``), and are named so.
+    and sex that nobody gave come from the image's header (``identity``), and are named so. ``own`` is a site's own nomogram.
     """
     borrowed: tuple[str, ...] = ()
     if identity is not None:
@@ -132,6 +135,9 @@ def assess(
         return RecurrenceReading(dlr_score, None, (0.0, 1.0), ("nomogram",), {}, None, model)
     values = predictor_values(nomogram, clinical, dlr_score if overruled is None else overruled)
     read = nomogram.read(values)
+    held = calibration_sentence(nomogram, read.risk_interval)
+    scored = any(clinical_name(p.name) == "dlr_score" for p in nomogram.predictors)
+    network = UNKNOWN_NETWORK if own and scored and overruled is None else ""
     return RecurrenceReading(
         dlr_score=dlr_score,
         risk=read.risk,
@@ -145,6 +151,7 @@ def assess(
         from_header=tuple(n for n in borrowed if n in {clinical_name(p.name) for p in nomogram.predictors}),
         values={clinical_name(name): value for name, value in values.items() if value is not None},
         outside_training=tuple(clinical_name(name) for name in read.outside_training),
+        doubts=tuple(said for said in (held, network) if said),
     )
 
 
@@ -153,6 +160,11 @@ def cohort_statement(nomogram: Nomogram) -> str:
     cohort, said = nomogram.cohort, nomogram.trained_on
     numbers = f"{cohort.n} patients, {cohort.events} with {nomogram.outcome.replace('_', ' ')}"
     return said if f"{cohort.n} patients" in said else f"{numbers}. {said}".strip()
+
+
+def is_own(nomogram: Nomogram | None) -> bool:
+    """Whether the nomogram that `load_nomogram` gives is a site's own."""
+    return nomogram is not None and (paths.user_data_dir() / NOMOGRAM_FILE).is_file()
 
 
 def load_nomogram(model_folder: Path | None) -> Nomogram | None:

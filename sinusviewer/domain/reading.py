@@ -172,6 +172,8 @@ class RecurrenceReading:
     """The inputs that were known, by the contract's names and units; the points follow from these."""
     outside_training: tuple[str, ...] = ()
     """Inputs that no patient of the nomogram's training data had: the risk is extrapolated."""
+    doubts: tuple[str, ...] = ()
+    """What else must be weighed beside the risk, as sentences; stands wherever it is written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,6 +216,7 @@ def _recurrence(recurrence: RecurrenceReading) -> Json:
             "from_header": list(recurrence.from_header) or None,
             "values": {name: _number(value) for name, value in recurrence.values.items()} or None,
             "outside_training": list(recurrence.outside_training) or None,
+            "doubts": list(recurrence.doubts) or None,
         }
     )
 

@@ -267,7 +267,7 @@ def recurrence_sentences(recurrence: RecurrenceReading) -> tuple[str, ...]:
     extrapolated = (f"Outside the nomogram's training data, so the risk is extrapolated: {', '.join(beyond)}.",)
     said = recurrence.nomogram_cohort
     cohort = f"Nomogram: {said}" if said.startswith("Fitted on") else f"Nomogram fitted on: {said}"
-    return (risk, *(extrapolated if beyond else ()), first, *((cohort,) if said else ()))
+    return (risk, *(extrapolated if beyond else ()), *recurrence.doubts, first, *((cohort,) if said else ()))
 
 
 def recurrence_rows(recurrence: RecurrenceReading) -> tuple[tuple[str, str, str], ...]:

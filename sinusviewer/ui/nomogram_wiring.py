@@ -13,6 +13,7 @@ from PySide6.QtPrintSupport import QPrintDialog, QPrinter
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog
 
 from sinusviewer.analysis.recurrence import NOMOGRAM_FILE, assess, clinical_name, predictor_values
+from sinusviewer.analysis.risk_limits import UNKNOWN_NETWORK
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.header_clinical import from_header, with_header
 from sinusviewer.domain.reading import RecurrenceReading, SeriesReading, SeriesStatus
@@ -23,7 +24,7 @@ from sinusviewer.paths import bundled_models_dir, user_data_dir
 from sinusviewer.report.wording import BEFORE_EDITS, masks_edited
 from sinusviewer.ui.panels.nomogram_page import NomogramPage, print_page, write_page
 from sinusviewer.ui.panels.nomogram_panel import NomogramPanel
-from sinusviewer.ui.panels.nomogram_words import UNKNOWN_NETWORK, DlrSource, cohort_sentence, is_dlr
+from sinusviewer.ui.panels.nomogram_words import DlrSource, cohort_sentence, is_dlr
 
 if TYPE_CHECKING:
     from sinusviewer.ui.main_window import MainWindow
@@ -198,7 +199,8 @@ class NomogramWiring:
             if recurrence is None or study is None or (study is not self._study and not everywhere):
                 continue
             clinical = self._clinical() if study is self._study else self._kept(study)
-            new = assess(recurrence.dlr_score, clinical, self._nomogram, recurrence.model, study.identity)
+            score, network = recurrence.dlr_score, recurrence.model
+            new = assess(score, clinical, self._nomogram, network, study.identity, own=self._own)
             if new != recurrence:
                 changed = replace(reading, recurrence=new)
                 if reading is self._reading:

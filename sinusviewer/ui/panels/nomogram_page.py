@@ -22,6 +22,7 @@ from PySide6.QtPrintSupport import QPrinter
 from PySide6.QtSvg import QSvgGenerator
 
 from sinusviewer.analysis.recurrence import clinical_name
+from sinusviewer.analysis.risk_limits import calibration_sentence
 from sinusviewer.domain.image import Identity
 from sinusviewer.errors import InputError, StorageError
 from sinusviewer.nomogram import Nomogram
@@ -31,7 +32,6 @@ from sinusviewer.ui.panels.nomogram_paint import Setting, paint_axes, paint_sett
 from sinusviewer.ui.panels.nomogram_words import (
     DlrSource,
     Units,
-    calibration_sentence,
     cohort_lines,
     is_dlr,
     missing_sentence,

@@ -7,6 +7,7 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
+from sinusviewer.analysis.risk_limits import calibration_sentence
 from sinusviewer.domain.finding import Heatmap
 from sinusviewer.domain.image import Identity
 from sinusviewer.nomogram import Nomogram
@@ -19,7 +20,6 @@ from sinusviewer.ui.panels.nomogram_paint import Setting
 from sinusviewer.ui.panels.nomogram_view import NomogramView
 from sinusviewer.ui.panels.nomogram_words import (
     DlrSource,
-    calibration_sentence,
     cohort_lines,
     letter_paragraph,
     points_sentence,

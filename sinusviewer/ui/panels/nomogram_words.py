@@ -1,10 +1,10 @@
 """What stands beside a nomogram: which input feeds which axis, cohort, hints, and the paragraph for the letter."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sinusviewer.analysis.recurrence import clinical_name
+from sinusviewer.analysis.risk_limits import calibration_sentence
 from sinusviewer.domain.scoring import risk_percent, score_text
 from sinusviewer.nomogram import CohortSummary, Nomogram, NomogramReading, Predictor
 from sinusviewer.ui.panels.nomogram_geometry import tick_text
@@ -33,12 +33,6 @@ class DlrSource:
     doubt: str = ""
     """Why the score may not fit this nomogram's axis; stands wherever the risk does."""
 
-
-UNKNOWN_NETWORK = (
-    "This nomogram does not say which network its radiomic scores came from. "
-    "Only scores of the same network fit its axis."
-)
-"""Said of a site's own nomogram: the score of another network may mean another risk."""
 
 Units = Mapping[str, tuple[float, str]]
 """By predictor: (factor, unit) of the unit that the reader chose."""
@@ -144,40 +138,6 @@ def outside_sentence(
             f"({low} to {high}): the risk is extrapolated."
         )
     return " ".join(parts)
-
-
-_NOTICED = 0.05
-"""Risks that differ by less, after all that is uncertain about them, are not worth a sentence."""
-
-
-def calibration_sentence(nomogram: Nomogram, risks: tuple[float, ...]) -> str:
-    """What predicted risks came to in the test patients, on their calibration line; empty where they held, or nobody knows.
-
-    ``risks`` are one risk, or the ends of an interval.
-    """
-    test = nomogram.test_cohort
-    if test is None or test.calibration_intercept is None or test.calibration_slope is None:
-        return ""
-    there = tuple(_on_line(risk, test.calibration_intercept, test.calibration_slope) for risk in risks)
-    shifts = [new - old for new, old in zip(there, risks, strict=True)]
-    if max(abs(shift) for shift in shifts) < _NOTICED:
-        return ""
-    lower, higher = min(shifts) <= -_NOTICED, max(shifts) >= _NOTICED
-    way = "less extreme" if lower and higher else "lower" if lower else "higher"
-    return (
-        f"In the {test.n} test patients such risks came out {way}: on their calibration line {_percents(risks)} "
-        f"predicted corresponds to {_percents(there)}."
-    )
-
-
-def _on_line(risk: float, intercept: float, slope: float) -> float:
-    inside = min(max(risk, 1e-9), 1.0 - 1e-9)
-    return 1.0 / (1.0 + math.exp(-(intercept + slope * math.log(inside / (1.0 - inside)))))
-
-
-def _percents(risks: tuple[float, ...]) -> str:
-    ends = tuple(dict.fromkeys(risk_percent(risk) for risk in sorted(risks)))
-    return ends[0] if len(ends) == 1 else f"{ends[0].removesuffix(' %')} to {ends[-1]}"
 
 
 def what_if_sentence(patient: NomogramReading, what_if: NomogramReading) -> str:

@@ -7,6 +7,7 @@ from sinusviewer.analysis import recurrence
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.image import Identity
 from sinusviewer.nomogram import CohortSummary, FitSummary, Nomogram, Predictor
+from sinusviewer.report.wording import recurrence_sentences
 
 EOS = tuple(float(v) for v in range(0, 1601, 200))
 
@@ -83,3 +84,14 @@ def test_an_age_that_only_the_header_knows_is_used_and_named_so() -> None:
     given = recurrence.assess(0.4, replace(KNOWN, age=60.0), aged, None, Identity(age="044Y"))
     assert given.points["age"] == pytest.approx(aged.points("age", 60.0))
     assert given.from_header == ()
+
+
+def test_a_reading_carries_what_must_be_weighed_beside_its_risk() -> None:
+    off = replace(nomogram(), test_cohort=CohortSummary("test", 65, 14, 0.8, (0.68, 0.93), 0.21, -1.57, 0.49))
+    held = recurrence.assess(0.4, KNOWN, off, None, own=True)
+    assert any("In the 65 test patients such risks came out lower" in said for said in held.doubts)
+    assert any("which network" in said for said in held.doubts)
+    said = " ".join(recurrence_sentences(held))
+    assert all(doubt in said for doubt in held.doubts)
+    overruled = recurrence.assess(0.4, replace(KNOWN, overruled_dlr_score=0.3), off, None, own=True)
+    assert not any("which network" in said for said in overruled.doubts)
