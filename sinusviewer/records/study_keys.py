@@ -6,14 +6,13 @@ its own in all tables, and so do all who come after. One of them is open at a ti
 
 import contextlib
 import hashlib
-from typing import TYPE_CHECKING
+import sqlite3
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 from sinusviewer.domain.image import Identity
 from sinusviewer.domain.prior import may_be_two_people
 from sinusviewer.errors import StorageError
-
-if TYPE_CHECKING:
-    from sinusviewer.records.database import Database
 
 SEPARATOR = "~"
 """In no UID (PS3.5 9.1): parts it from the mark of a second patient."""
@@ -30,10 +29,17 @@ class RecordsKey(str):
         return self.partition(SEPARATOR)[2]
 
 
+class Tables(Protocol):
+    """What the keys need of the database."""
+
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]: ...
+    def query(self, sql: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]: ...
+
+
 class StudyKeys:
     """The keys in force; one for each database."""
 
-    def __init__(self, database: "Database") -> None:
+    def __init__(self, database: Tables) -> None:
         self._database = database
         self._claimed: dict[str, tuple[tuple[str, str], RecordsKey]] = {}
 
