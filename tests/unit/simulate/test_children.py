@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from film_contrast import film_contrast
+from scipy import ndimage
 
 from sinustrainer.simulate.anatomy.dentition import make_teeth_young
 from sinustrainer.simulate.anatomy.growth import antral_proportions, draw_volumes_ml, head_size
@@ -122,6 +123,13 @@ def test_a_three_year_old_has_no_molars_and_grown_people_keep_all(adult: Head) -
     rows = [np.flatnonzero((with_teeth_of(adult, age).labels == Structure.TEETH).any(axis=(0, 2))) for age in (3, 20)]
     assert (rows[1][-1] - rows[0][-1]) * adult.spacing[1] > 15
     np.testing.assert_array_equal(with_teeth_of(adult, 20).hu, adult.hu)
+
+
+def test_shrunk_teeth_have_the_edges_of_a_scan_and_not_of_stairs(adult: Head) -> None:
+    young = with_teeth_of(adult, 3)
+    near = ndimage.binary_dilation(young.labels == Structure.TEETH) & (young.labels != Structure.TEETH)
+    between = (young.hu > 350) & (young.hu < 900) & (adult.labels == Structure.TEETH)
+    assert np.count_nonzero(near & between) > 0.1 * np.count_nonzero(near)
 
 
 def test_the_teeth_of_a_mirrored_child_are_the_mirrored_teeth(adult: Head) -> None:

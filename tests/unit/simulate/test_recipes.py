@@ -9,6 +9,7 @@ import pytest
 from sinustrainer.simulate.cohort.anatomist import template_paths
 from sinustrainer.simulate.cohort.apportion import apportion, decade_ages
 from sinustrainer.simulate.cohort.ct_plan import CtCase, plan_ct
+from sinustrainer.simulate.cohort.planning import exact_age
 from sinustrainer.simulate.cohort.recipe import AnatomySection, CtRecipe, WatersRecipe, load_recipe
 from sinustrainer.simulate.cohort.waters_plan import WatersCase, plan_waters
 from sinusviewer.errors import InputError
@@ -122,6 +123,15 @@ def test_sexes_and_ages_of_case_and_clinical_table_agree() -> None:
     for case in ct_plan("recurrence_he2023", 40):
         assert (case.sex == "F") == case.clinical["female"]
         assert case.age == case.clinical["age"]
+
+
+def test_a_child_is_as_old_as_its_seed_says_between_two_birthdays() -> None:
+    ages = [exact_age(3.0, seed) for seed in range(200)]
+    assert ages == [exact_age(3.0, seed) for seed in range(200)]
+    assert min(ages) >= 3
+    assert max(ages) < 4
+    assert np.std(ages) > 0.2
+    assert exact_age(3.25, 1) == 3.25
 
 
 def test_the_same_seed_gives_the_same_plan() -> None:

@@ -81,7 +81,7 @@ def uneven(part: Canvas, case: Field) -> Field:
     z = part.z[:, None, None]
     if z[0] > 24:
         return case
-    return np.asarray(case + np.float32(1.2) * np.clip((24 - z) / 12, 0, 1) * part.coarse_noise, dtype=np.float32)
+    return np.asarray(case + np.float32(0.9) * np.clip((24 - z) / 12, 0, 1) * part.coarse_noise, dtype=np.float32)
 
 
 def paint_skull(canvas: Canvas, person: Person, case: SmoothField) -> None:
