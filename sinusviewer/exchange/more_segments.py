@@ -7,7 +7,6 @@ import copy
 
 import highdicom as hd
 import numpy as np
-import numpy.typing as npt
 from pydicom.dataset import Dataset
 
 
@@ -22,13 +21,12 @@ def with_more_segments(first: hd.seg.Segmentation, more: hd.seg.Segmentation) ->
     for segment in more.SegmentSequence:
         segment.SegmentNumber = int(segment.SegmentNumber) + before
         first.SegmentSequence.append(segment)
-    bits = np.concatenate([_bits(first), _bits(more)])
+    content = _joined_pixels(first, more)
     for frame in more.PerFrameFunctionalGroupsSequence:
         place = frame.SegmentIdentificationSequence[0]
         place.ReferencedSegmentNumber = int(place.ReferencedSegmentNumber) + before
         first.PerFrameFunctionalGroupsSequence.append(frame)
     first.NumberOfFrames = len(first.PerFrameFunctionalGroupsSequence)
-    content = np.packbits(bits, bitorder="little").tobytes()
     first.PixelData = content + b"\0" * (len(content) % 2)
     first.SegmentsOverlap = "YES"  # PS3.3 C.8.20.2
     _number_places(list(more.PerFrameFunctionalGroupsSequence), places)
@@ -45,10 +43,16 @@ def _share_nothing_of_frames(dataset: Dataset) -> None:
             delattr(shared, name)
 
 
-def _bits(dataset: Dataset) -> npt.NDArray[np.uint8]:
-    """One number for each pixel of all frames; frames follow one another bit by bit (PS3.5 8.1.1)."""
-    count = int(dataset.NumberOfFrames) * int(dataset.Rows) * int(dataset.Columns)
-    return np.unpackbits(np.frombuffer(dataset.PixelData, np.uint8), count=count, bitorder="little")
+def _joined_pixels(first: Dataset, more: Dataset) -> bytes:
+    """The pixels of all frames of both; frames follow one another bit by bit, not byte by byte (PS3.5 8.1.1)."""
+    counts = [int(d.NumberOfFrames) * int(d.Rows) * int(d.Columns) for d in (first, more)]
+    if counts[0] % 8 == 0:  # as good as always, and needs an eighth of the memory
+        return bytes(first.PixelData[: counts[0] // 8] + more.PixelData[: -(-counts[1] // 8)])
+    bits = [
+        np.unpackbits(np.frombuffer(dataset.PixelData, np.uint8), count=count, bitorder="little")
+        for dataset, count in zip((first, more), counts, strict=True)
+    ]
+    return np.packbits(np.concatenate(bits), bitorder="little").tobytes()
 
 
 def _number_places(frames: list[Dataset], known: list[tuple[float, float, float]]) -> None:

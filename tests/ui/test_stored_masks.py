@@ -77,6 +77,19 @@ def test_opacified_voxels_come_back_as_they_were_and_with_whoever_said_so(stored
     assert found.others == ()
 
 
+@pytest.mark.parametrize("slices", [(2, 3), (1, 5)])
+def test_one_sinus_on_frames_of_an_odd_size_comes_back_too(tmp_path, slices):
+    write_ct(tmp_path / "ct", np.full((6, 13, 11), 40, np.int16), 2.0)
+    (study,) = scan([tmp_path]).studies
+    volume = load_volume(study.series[0])
+    labels, opacified = np.zeros((6, 13, 11), np.uint8), np.zeros((6, 13, 11), bool)
+    labels[slices[0] : slices[1], 3:9, 2:7] = Structure.RIGHT_MAXILLARY
+    opacified[2:3, 4:6, 3:5] = True
+    found = read_stored_masks(exported((tmp_path, volume, labels), tmp_path, opacified), volume).segmentation
+    assert np.array_equal(found.labels, labels)
+    assert np.array_equal(found.opacified, opacified)
+
+
 def test_shares_of_stored_masks_are_those_that_were_exported_and_their_origin_is_named(stored, tmp_path):
     opacified = np.zeros(stored[2].shape, bool)
     opacified[3:6, 10:20, 8:18] = True  # air by its density: no rule would say so
