@@ -12,7 +12,7 @@ def change_sentences(now: SeriesReading, prior: SeriesReading, prior_date: str) 
     new, old = (r.lund_mackay.total if r.lund_mackay is not None else None for r in (now, prior))
     scores = "Lund-Mackay totals cannot be compared"
     if new is not None and old is not None:
-        scores = f"Lund-Mackay {new}, then {old} ({_signed(new - old)})"
+        scores = f"Lund-Mackay {_was_now(str(old), str(new), new - old)}"
     said = [f"Compared with the CT of {date_words(prior_date)}: {scores}."]
     before = {(s.sinus, s.side): s.opacified_fraction for s in prior.sinuses}
     changed, missing = [], []

@@ -30,7 +30,7 @@ from sinusviewer.ui.panels.surface_view import SurfaceView
 from sinusviewer.ui.panels.withheld import WithheldNotice
 from sinusviewer.ui.panels.wording import (
     image_side,
-    measurement_sentence,
+    missing_lines,
     model_lines,
     reading_stamp,
     trained_on_statement,
@@ -276,8 +276,9 @@ class SinusPanel(ScrollPanel):
         total = f"Lund–Mackay {_number(lund.total)} of 24" + _difference(lund.total, old.total if old else None)
         self._total.setText(f"{total}\nright {_number(lund.right)}, left {_number(lund.left)} of 12 each")
         if lund.total is None:
-            self._total.setText("Lund–Mackay: no total, because not every sinus could be assessed"
-                                f"\nright {_number(lund.right)}, left {_number(lund.left)} of 12 each")  # fmt: skip
+            sides = f"\nright {_number(lund.right)}, left {_number(lund.left)} of 12 each"
+            known = sides if lund.right is not None or lund.left is not None else ""
+            self._total.setText(f"Lund–Mackay: no total, because not every sinus could be assessed{known}")
         if lacks_totals_for_sides(series):
             self._total.setText(NO_TOTALS)
         if edited:
@@ -287,7 +288,7 @@ class SinusPanel(ScrollPanel):
             box = self._ostiomeatal[side]
             with QSignalBlocker(box):
                 box.setCurrentIndex(0 if value is None else 1 if value == 0 else 2)
-        missing = [measurement_sentence(m) for m in series.sinuses if not m.complete or m.opacified_fraction is None]
+        missing = missing_lines(series.sinuses)
         self._incomplete.setText("\n".join(missing))
         self._incomplete.setVisible(bool(missing))
         self._prior.setVisible(prior is not None)

@@ -99,7 +99,7 @@ def measurement_sentence(m: SinusMeasurement) -> str:
     """E.g. "Right maxillary sinus: opacified 82 % (9.9 ml)"."""
     name = f"{m.side.value.capitalize()} {SINUS_WORDS[m.sinus].lower()} sinus"
     name += ", edited by the reader" if m.edited_by_reader else ""
-    why = f" ({m.reason.rstrip('.')})" if m.reason else ""
+    why = f" ({said})" if (said := bare_reason(m)) else ""
     if not m.complete:
         return f"{name}: cannot be assessed{why}"
     if m.opacified_fraction is None:
@@ -107,6 +107,28 @@ def measurement_sentence(m: SinusMeasurement) -> str:
         return f"{name}: {seen}opacification cannot be assessed{why}"
     opacified_ml = f" ({m.opacified_fraction * m.volume_ml:.1f} ml)" if m.volume_ml is not None else ""
     return f"{name}: opacified {m.opacified_fraction * 100:.0f} %{opacified_ml}"
+
+
+def bare_reason(m: SinusMeasurement) -> str:
+    """Why a sinus was not measured, without its own name before it."""
+    name = f"{m.side.value} {report_wording.SINUS_WORDS[m.sinus]}"
+    return m.reason.removeprefix(name).lstrip(": ").rstrip(".")
+
+
+def missing_lines(sinuses: tuple[SinusMeasurement, ...]) -> tuple[str, ...]:
+    """What could not be assessed; sinuses with one and the same reason share a line."""
+    by_reason: dict[str, list[SinusMeasurement]] = {}
+    for m in sinuses:
+        if not m.complete or m.opacified_fraction is None:
+            by_reason.setdefault(bare_reason(m), []).append(m)
+    lines = []
+    for why, those in by_reason.items():
+        if len(those) == 1 or not why:
+            lines += [measurement_sentence(m) for m in those]
+        else:
+            names = ", ".join(f"{m.side.value} {SINUS_WORDS[m.sinus].lower()}" for m in those)
+            lines.append(f"{why[:1].upper()}{why[1:]}: {names}")
+    return tuple(lines)
 
 
 def model_lines(
