@@ -24,9 +24,8 @@ def change_sentences(now: SeriesReading, prior: SeriesReading, prior_date: str) 
             continue
         points = round(100 * (sinus.opacified_fraction - then))
         if abs(points) >= NOTICED_CHANGE:
-            changed.append(
-                f"{name} {100 * sinus.opacified_fraction:.0f} %, then {100 * then:.0f} % ({_signed(points)})"
-            )
+            old_share, new_share = (f"{100 * share:.0f} %" for share in (then, sinus.opacified_fraction))
+            changed.append(f"{name} {_was_now(old_share, new_share, points)}")
     by = f"by {NOTICED_CHANGE} percentage points or more"
     if changed:
         said.append(f"Opacified share changed {by}: {'; '.join(changed)}.")
@@ -41,5 +40,8 @@ def change_sentences(now: SeriesReading, prior: SeriesReading, prior_date: str) 
     return tuple(said)
 
 
-def _signed(change: int) -> str:
-    return f"{change:+d}".replace("-", "−") if change else "unchanged"
+def _was_now(old: str, new: str, change: int) -> str:
+    """Old before new, and both called so: "12, then 15" could be read either way."""
+    if not change:
+        return f"{new} as before"
+    return f"was {old}, now {new} ({change:+d})".replace("-", "−")

@@ -181,8 +181,8 @@ def test_a_report_says_what_changed_against_the_prior_and_what_could_not_be_comp
     now, prior = ct_of(0.04, 0.52, 0.5, total=8), ct_of(0.31, 0.55, None, total=12)
     built = content.build(Reading("1.2", (now,)), Identity(), priors={0: (prior, "20240312")})
     text = proposed_text(built)
-    assert "Compared with the CT of 2024-03-12: Lund-Mackay 8, then 12 (−4)." in text
-    assert "changed by 10 percentage points or more: right maxillary 4 %, then 31 % (−27)." in text
+    assert "Compared with the CT of 2024-03-12: Lund-Mackay was 12, now 8 (−4)." in text
+    assert "changed by 10 percentage points or more: right maxillary was 31 %, now 4 % (−27)." in text
     assert "left maxillary" not in text.partition("Opacified share changed")[2].partition("\n")[0]
     assert "Not compared, because not measured on both CTs: right frontal." in text
     assert "different models" not in text
@@ -193,4 +193,4 @@ def test_a_change_that_may_be_another_networks_is_called_so() -> None:
     said = change_sentences(ct_of(0.1, 0.1, 0.1), ct_of(0.12, 0.1, 0.1, version="0.9"), "20240312")
     assert any("different models (sinus_segmentation 1.0 and sinus_segmentation 0.9)" in s for s in said)
     assert "No opacified share changed by 10 percentage points or more." in said
-    assert "Lund-Mackay 10, then 10 (unchanged)" in said[0]
+    assert "Lund-Mackay 10 as before" in said[0]
