@@ -43,7 +43,7 @@ def test_ventricles_are_fluid_and_lie_in_brain(adult: Head) -> None:
 def test_cortex_is_brighter_than_the_white_matter_below_it(adult: Head) -> None:
     white = np.median(part(adult, (20, -20, 66), (30, 10, 76)))
     rim = ndimage.gaussian_filter(part(adult, (-45, -60, 62), (45, 40, 85)), 0.7)
-    assert 5 < np.percentile(rim, 90) - white < 16
+    assert 4 < np.percentile(rim, 90) - white < 16  # noise and the blur of sulci alone make 2
 
 
 def test_sulci_widen_with_age(adult: Head) -> None:

@@ -43,7 +43,8 @@ def _paint_matter(part: Canvas, person: Person, case: Field) -> None:
     crease = np.abs(coarse + np.float32(0.25) * fine) * np.float32(_NOISE_MM)
     reach = np.clip((18 - to_surface) / 6, 0, 1) * (1 - below)
     nearest = np.minimum(to_surface, crease + 12 * (1 - reach))
-    cortex = np.clip((_CORTEX_MM - nearest) / 2 + np.float32(0.5), 0, 1)
+    wide = np.float32(_fluid_mm(person.age)) * (1 + np.float32(0.5) * fine)
+    cortex = np.clip((_CORTEX_MM + wide - nearest) / 2 + np.float32(0.5), 0, 1)
     grey = np.float32(person.brain_hu + 4.5)
     matter = grey - 11 * (1 - cortex) * (1 - np.float32(0.6) * below) + 2 * fine
     # Leaves of the cerebellum: thin, close together, along its surface.
@@ -53,7 +54,6 @@ def _paint_matter(part: Canvas, person: Person, case: Field) -> None:
         * np.sin((depth + 0.8 * np.abs(z - 4) + 2 * coarse) * np.float32(1.7))
         * np.clip((16 - depth) / 8, 0, 1)
     )
-    wide = np.float32(_fluid_mm(person.age)) * (1 + np.float32(0.5) * fine)
     fluid = np.clip(wide + np.float32(0.3) - crease, 0, 1) * reach
     fluid = np.maximum(fluid, np.clip(np.float32(0.9) * wide + np.float32(0.3) - depth, 0, 1))
     front = np.clip((z - 22) / 8, 0, 1) * (1 - below)
