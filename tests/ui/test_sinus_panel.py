@@ -240,3 +240,9 @@ def test_where_every_volume_is_withheld_each_sinus_says_why_and_the_masks_keep_t
     assert "simulated" in text(panel, "sinus_trained_on")
     assert find(panel, QLabel, "sinus_trained_on").isVisible()
     assert "Nothing was measured" not in shown_text(panel)
+
+
+def test_no_change_has_no_sign(panel: SinusPanel) -> None:
+    now, prior = ct_series(0.5), ct_series(0.503)
+    panel.set_series_reading(now, prior, "20250302")
+    assert cell(panel, 0, 5) == "0"

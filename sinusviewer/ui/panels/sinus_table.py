@@ -162,7 +162,8 @@ class SinusTable(QTableWidget):
         fraction = m.opacified_fraction if m is not None and known else None
         change = ""
         if fraction is not None and old is not None and old.opacified_fraction is not None:
-            change = f"{(fraction - old.opacified_fraction) * 100:+.0f}".replace("-", "−")
+            points = round((fraction - old.opacified_fraction) * 100)
+            change = f"{points:+d}".replace("-", "−") if points else "0"
         place = side.value[0].upper() if verified else image_side(side).value
         volume = _UNKNOWN
         if m is not None and m.volume_ml is not None:
