@@ -33,6 +33,7 @@ from sinusviewer.imaging.preprocess_ct import (
     settings_from_card,
     sinus_box,
 )
+from sinusviewer.imaging.resample import canonical
 from sinusviewer.inference.model_card import CARD_FILE, ModelCard, load_card, verify_weights
 from sinusviewer.paths import bundled_models_dir
 
@@ -41,6 +42,7 @@ ROUNDS, BATCH_ROUNDS = 5, 3
 CALIBRATION_CTS, TEST_CTS = 2, 6
 SLICES_OF_A_CT = 8
 """Used to calibrate."""
+BOX_MOVES_MM = ((0, 0, 0), (8, 0, 0), (-8, 0, 0), (0, 8, 0), (0, -8, 0), (0, 0, 8), (0, 0, -8))
 SEGMENTATION = "sinus_segmentation"
 NETWORKS = {SEGMENTATION: 8, "ecrs_efficientnet_b0": 16, "recurrence": 1}
 """Model and the batch that reading uses."""
@@ -80,7 +82,10 @@ def network_inputs(card: ModelCard, known: list[tuple[Volume, Labels]]) -> Float
     for volume, labels in known:
         if card.task.value == "recurrence":
             box = settings_from_card(BoxPreprocessing, card.input.preprocessing)
-            found.append(box_input(sinus_box(volume, box_center(labels), box).hu, box))
+            center = box_center(labels)
+            for moved in BOX_MOVES_MM:  # one box of each CT would be too few to find the ranges of activations
+                z, y, x = (c + mm / step for c, mm, step in zip(center, moved, canonical(volume).spacing, strict=True))
+                found.append(box_input(sinus_box(volume, (z, y, x), box).hu, box))
             continue
         settings = settings_from_card(AxialPreprocessing, card.input.preprocessing)
         stack = axial_stack(volume, settings)

@@ -55,15 +55,17 @@ def segmentation(
         for code in SINUSES:
             one, two = _share(labels, opaque, code), _share(other, other_opaque, code)
             add(
-                "opacified share, int8 from float32",
+                "difference of the opacified share, int8 from float32",
                 None if one is None and two is None else abs((one or 0.0) - (two or 0.0)),
             )
     rows = [
         row(f"{card.name}: mean {name}", float(np.mean(v)), "", n=len(v), against=_float32(name, scores))
         for name, v in scores.items()
     ]
-    apart = scores["opacified share, int8 from float32"]
-    rows.append(row(f"{card.name}: largest opacified share, int8 from float32", max(apart), "", n=len(apart)))
+    apart = scores["difference of the opacified share, int8 from float32"]
+    rows.append(
+        row(f"{card.name}: largest difference of the opacified share, int8 from float32", max(apart), "", n=len(apart))
+    )
     return rows, masks
 
 
