@@ -19,7 +19,7 @@ def _no_widget_outlives_its_test():
 @pytest.fixture
 def qtbot(qtbot):
     """Waits four times as long as usual before it gives up: on a busy machine five seconds are soon over."""
-    for name in ("waitUntil", "waitSignal"):
+    for name in ("waitUntil", "waitSignal", "waitExposed", "waitActive"):
         setattr(qtbot, name, partial(getattr(qtbot, name), timeout=20_000))
     return qtbot
 

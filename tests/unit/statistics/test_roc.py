@@ -47,9 +47,9 @@ def test_a_thousand_scores_agree_with_pair_counting() -> None:
 
 def test_a_hundred_thousand_scores_take_less_than_a_second() -> None:
     y, scores = sample(100_000, 7, decimals=3)
-    start = time.perf_counter()
+    start = time.process_time()  # a busy machine makes it no slower
     got = estimate_auc(y, scores)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
     assert got.auc == pytest.approx(0.76, abs=0.01)
 
 
