@@ -230,6 +230,7 @@ def _recurrence(state: CtState, context: Context) -> CtState:
         state.volume.identity,
         own=recurrence.is_own(nomogram),
     )
+    result = replace(result, network_score=score.by_network)
     return replace(state, reading=replace(state.reading, recurrence=result, recurrence_heat=score.heat))
 
 

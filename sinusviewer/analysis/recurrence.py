@@ -10,6 +10,7 @@ from sinusviewer import paths
 from sinusviewer.analysis.networks import runner
 from sinusviewer.analysis.protocol import Context
 from sinusviewer.analysis.risk_limits import UNKNOWN_NETWORK, calibration_sentence
+from sinusviewer.analysis.sinus_extent import measure_extent
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.finding import Heatmap, ModelReference, Segmentation
 from sinusviewer.domain.header_clinical import from_header, with_header
@@ -27,6 +28,7 @@ from sinusviewer.imaging.preprocess_ct import (
     sinus_box,
 )
 from sinusviewer.inference import activation_map
+from sinusviewer.inference.patient_model import NETWORK, log_odds
 from sinusviewer.inference.registry import LoadedModel
 from sinusviewer.nomogram import Nomogram, read_nomogram
 
@@ -44,14 +46,20 @@ _ALIASES = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RadiomicScore:
-    """The DLR-score and where the network looked for it (None for a graph that does not say)."""
+    """The radiomic score (DLR) and where the network looked for it (None for a graph that does not say).
+
+    ``by_network`` is the network's own part where a patient model joined it with the measured extent.
+    """
 
     value: float
     heat: Heatmap | None = None
+    by_network: float | None = None
 
 
 def score(volume: Volume, segmentation: Segmentation, model: LoadedModel, context: Context) -> RadiomicScore:
     """The radiomic score (DLR), 0-1: the multi-task network on the box of the sinuses.
+
+    Where the card holds a patient model, it joins the network's score with the measured extent of disease.
 
     Raises
     ------
@@ -71,7 +79,12 @@ def score(volume: Volume, segmentation: Segmentation, model: LoadedModel, contex
     context.token.raise_if_cancelled()
     activation = outputs.get(ACTIVATION)
     heat = None if activation is None else _heat(volume, labels, box, activation[0], model)
-    return RadiomicScore(value, heat)
+    patient_model = model.card.patient_model
+    if patient_model is None or segmentation.opacified is None:
+        return RadiomicScore(value, heat)
+    measured = measure_extent(volume.voxels, segmentation.labels, segmentation.opacified).features()
+    joined = patient_model.probability(measured | {NETWORK: log_odds(value)})
+    return RadiomicScore(joined, heat, value)
 
 
 def _heat(

@@ -174,6 +174,8 @@ class RecurrenceReading:
     """Inputs that no patient of the nomogram's training data had: the risk is extrapolated."""
     doubts: tuple[str, ...] = ()
     """What else must be weighed beside the risk, as sentences; stands wherever it is written."""
+    network_score: float | None = None
+    """What the network alone said, where ``dlr_score`` joins that with the measured extent of disease."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""A patient's probability from what the network says of the slices and what was measured: a logistic regression on the card.
+"""A patient's probability from what the network says and what was measured: a logistic regression on the card.
 
-Hua 2022 took the mean over a patient's slices. That mean is kept and shown; where a card holds a patient model, the probability is
-this one's.
+Hua 2022 took the mean over a patient's slices, He 2023 the network's softmax. These are kept and shown; where a card holds a
+patient model, the probability is this one's.
 """
 
 import math
@@ -9,8 +9,9 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SLICES, ATTENTION = "slices", "attention"
-"""Log odds of the mean of the slices and of attention, both uncalibrated; the other inputs are measured."""
+SLICES, ATTENTION, NETWORK = "slices", "attention", "network"
+"""Log odds, uncalibrated: of the mean of the slices, of attention, of the recurrence network's score. The other inputs are
+measured."""
 _NEAREST = 1e-4
 
 
@@ -56,9 +57,10 @@ class PatientModel(BaseModel):
 
 def network_values(mean: float, attention: float | None) -> dict[str, float | None]:
     """The two inputs that come from the network, of a patient's mean and attention probability (uncalibrated)."""
-    return {SLICES: _log_odds(mean), ATTENTION: None if attention is None else _log_odds(attention)}
+    return {SLICES: log_odds(mean), ATTENTION: None if attention is None else log_odds(attention)}
 
 
-def _log_odds(probability: float) -> float:
+def log_odds(probability: float) -> float:
+    """Log odds of a probability, held away from 0 and 1."""
     clipped = min(max(probability, _NEAREST), 1 - _NEAREST)
     return math.log(clipped / (1 - clipped))

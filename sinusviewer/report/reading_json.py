@@ -217,6 +217,7 @@ def _recurrence(recurrence: RecurrenceReading) -> Json:
             "values": {name: _number(value) for name, value in recurrence.values.items()} or None,
             "outside_training": list(recurrence.outside_training) or None,
             "doubts": list(recurrence.doubts) or None,
+            "network_score": _number(recurrence.network_score),
         }
     )
 

@@ -242,6 +242,13 @@ def endotype_sentences(endotype: EndotypeReading) -> tuple[str, ...]:
     return tuple(more)
 
 
+def dlr_made_of(recurrence: RecurrenceReading) -> str:
+    """What the score joins, where it is not the network's alone."""
+    if recurrence.network_score is None:
+        return ""
+    return f"It joins the network's own score ({score_text(recurrence.network_score)}) with the measured extent of disease."
+
+
 def recurrence_sentences(recurrence: RecurrenceReading) -> tuple[str, ...]:
     """Score, then risk, or the interval where an input is missing."""
     first = f"Deep-learning radiomic score {score_text(recurrence.dlr_score)}."
@@ -250,6 +257,8 @@ def recurrence_sentences(recurrence: RecurrenceReading) -> tuple[str, ...]:
             f"Deep-learning radiomic score {score_text(recurrence.overruled_dlr_score)}, set by the reader; "
             f"the CT gave {score_text(recurrence.dlr_score)}."
         )
+    if joined := dlr_made_of(recurrence):
+        first += f" {joined}"
     low, high = recurrence.risk_interval
     if recurrence.missing == ("nomogram",):
         risk = "No nomogram is installed, so no risk is given."

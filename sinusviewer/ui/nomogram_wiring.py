@@ -21,7 +21,7 @@ from sinusviewer.domain.study import Study
 from sinusviewer.errors import SinusViewerError
 from sinusviewer.nomogram import Nomogram, read_nomogram
 from sinusviewer.paths import bundled_models_dir, user_data_dir
-from sinusviewer.report.wording import BEFORE_EDITS, masks_edited
+from sinusviewer.report.wording import BEFORE_EDITS, dlr_made_of, masks_edited
 from sinusviewer.ui.panels.nomogram_page import NomogramPage, print_page, write_page
 from sinusviewer.ui.panels.nomogram_panel import NomogramPanel
 from sinusviewer.ui.panels.nomogram_words import DlrSource, cohort_sentence, is_dlr
@@ -168,7 +168,8 @@ class NomogramWiring:
         if recurrence is not None:
             model = recurrence.model
             name = f"{model.name} {model.version}".strip() if model else "a network without a card"
-            note = BEFORE_EDITS if self._reading is not None and masks_edited(self._reading) else ""
+            edits = BEFORE_EDITS if self._reading is not None and masks_edited(self._reading) else ""
+            note = " ".join(said for said in (dlr_made_of(recurrence), edits) if said)
             doubt = self._doubt() if clinical.overruled_dlr_score is None else ""
             source = DlrSource(recurrence.dlr_score, name, model.trained_on if model else "", note, doubt)
         borrowed: tuple[str, ...] = ()
@@ -201,6 +202,7 @@ class NomogramWiring:
             clinical = self._clinical() if study is self._study else self._kept(study)
             score, network = recurrence.dlr_score, recurrence.model
             new = assess(score, clinical, self._nomogram, network, study.identity, own=self._own)
+            new = replace(new, network_score=recurrence.network_score)
             if new != recurrence:
                 changed = replace(reading, recurrence=new)
                 if reading is self._reading:

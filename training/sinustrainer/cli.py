@@ -37,7 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("sinustrainer.evaluate.command", "a paper's tables and figures for a run or a model"),
     "export": ("sinustrainer.export", "write model.onnx and card.json"),
     "recalibrate": ("sinustrainer.recalibrate", "fit a detector's probability and threshold on labelled films"),
-    "fit-patient-model": ("sinustrainer.fit_patient_model", "ECRS of slices and measured extent, on new patients"),
+    "fit-patient-model": ("sinustrainer.fit_patient_model", "ECRS or recurrence of network and measured extent"),
     "recurrence-table": ("sinustrainer.recurrence_table", "clinical tables with scores, for fit-nomogram"),
     "fit-nomogram": ("sinustrainer.fit_nomogram", "fit and evaluate the recurrence nomogram"),
 }

@@ -1,4 +1,4 @@
-"""What a patient model reads of a CT, made as the window makes it: masks by the segmentation network, never the labelled ones.
+"""What a patient model reads of a CT: by masks of the segmentation network, as the window reads, or, to fit quickly, labelled ones.
 
 Read once and kept as a table, so that an interrupted reading goes on and anyone can fit again.
 """
@@ -12,72 +12,116 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from sinustrainer.data.ct_cases import load_case_volume
+from sinustrainer.data.ct_cases import load_case_labels, load_case_opacified, load_case_volume
 from sinustrainer.data.manifest import Case
 from sinusviewer.analysis.sinus_extent import measure_extent
 from sinusviewer.domain.anatomy import Sinus
 from sinusviewer.errors import GeometryError, InputError
-from sinusviewer.imaging.preprocess_ct import AxialPreprocessing, axial_stack, labels_on_stack, settings_from_card
+from sinusviewer.imaging.preprocess_ct import (
+    AxialPreprocessing,
+    BoxPreprocessing,
+    axial_stack,
+    box_center,
+    box_input,
+    labels_on_stack,
+    settings_from_card,
+    sinus_box,
+)
 from sinusviewer.imaging.resample import canonical, reorient_array
 from sinusviewer.inference.classifier import classify
-from sinusviewer.inference.model_card import load_card, verify_weights
-from sinusviewer.inference.patient_model import ATTENTION, SLICES, network_values
+from sinusviewer.inference.model_card import ModelTask, load_card, verify_weights
+from sinusviewer.inference.patient_model import ATTENTION, NETWORK, SLICES, log_odds, network_values
 from sinusviewer.inference.segmenter import segment_with_opacity
 from sinusviewer.jobs.runner import CancelToken, Progress
 
 MEASURED = (*(name for s in Sinus for name in (s.value, f"{s.value}_unlike")), "nose", "content_hu")
-FEATURES = (SLICES, ATTENTION, *MEASURED)
-_HEAD = ("case_id", "ecrs", "mean", "attention_probability", *FEATURES)
+FEATURES = {ModelTask.ECRS: (SLICES, ATTENTION, *MEASURED), ModelTask.RECURRENCE: (NETWORK, *MEASURED)}
+"""What the patient model of a task reads."""
+_HEAD = ("case_id", "positive", "score")
 
 
 @dataclass(frozen=True, slots=True)
 class PatientFeatures:
-    """One patient: truth, the network's two probabilities (uncalibrated) and the inputs by name."""
+    """One patient: truth (ECRS; recurrence), the network's own probability (uncalibrated) and the inputs by name."""
 
     case_id: str
-    ecrs: bool
-    mean: float
-    attention: float
+    positive: bool
+    score: float
     values: dict[str, float | None]
 
 
-class PatientReader:
-    """Opens both networks once; one thread, so that two processes can share a machine."""
+def truth_of(case: Case, task: ModelTask) -> bool | None:
+    """Whether the patient has what the task looks for; None where nobody knows."""
+    if task is ModelTask.RECURRENCE:
+        outcome = case.labels.get("recurrence")
+        return bool(outcome) if outcome in (0, 1) else None
+    kind = case.labels.get("endotype")
+    return kind == "ecrs" if kind in ("ecrs", "necrs") else None
 
-    def __init__(self, classifier: Path, segmentation: Path) -> None:
-        self._card, self._masks = load_card(classifier), load_card(segmentation)
-        if not self._masks.parameters.get("opacity_channel"):
-            raise InputError(f"{self._masks.name} does not say what is opacified.", "A patient model needs that.")
+
+class _Masks:
+    """The segmentation network as a function of slices."""
+
+    def __init__(self, folder: Path, options: onnxruntime.SessionOptions) -> None:
+        self.card = load_card(folder)
+        if not self.card.parameters.get("opacity_channel"):
+            raise InputError(f"{self.card.name} does not say what is opacified.", "A patient model needs that.")
+        self._session = onnxruntime.InferenceSession(verify_weights(self.card, folder), options)
+
+    def __call__(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return np.asarray(self._session.run(["probabilities"], {self.card.input.name: images})[0])
+
+
+class PatientReader:
+    """Opens its networks once; one thread, so that two processes can share a machine.
+
+    ``segmentation`` None takes the labelled masks.
+    """
+
+    def __init__(self, model: Path, segmentation: Path | None) -> None:
+        self._card = load_card(model)
+        if self._card.task not in FEATURES:
+            raise InputError(f"{self._card.name} reads no patients with a CT.")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        self._classify = onnxruntime.InferenceSession(verify_weights(self._card, classifier), options)
-        self._segment = onnxruntime.InferenceSession(verify_weights(self._masks, segmentation), options)
+        self._network = onnxruntime.InferenceSession(verify_weights(self._card, model), options)
+        self._masks = None if segmentation is None else _Masks(segmentation, options)
+
+    @property
+    def task(self) -> ModelTask:
+        return self._card.task
 
     def __call__(self, case: Case) -> PatientFeatures | None:
-        """The inputs of one patient; None where no head, no mask or no slice with lesion is found."""
-        volume = load_case_volume(case)
-        try:
-            labels, opacified = segment_with_opacity(self._probabilities, volume, self._masks)
-        except GeometryError:
-            return None
-        if opacified is None or not labels.any():
+        """The inputs of one patient; None where no head, no mask or nothing to read is found."""
+        volume, positive = load_case_volume(case), truth_of(case, self._card.task)
+        labels: npt.NDArray[np.uint8]
+        opacified: npt.NDArray[np.bool_] | None
+        if self._masks is None:
+            labels, opacified = load_case_labels(case, volume), load_case_opacified(case, volume)
+        else:
+            try:
+                labels, opacified = segment_with_opacity(self._masks, volume, self._masks.card)
+            except GeometryError:
+                return None
+        if opacified is None or not labels.any() or positive is None:
             return None
         measured = measure_extent(volume.voxels, labels, opacified).features()
+        on_canonical = reorient_array(labels, volume.affine)
+        if self._card.task is ModelTask.RECURRENCE:
+            settings = settings_from_card(BoxPreprocessing, self._card.input.preprocessing)
+            box = sinus_box(volume, box_center(on_canonical), settings)
+            score = float(self._outputs(box_input(box.hu, settings)[None])["score"].ravel()[0])
+            return PatientFeatures(case.case_id, positive, score, measured | {NETWORK: log_odds(score)})
         stack = axial_stack(canonical(volume), settings_from_card(AxialPreprocessing, self._card.input.preprocessing))
-        on_stack = labels_on_stack(reorient_array(labels, volume.affine), stack)
-        score = classify(self._outputs, stack, on_stack, self._card)
-        if score.probability is None or score.attention_probability is None:
+        found = classify(self._outputs, stack, labels_on_stack(on_canonical, stack), self._card)
+        if found.probability is None:
             return None
-        values = measured | network_values(score.probability, score.attention_probability)
-        sick = case.labels["endotype"] == "ecrs"
-        return PatientFeatures(case.case_id, sick, score.probability, score.attention_probability, values)
-
-    def _probabilities(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return np.asarray(self._segment.run(["probabilities"], {self._masks.input.name: images})[0])
+        values = measured | network_values(found.probability, found.attention_probability)
+        return PatientFeatures(case.case_id, positive, found.probability, values)
 
     def _outputs(self, images: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
         names = [output.name for output in self._card.outputs]
-        return dict(zip(names, self._classify.run(names, {self._card.input.name: images}), strict=True))
+        return dict(zip(names, self._network.run(names, {self._card.input.name: images}), strict=True))
 
 
 def read_patients(
@@ -112,8 +156,8 @@ def load_features(table: Path) -> tuple[PatientFeatures, ...]:
     try:
         return tuple(
             PatientFeatures(
-                r["case_id"], r["ecrs"] == "1", float(r["mean"]), float(r["attention_probability"]),
-                {name: float(r[name]) if r[name] else None for name in FEATURES},
+                r["case_id"], {"0": False, "1": True}[r["positive"]], float(r["score"]),
+                {name: float(r[name]) if r[name] else None for name in r if name not in _HEAD},
             )
             for r in rows
         )  # fmt: skip
@@ -126,6 +170,6 @@ def _append(table: Path, row: PatientFeatures) -> None:
     with table.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         if new:
-            writer.writerow(_HEAD)
-        values = ["" if (v := row.values[name]) is None else repr(float(v)) for name in FEATURES]
-        writer.writerow([row.case_id, int(row.ecrs), repr(row.mean), repr(row.attention), *values])
+            writer.writerow([*_HEAD, *row.values])
+        values = ["" if value is None else repr(float(value)) for value in row.values.values()]
+        writer.writerow([row.case_id, int(row.positive), repr(row.score), *values])

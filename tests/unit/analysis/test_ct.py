@@ -28,6 +28,7 @@ from sinusviewer.inference.patient_model import PatientModel, PatientTerm
 from sinusviewer.inference.registry import ModelRegistry
 from sinusviewer.jobs.events import JobPartial
 from sinusviewer.jobs.runner import CancelToken, Progress, silent_progress
+from sinusviewer.report.wording import recurrence_sentences
 
 HEAD = phantom_head(2.5)
 FLUID = 20
@@ -133,6 +134,28 @@ def test_a_cards_patient_model_makes_the_probability_and_the_published_mean_stan
     assert found.probability_ecrs == pytest.approx(1 / (1 + np.exp(-log_odds)), abs=1e-3)
     assert {name for name, _ in found.reasons} == {"slices", "maxillary"}
     assert found.patient_model == "nobody"
+
+
+def test_a_cards_patient_model_joins_the_networks_score_with_the_measured_extent(tmp_path: Path) -> None:
+    folder = tiny_models.ct_models(tmp_path / "models") / "recurrence"
+    plain = read_series(
+        head(), ("opacification", "recurrence"), ModelRegistry(tmp_path / "models", tmp_path / "own", threads=1)
+    )
+    terms = (PatientTerm(name="network", weight=1.0, center=0.0), PatientTerm(name="maxillary", weight=2.0, center=0.0))
+    model = PatientModel(intercept=0.3, terms=terms, fitted_on="nobody")
+    save_card(load_card(folder).model_copy(update={"patient_model": model}), folder)
+    joined = read_series(
+        head(), ("opacification", "recurrence"), ModelRegistry(tmp_path / "models", tmp_path / "own", threads=1)
+    )
+    assert plain.recurrence is not None
+    assert joined.recurrence is not None
+    assert plain.recurrence.network_score is None
+    assert joined.recurrence.network_score == pytest.approx(plain.recurrence.dlr_score, abs=1e-6)
+    filled = [s.opacified_fraction for s in joined.sinuses if s.sinus is Sinus.MAXILLARY]
+    alone = plain.recurrence.dlr_score
+    log_odds = 0.3 + np.log(alone / (1 - alone)) + 2 * np.mean(filled)
+    assert joined.recurrence.dlr_score == pytest.approx(1 / (1 + np.exp(-log_odds)), abs=1e-3)
+    assert "joins the network's own score" in " ".join(recurrence_sentences(joined.recurrence))
 
 
 def test_a_head_without_lesion_has_no_probability_and_says_so(registry: ModelRegistry) -> None:

@@ -8,14 +8,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from tiny_models import ecrs_model
 
-from sinustrainer.fit_patient_model import table_of, with_patient_model
+from sinustrainer.fit_patient_model import table_of, with_patient_model, write_probabilities
 from sinustrainer.patient_features import FEATURES, PatientFeatures, load_features, read_patients
 from sinusviewer.analysis.sinus_extent import measure_extent
 from sinusviewer.domain.anatomy import MIRRORED, Structure
 from sinusviewer.errors import InputError
-from sinusviewer.inference.model_card import load_card, save_card
+from sinusviewer.inference.model_card import ModelTask, load_card, save_card
 from sinusviewer.inference.patient_model import PatientModel, PatientTerm, network_values
 from sinusviewer.jobs.runner import CancelToken, silent_progress
+from sinusviewer.statistics.delong import auc
 
 
 def patients(count: int = 240) -> list[PatientFeatures]:
@@ -23,27 +24,30 @@ def patients(count: int = 240) -> list[PatientFeatures]:
     rng = np.random.default_rng(4)
     rows = []
     for i in range(count):
-        values: dict[str, float | None] = {name: float(rng.normal()) for name in FEATURES}
+        values: dict[str, float | None] = {name: float(rng.normal()) for name in FEATURES[ModelTask.ECRS]}
         sick = bool(rng.random() < 1 / (1 + np.exp(-(1.5 * values["anterior_ethmoid"] + values["slices"]))))
         if i % 7 == 0:
             values["frontal"] = None
-        rows.append(PatientFeatures(f"c{i}", sick, 0.5, 0.5, values))
+        rows.append(PatientFeatures(f"c{i}", sick, 0.5, values))
     return rows
 
 
 def test_the_fitted_model_says_what_the_regression_said(tmp_path: Path) -> None:
     card = ecrs_model(tmp_path / "model")
     rows = patients()
-    fitted = with_patient_model(card, rows, "240 invented patients")
+    fitted, unseen = with_patient_model(card, rows, "240 invented patients")
     model = fitted.patient_model
     assert model is not None
-    values, _ = table_of(rows)
-    truth = [r.ecrs for r in rows]
+    values, _ = table_of(rows, FEATURES[ModelTask.ECRS])
+    truth = [r.positive for r in rows]
     oracle = LogisticRegression(C=fitted.metrics["patient_model"]["penalty_c"], max_iter=2000)
     scaled = StandardScaler().fit_transform(values)
     expected = oracle.fit(scaled, truth).predict_proba(scaled)[:, 1]
     np.testing.assert_allclose([model.probability(r.values) for r in rows], expected, atol=1e-6)
     assert 0.75 < fitted.metrics["patient_model"]["auc_out_of_fold"] < 0.95
+    assert auc(truth, unseen) == pytest.approx(fitted.metrics["patient_model"]["auc_out_of_fold"])
+    write_probabilities(tmp_path / "unseen.csv", rows, unseen)
+    assert (tmp_path / "unseen.csv").read_text().splitlines()[1].startswith(f"c0,{int(rows[0].positive)},0.")
     save_card(fitted, tmp_path / "model")
     assert load_card(tmp_path / "model") == fitted
 
@@ -83,7 +87,7 @@ def test_what_was_read_is_kept_and_not_read_again(tmp_path: Path) -> None:
     assert again == (rows["c0"], rows["c1"])
     assert asked == ["c0", "nobody", "nobody", "c1"]
     assert load_features(table)[0].values["frontal"] is None
-    table.write_text("case_id,ecrs\nc0,1\n")
+    table.write_text("case_id,positive\nc0,1\n")
     with pytest.raises(InputError, match="no table of patient features"):
         load_features(table)
 

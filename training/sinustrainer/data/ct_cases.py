@@ -216,6 +216,20 @@ def load_case_labels(case: Case, volume: Volume) -> npt.NDArray[np.uint8]:
     return np.where(labels <= _MIDLINE_LAST, labels, 0).astype(np.uint8)
 
 
+def load_case_opacified(case: Case, volume: Volume) -> npt.NDArray[np.bool_]:
+    """What was marked as opacified, on the volume's own grid.
+
+    Raises
+    ------
+    InputError
+        Where nobody marked it.
+    """
+    if "opacified" not in case.files:
+        raise InputError(f"Case {case.case_id} does not say what is opacified.")
+    z, y, x = volume.voxels.shape
+    return np.asarray(_resampled_labels(case.files["opacified"], volume.affine, (z, y, x)) > 0)
+
+
 def _resampled_labels(
     path: Path, affine: npt.NDArray[np.float64], shape: tuple[int, int, int]
 ) -> npt.NDArray[np.uint8]:

@@ -39,7 +39,7 @@ def score_patient_model(
     rows = read_patients(PatientReader(folder, segmentation), cases, table, progress, token)
     return PatientModelScores(
         tuple(row.case_id for row in rows),
-        np.array([row.ecrs for row in rows], dtype=np.bool_),
+        np.array([row.positive for row in rows], dtype=np.bool_),
         np.array([card.patient_model.probability(row.values) for row in rows]),
-        np.array([row.mean for row in rows]),
+        np.array([row.score for row in rows]),
     )
