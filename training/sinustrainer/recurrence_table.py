@@ -15,6 +15,7 @@ from typing import Any
 from sinustrainer.cross_validation import ALL, OOF_FILE, read_scores
 from sinustrainer.data.manifest import Case, load_manifest
 from sinusviewer.errors import InputError
+from sinusviewer.inference.model_card import CARD_FILE, load_card
 from sinusviewer.jobs.runner import CancelToken, Progress
 
 COLUMNS = {
@@ -37,16 +38,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--run", type=Path, help="folder of sinustrainer cross-validate")
     source.add_argument("--fresh", type=Path, metavar="MODEL", help="model folder; all patients are new to it")
-    parser.add_argument("--splits", default="", help="with --fresh: only these splits, comma-separated")
+    source.add_argument(
+        "--scores", type=Path, metavar="CSV", help="case_id, probability: of fit-patient-model --out-of-fold"
+    )
+    parser.add_argument("--splits", default="", help="with --fresh, --scores: only these splits, comma-separated")
+    parser.add_argument(
+        "--segmentation", default="sinus_segmentation", help="with --fresh and a model that joins the extent"
+    )
     parser.add_argument("--data", type=Path, required=True, help="data folder with manifest.json")
     parser.add_argument("--out", type=Path, required=True, help="folder for train.csv and test.csv")
 
 
 def run_from_arguments(args: argparse.Namespace, progress: Progress, token: CancelToken) -> dict[str, Any]:
     """Write the tables; the result counts their rows."""
+    splits = tuple(s for s in str(args.splits).split(",") if s)
+    if args.scores is not None:
+        return {"train": write_given_table(args.scores, args.data, args.out, splits)}
     if args.fresh is not None:
-        splits = tuple(s for s in str(args.splits).split(",") if s)
-        return {"train": write_fresh_table(args.fresh, args.data, args.out, splits, progress, token)}
+        masks = str(args.segmentation)
+        return {"train": write_fresh_table(args.fresh, args.data, args.out, splits, progress, token, masks)}
     return write_tables(args.run, args.data, args.out, progress, token)
 
 
@@ -68,23 +78,59 @@ def write_tables(run: Path, data: Path, out: Path, progress: Progress, token: Ca
 
 
 def write_fresh_table(
-    model: Path, data: Path, out: Path, splits: tuple[str, ...], progress: Progress, token: CancelToken
+    model: Path,
+    data: Path,
+    out: Path,
+    splits: tuple[str, ...],
+    progress: Progress,
+    token: CancelToken,
+    segmentation: str = "sinus_segmentation",
 ) -> int:
     """Write ``train.csv`` with the scores that a finished network gives patients it never saw; returns its rows.
 
     Which patients those are is the caller's word: name a cohort, or splits of one, that the training left out. Patients are
-    named after their data folder, so that two cohorts can be told apart.
+    named after their data folder, so that two cohorts can be told apart. A model whose card joins the score with the measured extent
+    is read as the window reads, with masks by ``segmentation``.
     """
+    from sinustrainer.evaluate.model_folders import model_folder
     from sinustrainer.evaluate.recurrence_scores import RecurrenceGraph, score_cases
+    from sinustrainer.patient_features import PatientReader, read_patients
 
     manifest = load_manifest(data)
     out.mkdir(parents=True, exist_ok=True)
     cases = tuple(c for c in usable(manifest.cases) if not splits or c.split in splits)
-    graph = RecurrenceGraph(model)
-    rows = score_cases(graph, graph.cases(manifest.folder, cases), progress, token, shifts=False)
-    scores = {row.case_id: row.dlr for row in rows if row.dlr is not None}
-    named = tuple(replace(c, patient_id=f"{data.name}-{c.patient_id}") for c in cases)
-    return write_table(out / TRAIN_FILE, named, scores)
+    joined = load_card(model).patient_model if (model / CARD_FILE).is_file() else None
+    if joined is not None:
+        reader = PatientReader(model, model_folder(segmentation))
+        table = out / f"patient_features_{model.name}.csv"
+        scores = {r.case_id: joined.probability(r.values) for r in read_patients(reader, cases, table, progress, token)}
+    else:
+        graph = RecurrenceGraph(model)
+        rows = score_cases(graph, graph.cases(manifest.folder, cases), progress, token, shifts=False)
+        scores = {row.case_id: row.dlr for row in rows if row.dlr is not None}
+    return write_table(out / TRAIN_FILE, _named(cases, data), scores)
+
+
+def write_given_table(scores: Path, data: Path, out: Path, splits: tuple[str, ...] = ()) -> int:
+    """Write ``train.csv`` with scores that were made elsewhere (``case_id, probability``); returns its rows.
+
+    Raises
+    ------
+    InputError
+        Where the file holds no such scores, or none of this data folder.
+    """
+    try:
+        with scores.open(newline="", encoding="utf-8") as file:
+            given = {row["case_id"]: float(row["probability"]) for row in csv.DictReader(file)}
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{scores.name} holds no scores.", "It needs the columns case_id and probability.") from error
+    out.mkdir(parents=True, exist_ok=True)
+    cases = tuple(c for c in usable(load_manifest(data).cases) if not splits or c.split in splits)
+    return write_table(out / TRAIN_FILE, _named(cases, data), given)
+
+
+def _named(cases: Sequence[Case], data: Path) -> tuple[Case, ...]:
+    return tuple(replace(c, patient_id=f"{data.name}-{c.patient_id}") for c in cases)
 
 
 def usable(cases: Sequence[Case]) -> tuple[Case, ...]:

@@ -23,7 +23,7 @@ from sinustrainer.data.manifest import load_manifest
 from sinustrainer.evaluate.recurrence_network import evaluate
 from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D
 from sinustrainer.networks.sinus_concepts import concepts_of, measure
-from sinustrainer.recurrence_table import write_fresh_table, write_tables
+from sinustrainer.recurrence_table import write_fresh_table, write_given_table, write_tables
 from sinustrainer.run_folder import load_run
 from sinustrainer.tasks.perceptron import fit_perceptron
 from sinustrainer.tasks.recurrence import RecurrenceTask
@@ -128,6 +128,20 @@ def test_a_cohort_the_network_never_saw_gets_the_networks_own_scores(run: Path, 
         expected = {f"{data.name}-{row['id']}": row["dlr"] for row in csv.DictReader(file)}
     with (tmp_path / "fresh" / "train.csv").open(newline="") as file:
         assert {row["id"]: row["dlr"] for row in csv.DictReader(file)} == expected
+
+
+def test_scores_made_elsewhere_stand_in_the_table(data: Path, tmp_path: Path) -> None:
+    scores = tmp_path / "unseen.csv"
+    scores.write_text("case_id,positive,probability\nc1,0,0.25\nc2,1,0.75\nc25,0,0.5\n")
+    assert write_given_table(scores, data, tmp_path / "train", ("train",)) == 2
+    with (tmp_path / "train" / "train.csv").open(newline="") as file:
+        assert {row["id"]: row["dlr"] for row in csv.DictReader(file)} == {
+            f"{data.name}-p1": "0.25",
+            f"{data.name}-p2": "0.75",
+        }
+    scores.write_text("case_id\nc1\n")
+    with pytest.raises(InputError, match="no scores"):
+        write_given_table(scores, data, tmp_path / "none")
 
 
 def test_the_evaluation_agrees_with_its_own_tables_and_shows_the_ceiling(run: Path, data: Path, tmp_path: Path) -> None:
