@@ -10,6 +10,11 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Its limits are of the clock, 200 ms an example: on a busy machine they fail tests in which nothing is wrong.
+settings.register_profile("sinusviewer", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sinusviewer")
 
 
 @pytest.fixture(autouse=True)
