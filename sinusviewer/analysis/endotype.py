@@ -11,7 +11,7 @@ from sinusviewer.analysis.protocol import Context
 from sinusviewer.analysis.sinus_extent import measure_extent
 from sinusviewer.domain.finding import Heatmap, Segmentation
 from sinusviewer.domain.image import Volume
-from sinusviewer.domain.reading import EndotypeReading, SliceProbability
+from sinusviewer.domain.reading import EndotypeReading, Reason, SliceProbability
 from sinusviewer.imaging import resample
 from sinusviewer.imaging.preprocess_ct import (
     AxialPreprocessing,
@@ -112,11 +112,12 @@ def _measured(volume: Volume, segmentation: Segmentation) -> dict[str, float | N
     return measure_extent(volume.voxels, segmentation.labels, segmentation.opacified).features()
 
 
-def _reasons(card: ModelCard, values: Mapping[str, float | None]) -> tuple[tuple[str, float], ...]:
+def _reasons(card: ModelCard, values: Mapping[str, float | None]) -> tuple[Reason, ...]:
     if card.patient_model is None:
         return ()
     added = card.patient_model.contributions(values)
-    return tuple(sorted(added.items(), key=lambda item: -abs(item[1])))
+    found = [Reason(t.name, added[t.name], added[t.name] * t.weight > 0) for t in card.patient_model.terms]
+    return tuple(sorted(found, key=lambda reason: -abs(reason.log_odds)))
 
 
 def _calibrated(probability: float, model: LoadedModel) -> float:

@@ -119,6 +119,15 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """One input of a patient model: what it adds to the log odds beside a usual patient's, and whether it lies above usual."""
+
+    name: str
+    log_odds: float
+    above_usual: bool
+
+
+@dataclass(frozen=True, slots=True)
 class EndotypeReading:
     """Probability of eosinophilic CRS; ECRS = eosinophils >= 10 % of inflammatory cells in tissue (Hua 2022)."""
 
@@ -142,8 +151,8 @@ class EndotypeReading:
     """Calibrated mean of the slices, as published; ``probability_ecrs`` is this, unless a patient model made that."""
     patient_model: str = ""
     """On whom the model of slices and measured extent was fitted that made ``probability_ecrs``; empty where none did."""
-    reasons: tuple[tuple[str, float], ...] = ()
-    """What each input of the patient model adds to the log odds beside a usual patient's, the largest first."""
+    reasons: tuple["Reason", ...] = ()
+    """What the inputs of the patient model add, the largest first."""
 
     @property
     def standing(self) -> Standing:

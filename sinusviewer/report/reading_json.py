@@ -195,7 +195,11 @@ def _endotype(endotype: EndotypeReading) -> Json:
             "heat_if_even": _number(endotype.heat_if_even),
             "mean_probability": _number(endotype.mean_probability),
             "patient_model": endotype.patient_model or None,
-            "reasons": {name: _number(value) for name, value in endotype.reasons} or None,
+            "reasons": [
+                {"name": r.name, "log_odds": _number(r.log_odds), "above_usual": r.above_usual}
+                for r in endotype.reasons
+            ]
+            or None,
             "calibrated_on": endotype.calibrated_on or None,
         }
     )

@@ -5,6 +5,7 @@ from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.domain.reading import (
     EndotypeReading,
     LundMackay,
+    Reason,
     RecurrenceReading,
     SeriesReading,
     SeriesStatus,
@@ -184,14 +185,25 @@ def _complexes(totals: LundMackay) -> str:
 
 _LITTLE = 0.1
 """Log odds; less is not worth naming."""
-_REASONS = {
-    "slices": "the network's slices",
-    "attention": "the network's attention",
-    **{sinus.value: f"extent in the {sinus.value.replace('_', ' ')} sinuses" for sinus in Sinus},
-    **{f"{sinus.value}_unlike": f"how unlike the {sinus.value.replace('_', ' ')} sinuses are" for sinus in Sinus},
-    "nose": "extent in the nose",
-    "content_hu": "the density of what fills them",
-}
+
+
+def _reason_words(reason: Reason) -> str:
+    """An input and which way it lies, e.g. “much disease in the posterior ethmoid sinuses”."""
+    above = reason.above_usual
+    sinus = reason.name.removesuffix("_unlike").replace("_", " ")
+    match reason.name:
+        case "slices":
+            return "the network's slices"
+        case "attention":
+            return "the network's attention"
+        case "nose":
+            return f"{'much' if above else 'little'} disease in the nose"
+        case "content_hu":
+            return f"{'dense' if above else 'hardly dense'} content"
+        case name if name.endswith("_unlike"):
+            return f"{'unlike' if above else 'alike'} {sinus} sinuses"
+        case _:
+            return f"{'much' if above else 'little'} disease in the {sinus} sinuses"
 
 
 def endotype_headline(endotype: EndotypeReading) -> str:
@@ -210,9 +222,9 @@ def endotype_made_of(endotype: EndotypeReading) -> str:
 
 def endotype_reasons(endotype: EndotypeReading, most: int = 4) -> str:
     """What raised and what lowered the probability most, beside a usual patient of those it was fitted on; empty if unknown."""
-    named = [(_REASONS.get(name, name), value) for name, value in endotype.reasons[:most] if abs(value) >= _LITTLE]
-    raised = [name for name, value in named if value > 0]
-    lowered = [name for name, value in named if value < 0]
+    told = [reason for reason in endotype.reasons[:most] if abs(reason.log_odds) >= _LITTLE]
+    raised = [_reason_words(reason) for reason in told if reason.log_odds > 0]
+    lowered = [_reason_words(reason) for reason in told if reason.log_odds < 0]
     parts = [f"{verb} by {', '.join(names)}" for verb, names in (("raised", raised), ("lowered", lowered)) if names]
     return f"Beside a usual patient with chronic rhinosinusitis: {'; '.join(parts)}." if parts else ""
 

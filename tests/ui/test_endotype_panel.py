@@ -12,7 +12,7 @@ from widget_parts import find, on_screen, shown_text, text
 
 from sinusviewer.domain.finding import Heatmap
 from sinusviewer.domain.image import ImageWarning
-from sinusviewer.domain.reading import EndotypeReading, SliceProbability
+from sinusviewer.domain.reading import EndotypeReading, Reason, SliceProbability
 from sinusviewer.ui.panels.endotype_panel import EndotypePanel
 from sinusviewer.ui.panels.heat_controls import HeatStyle
 
@@ -110,7 +110,10 @@ def test_a_probability_of_slices_and_extent_stands_beside_the_published_mean(pan
     slices = ct_series().endotype.slices
     endotype = EndotypeReading(
         0.82, slices, (MODEL,), 0.5, mean_probability=0.55, patient_model="300 simulated patients",
-        reasons=(("anterior_ethmoid", 0.9), ("maxillary", -0.4), ("nose", 0.01)),
+        reasons=(
+            Reason("anterior_ethmoid", 0.9, above_usual=True), Reason("maxillary", 0.5, above_usual=False),
+            Reason("sphenoid_unlike", -0.4, above_usual=True), Reason("nose", 0.01, above_usual=True),
+        ),
     )  # fmt: skip
     panel.set_series_reading(ct_series(endotype=endotype))
     assert "0.82" in text(panel, "ecrs_probability")
@@ -118,7 +121,8 @@ def test_a_probability_of_slices_and_extent_stands_beside_the_published_mean(pan
     shown = " ".join(label.text() for label in panel.findChildren(QLabel))
     assert "0.55 (as published" in shown
     assert "fitted on 300 simulated patients" in shown
-    assert "raised by extent in the anterior ethmoid sinuses; lowered by extent in the maxillary sinuses." in shown
+    assert "raised by much disease in the anterior ethmoid sinuses, little disease in the maxillary sinuses; " in shown
+    assert "lowered by unlike sphenoid sinuses." in shown
     assert "in the nose" not in shown
 
 

@@ -132,7 +132,7 @@ def test_a_cards_patient_model_makes_the_probability_and_the_published_mean_stan
     filled = [s.opacified_fraction for s in reading.sinuses if s.sinus is Sinus.MAXILLARY]
     log_odds = -1.0 + np.log(found.mean_probability / (1 - found.mean_probability)) + 4 * (np.mean(filled) - 0.1)
     assert found.probability_ecrs == pytest.approx(1 / (1 + np.exp(-log_odds)), abs=1e-3)
-    assert {name for name, _ in found.reasons} == {"slices", "maxillary"}
+    assert {reason.name for reason in found.reasons} == {"slices", "maxillary"}
     assert found.patient_model == "nobody"
 
 
