@@ -41,7 +41,7 @@ FULL = SeriesReading(
     EndotypeReading(
         0.7, (SliceProbability("1.2", 0.3, 4),), (MODEL,), 0.5, 0.6, 0.1, None, "here",
         heat_if_even=0.1, mean_probability=0.6, patient_model="somebody", reasons=(Reason("nose", 0.3, above_usual=True),),
-    ),  # fmt: skip
+    ),
     RecurrenceReading(0.5, None, (0.1, 0.9), ("asthma",), {"dlr": 12.5}, None, MODEL, "cohort", 0.4),
     segmentation_model=MODEL,
     provenance=Provenance("2026-11-20T10:00:00+00:00", "S 1", "CPU", {"a": 1.5}, ("1.2.3.4",), "because"),
