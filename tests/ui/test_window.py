@@ -408,7 +408,7 @@ def test_nothing_open_offers_what_can_be_done(qtbot, program_with):
 def test_closing_while_a_job_runs_cancels_it(program_with, qtbot):
     program = program_with((film(),), seconds=30)
     program.window.read()
-    qtbot.waitUntil(lambda: any(j.stage == "Reading" for j in program.session.jobs.values()), timeout=3000)
+    qtbot.waitUntil(lambda: any(j.stage == "Reading" for j in program.session.jobs.values()))
     start = time.monotonic()
     assert program.close()
     assert time.monotonic() - start < 1.5
@@ -417,10 +417,10 @@ def test_closing_while_a_job_runs_cancels_it(program_with, qtbot):
 def test_escape_cancels_reading_within_half_a_second(program_with, qtbot):
     program = program_with((film(),), seconds=30)
     program.window.read()
-    qtbot.waitUntil(lambda: any(j.stage == "Reading" for j in program.session.jobs.values()), timeout=3000)
+    qtbot.waitUntil(lambda: any(j.stage == "Reading" for j in program.session.jobs.values()))
     start = time.monotonic()
     program.window.verbs["cancel"].trigger()
-    qtbot.waitUntil(lambda: not program.session.jobs, timeout=2000)
+    qtbot.waitUntil(lambda: not program.session.jobs)
     assert time.monotonic() - start < 0.5
     assert "Cancelled" in program.session.messages[-1].text
 

@@ -79,10 +79,10 @@ def test_cut_streams_are_refused_within_a_second(tmp_path: Path, syntax, encode,
     stream = encode(UNSIGNED)
     path = compressed(tmp_path / "f.dcm", syntax, stream[: int(len(stream) * share)])
     instance = only_series(path).instances[0]
-    start = time.perf_counter()
+    start = time.process_time()  # of this process: other work beside it does not count
     with pytest.raises(DicomReadError):
         load_radiograph(instance)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_a_cut_jpeg_is_not_shown_half_grey(tmp_path: Path) -> None:
