@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from torch import nn
@@ -20,7 +21,7 @@ from sinustrainer.checkpoint import LAST, load_checkpoint
 from sinustrainer.cross_validation import cross_validate, read_scores
 from sinustrainer.data.box_batches import BURDENS
 from sinustrainer.data.manifest import load_manifest
-from sinustrainer.evaluate.recurrence_network import evaluate
+from sinustrainer.evaluate.recurrence_network import evaluate, paired_dice
 from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D
 from sinustrainer.networks.sinus_concepts import concepts_of, measure
 from sinustrainer.recurrence_table import write_fresh_table, write_given_table, write_tables
@@ -154,10 +155,34 @@ def test_the_evaluation_agrees_with_its_own_tables_and_shows_the_ceiling(run: Pa
     assert content["roc"]["test"]["multi_task"]["auc"] == pytest.approx(np.mean(wins))
     assert content["roc"]["test"]["ceiling"]["auc"] == 1.0
     assert content["dice"]["multi_task"]["mean"] == pytest.approx(np.mean([float(r["dice"]) for r in rows]))
-    assert {"figure3.png", "figure3.svg", "figure3.csv", "models.csv", "report.html"} <= {
+    assert {"figure3.png", "figure3.svg", "figure3.csv", "figure4.png", "models.csv", "table2.csv", "report.html"} <= {
         p.name for p in tmp_path.iterdir()
     }
+    at = content["rates"]["multi_task"]
+    called = [(float(r["multi_task"]) >= at["threshold"], r["y"] == "1") for r in rows]
+    assert at["test"]["accuracy"] == pytest.approx(np.mean([a == b for a, b in called]))
+    assert at["test"]["tp"] == sum(a and b for a, b in called)
     assert "Toy heads." in (tmp_path / "report.html").read_text()
+
+
+def test_limit_and_splits_choose_the_test_patients(run: Path, data: Path, tmp_path: Path) -> None:
+    evaluate(run, data, tmp_path, silent_progress(), CancelToken(), limit=4)
+    content = json.loads((tmp_path / "evaluation.json").read_text())
+    assert content["patients"] == {"n": 4, "events": 2}
+    assert "radiomics" not in content["roc"]["test"]
+    assert "at most 4 of each" in (tmp_path / "report.html").read_text()
+    with pytest.raises(InputError, match="in these splits"):
+        evaluate(run, data, tmp_path, silent_progress(), CancelToken(), splits=("external",))
+
+
+def test_dice_of_two_networks_is_tested_in_pairs_on_the_same_patients() -> None:
+    multi = {f"c{n}": 0.8 + 0.01 * n for n in range(8)}
+    single = {f"c{n}": 0.8 + 0.01 * n + 0.002 * (n - 2) for n in range(1, 8)}
+    (found,) = paired_dice({"multi_task": multi, "single_segmentation": single}).values()
+    gaps = [multi[i] - single[i] for i in single]
+    assert found["n"] == 7
+    assert found["difference"] == pytest.approx(np.mean(gaps))
+    assert found["p"] == pytest.approx(stats.wilcoxon(gaps).pvalue)
 
 
 @pytest.mark.parametrize("pool", [1, 2])

@@ -8,6 +8,7 @@ from typing import Any
 from sinustrainer.data.manifest import load_manifest
 from sinustrainer.data.selection import parse_condition, select
 from sinustrainer.evaluate.model_folders import model_folder
+from sinustrainer.run_folder import RUN_FILE
 from sinusviewer.errors import InputError, ModelFileError
 from sinusviewer.inference.model_card import ModelTask, load_card
 from sinusviewer.jobs.runner import CancelToken, Progress
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="model that finds the sinuses on CT; recurrence: empty to place boxes by masks alone",
     )
     parser.add_argument(
-        "--beside", default="", help="ECRS, segmentation: further models for the same tables, comma-separated"
+        "--beside", default="", help="ECRS, segmentation: further models or runs for the same tables, comma-separated"
     )
     parser.add_argument("--splits", default="", help="only these splits, comma-separated (default: all but train)")
     parser.add_argument(
@@ -54,8 +55,11 @@ def run_from_arguments(args: argparse.Namespace, progress: Progress, token: Canc
     """Evaluate; the result holds the main figures."""
     args.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = _folder_of(args, Path(temporary))
+        folder = model_folder(args.model) if args.model is not None else _exported(args.run, Path(temporary) / "model")
         task = load_card(folder).task
+        named = tuple(name.strip() for name in args.beside.split(",") if name.strip())
+        others = tuple(_beside(name, Path(temporary)) for name in named)
+        runs = tuple(run for run in (args.run, *map(Path, named)) if run is not None and _is_run(run))
         splits = tuple(s for s in args.splits.split(",") if s)
         anatomies = tuple(name.strip() for name in args.templates_held_out.split(",") if name.strip())
         if task not in (ModelTask.WATERS_PATCH, ModelTask.WATERS_SINUSITIS) and (args.where or anatomies):
@@ -72,26 +76,23 @@ def run_from_arguments(args: argparse.Namespace, progress: Progress, token: Canc
             case ModelTask.SINUS_SEGMENTATION:
                 from sinustrainer.evaluate.segmentation import evaluate as evaluate_segmentation
 
-                others = tuple(model_folder(name) for name in args.beside.split(",") if name)
-                return evaluate_segmentation(folder, args.data, args.out, progress, token, splits, args.limit, others)
+                return evaluate_segmentation(
+                    folder, args.data, args.out, progress, token, splits, args.limit, others, runs
+                )
             case ModelTask.ECRS:
                 from sinustrainer.evaluate.endotype import evaluate as evaluate_endotype
 
+                models = (folder, *others)
                 return evaluate_endotype(
-                    (folder, *(model_folder(name) for name in args.beside.split(",") if name)),
-                    args.segmentation,
-                    args.data,
-                    args.out,
-                    progress,
-                    token,
-                    splits,
-                    args.limit,
+                    models, args.segmentation, args.data, args.out, progress, token, splits, args.limit, runs
                 )
             case ModelTask.RECURRENCE:
                 from sinustrainer.evaluate.recurrence_network import evaluate as evaluate_recurrence
 
                 places_box = model_folder(args.segmentation) if args.segmentation else None
-                return evaluate_recurrence(args.run or folder, args.data, args.out, progress, token, places_box)
+                return evaluate_recurrence(
+                    args.run or folder, args.data, args.out, progress, token, places_box, splits, args.limit
+                )
 
 
 def _templates(*folders: Path | None) -> tuple[str, ...] | None:
@@ -107,17 +108,24 @@ def _templates(*folders: Path | None) -> tuple[str, ...] | None:
     return tuple(found)
 
 
-def _folder_of(args: argparse.Namespace, temporary: Path) -> Path:
-    if args.model is not None:
-        return model_folder(args.model)
+def _is_run(folder: Path) -> bool:
+    return (folder / RUN_FILE).is_file()
+
+
+def _beside(name: str, temporary: Path) -> Path:
+    """Folder of a further model; a finished run is exported first."""
+    return _exported(Path(name), temporary / f"beside_{Path(name).name}") if _is_run(Path(name)) else model_folder(name)
+
+
+def _exported(run: Path, target: Path) -> Path:
     from sinustrainer.cross_validation import ALL
     from sinustrainer.export import export_run
 
-    if not args.run.is_dir():
-        raise InputError(f"There is no run “{args.run.name}”.")
-    everyone = args.run / ALL  # of a cross-validation: the run on all training patients
+    if not run.is_dir():
+        raise InputError(f"There is no run “{run.name}”.")
+    everyone = run / ALL  # of a cross-validation: the run on all training patients
     try:
-        export_run(everyone if everyone.is_dir() else args.run, temporary / "model")
+        export_run(everyone if everyone.is_dir() else run, target)
     except ModelFileError as error:
-        raise InputError(f"The run “{args.run.name}” cannot be exported.") from error
-    return temporary / "model"
+        raise InputError(f"The run “{run.name}” cannot be exported.") from error
+    return target

@@ -1,6 +1,7 @@
 """The endotype networks judged as in Hua 2022: image and patient as units, ROC, accuracy, confusion matrices, Grad-CAM."""
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,18 +9,34 @@ from typing import Any
 
 from sinustrainer.data.ct_cases import CtCases
 from sinustrainer.data.manifest import TRAIN, load_manifest
+from sinustrainer.evaluate.endotype_cohort import cohort_table, ecrs
 from sinustrainer.evaluate.endotype_figures import draw_confusion, draw_roc
 from sinustrainer.evaluate.endotype_patient_model import score_patient_model
-from sinustrainer.evaluate.endotype_scores import UNIT_NAMES, NetworkScores, network_summary, score_network
+from sinustrainer.evaluate.endotype_scores import NetworkScores, calibrated, network_summary, score_network
+from sinustrainer.evaluate.endotype_tables import (
+    confusion_table,
+    pooling_table,
+    reading_table,
+    unit_table,
+    unit_test_table,
+)
+from sinustrainer.evaluate.learning_curves import draw_learning
 from sinustrainer.evaluate.model_folders import model_folder
-from sinustrainer.evaluate.tables import Picture, Table, number, p_value, percent, write_page
+from sinustrainer.evaluate.tables import Picture, Table, write_page
 from sinustrainer.run_folder import write_json
 from sinustrainer.tasks.segment_model import segment_with
 from sinusviewer.errors import InputError
 from sinusviewer.imaging.preprocess_ct import AxialPreprocessing, settings_from_card
+from sinusviewer.inference.activation_map import METHOD
 from sinusviewer.inference.model_card import load_card
 from sinusviewer.jobs.runner import CancelToken, Progress
 from sinusviewer.statistics.delong import estimate_auc
+
+_SEEN = {
+    "validation/auc_patient": "AUC, patient",
+    "validation/auc_image": "AUC, image",
+    "validation/auc_attention": "AUC, attention",
+}
 
 
 def evaluate(
@@ -31,17 +48,19 @@ def evaluate(
     token: CancelToken,
     splits: tuple[str, ...] = (),
     limit: int | None = None,
+    runs: Sequence[Path] = (),
 ) -> dict[str, Any]:
-    """Read every patient with every network; the regions are the masks' where there are any, else the segmentation model's."""
+    """Read every patient with every network; the regions are the masks' where there are any, else the segmentation model's.
+
+    ``runs`` are the trainings behind the models, for Figure 6.
+    """
     manifest = load_manifest(data)
+    known = [c for c in manifest.cases if c.labels.get("endotype") in ("ecrs", "necrs")]
     chosen = [s for s in manifest.splits if (s in splits if splits else s != TRAIN)]
-    cases = tuple(
-        c
-        for s in chosen
-        for c in [c for c in manifest.of_split(s) if c.labels.get("endotype") in ("ecrs", "necrs")][:limit]
-    )
+    cases = tuple(c for s in chosen for c in [c for c in known if c.split == s][:limit])
     if not cases:
         raise InputError("The data folder holds no patients with an endotype in these splits.")
+    training = [c for c in known if c.split == TRAIN and TRAIN not in chosen]
     segment, name = None, ""
     if any("labels" not in c.files for c in cases):
         segment, name = segment_with(model_folder(segmentation))
@@ -60,6 +79,7 @@ def evaluate(
     content = {
         "schema_version": 1,
         "patients": len(cases),
+        "ecrs": sum(ecrs(c) for c in cases),
         "ceiling_auc": _ceiling(cases),
         "networks": {r.card.name: network_summary(r) for r in results},
     }
@@ -68,109 +88,83 @@ def evaluate(
     write_slices(results, out)
     draw_roc(results, out)
     draw_confusion(results, out)
+    not_drawn = draw_learning(runs, _SEEN, out, "figure6_training")
+    learning = () if not_drawn else (Picture("figure6_training.png", "Figure 6. While training", _FIGURE_6),)
     parts: list[Table | Picture] = [
-        unit_table(results), pooling_table(results), confusion_table(results),
-        Picture("figure7_8_confusion.png", "Figures 7 and 8. Confusion matrices", "At the card's threshold; per cent of each row."),
+        cohort_table(cases, training, Counter(results[0].slice_ids)),
+        unit_table(results), unit_test_table(results), pooling_table(results),
         Picture("figure5_roc.png", "Figure 5. ROC curves", "Dashed: image. Full: patient. Dotted: patient, slices and extent."),
-        *(Picture(f"grad_cam_{r.card.name}.png", f"Grad-CAM, {r.card.name}",
-                  "Where the network looked, not why, not the lesion's extent. Upper row soft-tissue, lower row bone window.")
-          for r in results),
+        *learning,
+        confusion_table(results),
+        Picture("figure7_8_confusion.png", "Figures 7 and 8. Confusion matrices", "At the card's threshold; per cent of each row."),
+        reading_table(results),
+        *(Picture(file, f"Figures 9 to 12. {METHOD}, {r.network}", _cam_note(r)) for r in results for file in r.pictures),
     ]  # fmt: skip
-    ceiling = content["ceiling_auc"]
     statements = [
         f"Data: {manifest.statement}",
-        "ECRS: eosinophils of at least 10 % of inflammatory cells in tissue. A slice counts where its sinuses hold a lesion; a "
-        "patient's score is the mean over such slices.",
+        f"{len(cases)} patients, {content['ecrs']} of them with ECRS: eosinophils of at least 10 % of inflammatory cells in tissue. A "
+        "slice counts where its sinuses hold a lesion; a patient's score is the mean over such slices.",
         *(f"Model {r.card.name} {r.card.version}. {r.card.trained_on}" for r in results),
+        *([f"Figure 6: {not_drawn}"] if not_drawn else []),
+        "Every score is in patients.csv and slices.csv, as the network gives it and calibrated; the tables are at the card's "
+        "threshold on the calibrated score.",
     ]
-    if ceiling is not None:
-        statements.append(f"Ceiling: the simulator's own image score reaches AUC {ceiling:.3f} on these patients.")
+    if content["ceiling_auc"] is not None:
+        statements.append(
+            f"Ceiling: the simulator's own image score reaches AUC {content['ceiling_auc']:.3f} on these patients."
+        )
     write_page(out, "Eosinophilic chronic rhinosinusitis on CT (Hua 2022)", statements, parts)
     return content
 
 
-def unit_table(results: Sequence[NetworkScores]) -> Table:
-    """AUC and accuracy by network and unit."""
-    rows: list[tuple[str, ...]] = [
-        ("Network", "Unit", "n", "AUC", "95 % CI (DeLong)", "Accuracy (%)", "Sensitivity (%)", "Specificity (%)")
-    ]
-    for r in results:
-        for name, figures in network_summary(r).items():
-            if name not in UNIT_NAMES:
-                continue
-            ci = figures["ci95"]
-            rows.append((
-                str(r.card.parameters.get("network", r.card.name)), UNIT_NAMES[name], str(figures["n"]), number(figures["auc"]),
-                "–" if ci is None else f"{ci[0]:.3f} to {ci[1]:.3f}",
-                *(percent(figures[key], 1) for key in ("accuracy", "sensitivity", "specificity")),
-            ))  # fmt: skip
-    note = (
-        "At the threshold in the card, after its calibration. Slices and extent: masks by the segmentation network, as the window "
-        "reads; the others by the labelled masks where there are any."
+_FIGURE_6 = "The paper draws accuracy; the training logs AUC in its held-out patients, which needs no threshold, and the training loss."
+
+
+def _cam_note(r: NetworkScores) -> str:
+    return (
+        f"Layer: {r.card.parameters.get('layer', 'last convolution')}. The patient's most suspicious slice as the network sees "
+        "it; blue: outline of nose and sinuses; below, the map. Where the network looked, not why, and not the lesion's extent. "
+        "p is calibrated."
     )
-    return Table("units", "Image and patient as units", tuple(rows), note)
-
-
-def pooling_table(results: Sequence[NetworkScores]) -> Table:
-    """How a patient's slices are put together: their mean (as published) against learned attention, DeLong's paired test."""
-    rows: list[tuple[str, ...]] = [
-        ("Network", "AUC, mean of slices", "AUC, attention", "Difference (95 % CI)", "p (DeLong)", "AUC, image as unit")
-    ]
-    for r in results:
-        figures = network_summary(r)
-        paired = figures["attention_minus_mean"]
-        difference = "–"
-        if paired is not None and paired["difference"] is not None:
-            ci = paired["ci95"]
-            difference = f"{paired['difference']:+.3f}" + (f" ({ci[0]:+.3f} to {ci[1]:+.3f})" if ci else "")
-        rows.append((
-            str(r.card.parameters.get("network", r.card.name)), number(figures["patient"]["auc"]),
-            number(figures["patient_attention"]["auc"]), difference.replace("-", "−"),
-            p_value(paired["p"]) if paired is not None and paired["p"] is not None else "–", number(figures["image"]["auc"]),
-        ))  # fmt: skip
-        gained = figures["patient_model_minus_mean"]
-        if gained is not None and gained["difference"] is not None:
-            rows.append((
-                f"{r.card.parameters.get('network', r.card.name)}, slices and extent against mean", "–",
-                number(figures["patient_model"]["auc"]), f"{gained['difference']:+.3f}".replace("-", "−"),
-                p_value(gained["p"]) if gained["p"] is not None else "–", "–",
-            ))  # fmt: skip
-    return Table(
-        "pooling", "Mean or attention over a patient's slices", tuple(rows), "Positive: attention ranks better."
-    )
-
-
-def confusion_table(results: Sequence[NetworkScores]) -> Table:
-    """Confusion matrices (Figures 7 and 8)."""
-    rows: list[tuple[str, ...]] = [
-        ("Network", "Unit", "ECRS called ECRS", "NECRS called ECRS", "ECRS called NECRS", "NECRS called NECRS")
-    ]
-    for r in results:
-        for name, figures in network_summary(r).items():
-            if name in UNIT_NAMES and figures["confusion"]:
-                cells = (str(n) for n in figures["confusion"])
-                rows.append((str(r.card.parameters.get("network", r.card.name)), UNIT_NAMES[name], *cells))
-    return Table("confusion", "Figures 7 and 8. Confusion matrices", tuple(rows))
 
 
 def write_scores(results: Sequence[NetworkScores], out: Path) -> None:
-    """Every patient's score, so that anyone can recompute the figures."""
+    """Every patient's scores, so that anyone can recompute the tables: as the network gives them, calibrated, and by patient model.
+
+    ``probability_patient_model`` comes with masks by the segmentation network, the others with the evaluation's regions; it needs no
+    calibration. Called is ``score >= threshold`` on the calibrated columns.
+    """
     with (out / "patients.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["network", "case_id", "ecrs", "mean", "attention"])
+        writer.writerow(["network", "case_id", "ecrs", "mean", "attention", "mean_calibrated", "attention_calibrated",
+                         "probability_patient_model", "mean_for_patient_model", "threshold"])  # fmt: skip
         for r in results:
-            for row in zip(r.patient_ids, r.patient_truth, r.patient_mean, r.patient_attention, strict=True):
-                writer.writerow([r.card.name, row[0], int(row[1]), f"{row[2]:.6f}", f"{row[3]:.6f}"])
+            m = r.by_model
+            of_model = {} if m is None else {i: (p, q) for i, p, q in zip(m.ids, m.probability, m.mean, strict=True)}
+            truth = dict(zip(r.patient_ids, r.patient_truth, strict=True))
+            truth |= {} if m is None else dict(zip(m.ids, m.truth, strict=True))
+            both = [calibrated(r.card, s) for s in (r.patient_mean, r.patient_attention)]
+            own = dict(zip(r.patient_ids, zip(r.patient_mean, r.patient_attention, *both, strict=True), strict=True))
+            for case_id, ill in truth.items():
+                cells = [_cell(v) for v in (*own.get(case_id, [None] * 4), *of_model.get(case_id, (None, None)))]
+                writer.writerow([r.card.name, case_id, int(ill), *cells, _cell(r.card.threshold)])
 
 
 def write_slices(results: Sequence[NetworkScores], out: Path) -> None:
-    """Every slice's score, the image as unit."""
+    """Every slice's score, the image as unit; ``slice`` counts from feet to head in the axial stack."""
     with (out / "slices.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["network", "ecrs", "probability"])
+        writer.writerow(["network", "case_id", "slice", "ecrs", "probability", "probability_calibrated", "threshold"])
         for r in results:
-            for truth, score in zip(r.slice_truth, r.slice_score, strict=True):
-                writer.writerow([r.card.name, int(truth), f"{score:.6f}"])
+            columns = (r.slice_ids, r.slice_index, r.slice_truth, r.slice_score, calibrated(r.card, r.slice_score))
+            for case_id, index, ill, raw, shown in zip(*columns, strict=True):
+                writer.writerow(
+                    [r.card.name, case_id, index, int(ill), _cell(raw), _cell(shown), _cell(r.card.threshold)]
+                )
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else repr(float(value))
 
 
 def _ceiling(cases: Sequence[Any]) -> float | None:

@@ -37,7 +37,7 @@ def draw_confusion(results: Sequence[NetworkScores], out: Path) -> None:
             axes.set_yticks([0, 1], ["ECRS", "NECRS"], fontsize=7)
             axes.set_xlabel("called", fontsize=7)
             axes.set_ylabel("truth", fontsize=7)
-            axes.set_title(f"{r.card.parameters.get('network', r.card.name)}\n{title}", fontsize=7)
+            axes.set_title(f"{r.network}\n{title}", fontsize=7)
     save_figure(figure, out, "figure7_8_confusion")
 
 
@@ -50,10 +50,13 @@ def draw_roc(results: Sequence[NetworkScores], out: Path) -> None:
             if name in _LINES and len(set(truth.tolist())) == 2:
                 curve = roc_curve(truth, score)
                 unit = name.replace("patient_model", "slices and extent")
-                label = f"{r.card.parameters.get('network', r.card.name)}, {unit}: {estimate_auc(truth, score).auc:.3f}"
+                label = f"{r.network}, {unit}: {estimate_auc(truth, score).auc:.3f}"
                 axes.plot(1 - curve.specificity, curve.sensitivity, _LINES[name], color=color, label=label)
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=0.8)
     axes.set(xlabel="1 - specificity", ylabel="Sensitivity", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     axes.set_aspect("equal")
-    axes.legend(loc="lower right", fontsize=8, frameon=False)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="lower right", fontsize=7, frameon=False)
+    else:
+        axes.text(0.5, 0.5, "not estimable: one endotype only", ha="center")
     save_figure(figure, out, "figure5_roc")

@@ -11,11 +11,20 @@ import onnxruntime
 from sinustrainer.data.ct_cases import CtCases
 from sinustrainer.evaluate.endotype_patient_model import PatientModelScores
 from sinustrainer.evaluate.grad_cam_figure import Example, draw_grad_cam
+from sinustrainer.evaluate.intervals import (
+    Interval,
+    auc_interval,
+    clustered_auc,
+    compare_units,
+    mean_interval,
+    patient_pairs,
+    wilson,
+)
 from sinusviewer.inference.activation_map import enlarge, grad_cam, share_inside
 from sinusviewer.inference.classifier import classify
 from sinusviewer.inference.model_card import ModelCard, verify_weights
 from sinusviewer.jobs.runner import CancelToken, Progress
-from sinusviewer.statistics.delong import compare_aucs, estimate_auc
+from sinusviewer.statistics.delong import compare_aucs
 from sinusviewer.statistics.roc import count_at_threshold
 
 UNIT_NAMES = {
@@ -25,10 +34,15 @@ UNIT_NAMES = {
     "patient_model": "patient (slices and extent)",
 }
 
+EXAMPLES = 3
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NetworkScores:
-    """One network on one split: truth and scores of patients (mean, attention, the card's patient model) and of slices."""
+    """One network on one split: truth and scores of patients (mean, attention, the card's patient model) and of slices.
+
+    ``slice_ids`` and ``slice_index`` say of each slice whose it is and where in the axial stack it lies; scores are uncalibrated.
+    """
 
     card: ModelCard
     patient_ids: tuple[str, ...]
@@ -40,6 +54,14 @@ class NetworkScores:
     without_slices: int
     heat_inside: float | None
     by_model: PatientModelScores | None = None
+    slice_ids: tuple[str, ...] = ()
+    slice_index: tuple[int, ...] = ()
+    pictures: tuple[str, ...] = ()
+
+    @property
+    def network(self) -> str:
+        """The architecture's name."""
+        return str(self.card.parameters.get("network", self.card.name))
 
 
 def score_network(
@@ -51,7 +73,7 @@ def score_network(
     token: CancelToken,
     share: tuple[float, float],
 ) -> NetworkScores:
-    """Run one network on all patients and draw Grad-CAM of the first two of each endotype."""
+    """Run one network on all patients and draw Grad-CAM of the first ``EXAMPLES`` of each endotype."""
     session = onnxruntime.InferenceSession(verify_weights(card, folder))
     names = [output.name for output in card.outputs]
 
@@ -64,6 +86,8 @@ def score_network(
     attention: list[float] = []
     slice_truth: list[bool] = []
     slice_score: list[float] = []
+    slice_ids: list[str] = []
+    slice_index: list[int] = []
     inside: list[float] = []
     examples: list[Example] = []
     missing = 0
@@ -83,18 +107,22 @@ def score_network(
         attention.append(score.attention_probability)
         slice_truth += [sick] * len(score.slices)
         slice_score += [float(p) for p in score.slice_probabilities]
+        slice_ids += [case.case_id] * len(score.slices)
+        slice_index += [int(n) for n in score.slices]
         heat = grad_cam(score.features.astype(np.float32), card.parameters["class_weights"])
         size = (labels.shape[1], labels.shape[2])
         masks = labels[score.slices] > 0
         part = share_inside(np.stack([enlarge(h, size) for h in heat.mean(axis=0)]), masks)
         if part is not None:
             inside.append(part)
-        if sum(e[0].startswith("ECRS" if sick else "NECRS") for e in examples) < 2:
-            examples.append((f"{'ECRS' if sick else 'NECRS'} {case.case_id}", prepared.stack, labels, score))
-    draw_grad_cam(examples, card, out)
+        endotype = "ECRS" if sick else "NECRS"
+        if sum(e.endotype == endotype for e in examples) < EXAMPLES:
+            shown = float(calibrated(card, np.array([score.probability]))[0])
+            examples.append(Example(endotype, case.case_id, prepared.stack, labels, score, shown))
+    pictures = draw_grad_cam(examples, card, out)
     return NetworkScores(
         card, tuple(ids), np.array(truth), np.array(mean), np.array(attention), np.array(slice_truth), np.array(slice_score),
-        missing, float(np.mean(inside)) if inside else None,
+        missing, float(np.mean(inside)) if inside else None, None, tuple(slice_ids), tuple(slice_index), pictures,
     )  # fmt: skip
 
 
@@ -114,7 +142,8 @@ def network_summary(r: NetworkScores) -> dict[str, Any]:
     gained = None
     if r.by_model is not None and len(set(r.by_model.truth.tolist())) == 2:
         test = compare_aucs(r.by_model.truth, r.by_model.probability, r.by_model.mean)
-        gained = {"difference": test.difference, "z": test.z, "p": test.p, "ci95": test.ci95}
+        mean = auc_interval(r.by_model.truth, r.by_model.mean).auc
+        gained = {"difference": test.difference, "z": test.z, "p": test.p, "ci95": test.ci95, "auc_mean": mean}
     result: dict[str, Any] = {
         "attention_minus_mean": paired,
         "patient_model_minus_mean": gained,
@@ -123,18 +152,57 @@ def network_summary(r: NetworkScores) -> dict[str, Any]:
         "heat_inside": r.heat_inside,
     }
     for name, truth, score in units_of(r):
-        area = estimate_auc(truth, score) if len(truth) else None
-        counts = count_at_threshold(truth, score, r.card.threshold) if len(truth) else None
+        if not len(truth):
+            result[name] = {"n": 0, "positive": 0, "auc": None, "ci95": None, "confusion": None}
+            continue
+        area = clustered_auc(truth, score, r.slice_ids) if name == "image" else auc_interval(truth, score)
+        c = count_at_threshold(truth, score, r.card.threshold)
         result[name] = {
             "n": len(truth),
-            "auc": area.auc if area else None,
-            "ci95": area.ci95 if area else None,
-            "accuracy": counts.accuracy if counts else None,
-            "sensitivity": counts.sensitivity if counts else None,
-            "specificity": counts.specificity if counts else None,
-            "confusion": [counts.tp, counts.fp, counts.fn, counts.tn] if counts else None,
+            "positive": c.tp + c.fn,
+            "auc": area.auc,
+            "ci95": area.ci95,
+            "ci95_method": area.method,
+            "accuracy": c.accuracy,
+            "sensitivity": c.sensitivity,
+            "specificity": c.specificity,
+            "ci95_rates": _clustered_rates(r, truth, score)
+            if name == "image"
+            else {
+                "accuracy": wilson(c.tp + c.tn, c.n),
+                "sensitivity": wilson(c.tp, c.tp + c.fn),
+                "specificity": wilson(c.tn, c.tn + c.fp),
+            },
+            "confusion": [c.tp, c.fp, c.fn, c.tn],
         }
+    result["patient_minus_image"] = _units_compared(r)
     return result
+
+
+def _clustered_rates(
+    r: NetworkScores, truth: npt.NDArray[np.bool_], score: npt.NDArray[np.float64]
+) -> dict[str, Interval | None]:
+    """Intervals of the slices' rates, patients drawn with all their slices: Wilson's would take slices for patients."""
+    right, ids = (score >= r.card.threshold) == truth, np.array(r.slice_ids)
+
+    def interval(chosen: npt.NDArray[np.bool_]) -> Interval | None:
+        return mean_interval([right[chosen & (ids == i)].tolist() for i in np.unique(ids[chosen])])
+
+    return {
+        "accuracy": interval(np.ones_like(truth)),
+        "sensitivity": interval(truth),
+        "specificity": interval(~truth),
+    }
+
+
+def _units_compared(r: NetworkScores) -> dict[str, Any] | None:
+    """Patient against image as unit on the same patients, both by the network's slices alone."""
+    image = patient_pairs(r.slice_truth, r.slice_score, r.slice_ids)
+    patient = patient_pairs(r.patient_truth, r.patient_mean, r.patient_ids)
+    if image is None or patient is None:
+        return None
+    found = compare_units(patient, image)
+    return {"difference": found.difference, "ci95": found.ci95, "p": found.p, "test": "bootstrap over patients"}
 
 
 def units_of(r: NetworkScores) -> tuple[tuple[str, npt.NDArray[np.bool_], npt.NDArray[np.float64]], ...]:

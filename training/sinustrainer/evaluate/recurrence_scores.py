@@ -103,10 +103,27 @@ class RecurrenceGraph:
         return tuple(slice(o, o + n) for o, n in zip(moved, self.settings.shape, strict=True))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenBox:
+    """One case as the network read it: HU ``[z, y, x]``, nose and sinuses true and found (Figure 4)."""
+
+    case_id: str
+    dice: float
+    hu: npt.NDArray[np.int16]
+    truth: npt.NDArray[np.bool_]
+    found: npt.NDArray[np.bool_]
+
+
 def score_cases(
-    graph: RecurrenceGraph, cases: CtCases, progress: Progress, token: CancelToken, *, shifts: bool = True
+    graph: RecurrenceGraph,
+    cases: CtCases,
+    progress: Progress,
+    token: CancelToken,
+    *,
+    shifts: bool = True,
+    seen: list[SeenBox] | None = None,
 ) -> list[CaseScore]:
-    """Read every case once, and six times with its box moved where ``shifts`` is set."""
+    """Read every case once, and six times with its box moved where ``shifts`` is set; ``seen`` gathers what is to be drawn."""
     rows: list[CaseScore] = []
     for index, case in enumerate(cases.cases):
         token.raise_if_cancelled()
@@ -117,7 +134,10 @@ def score_cases(
         overlap = None
         if "segmentation" in outputs:
             found = outputs["segmentation"][0].argmax(axis=0) > 0
-            overlap = dice(np.asarray(prepared.labels[part]) > 0, found)
+            truth = np.asarray(prepared.labels[part]) > 0
+            overlap = dice(truth, found)
+            if seen is not None:
+                seen.append(SeenBox(case.case_id, overlap, np.array(prepared.hu[part]), truth, found))
         score, spread = None, None
         if "score" in outputs:
             score = float(outputs["score"][0, 0])
