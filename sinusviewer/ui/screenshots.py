@@ -126,6 +126,9 @@ def _take_ct(program: Program, camera: Camera) -> None:
     if reading is not None and reading.heatmaps:
         session.set_display(show_heatmap=True)
         camera.show_tab(program.wiring.endotype)
+        if reading.endotype is not None and reading.endotype.slices:  # elsewhere there is no heat
+            highest = max(reading.endotype.slices, key=lambda s: s.probability)
+            program.wiring.endotype.slice_requested.emit(highest.slice_index)
         camera.take("heatmap")
         session.set_display(show_heatmap=False)
     if isinstance(session.images.get(session.views[view].series_key), Volume):
