@@ -46,7 +46,10 @@ def doubts(reading: EndotypeReading, volume: Volume, segmentation: Segmentation)
     if (looked := _looked_elsewhere(reading)) is not None:
         found.append(looked)
     if len(reading.slices) < FEW_SLICES:
-        found.append(f"Only {len(reading.slices)} slices with opacified sinus were read.")
+        count = len(reading.slices)
+        found.append(
+            f"Only {count} slice{'s' if count != 1 else ''} with opacified sinus {'were' if count != 1 else 'was'} read."
+        )
     if (opacified := _opacified_share(segmentation)) is not None and opacified < LITTLE_DISEASE:
         found.append(
             f"Only {100 * opacified:.0f} % of the sinuses is opacified: the network learnt from patients with chronic "

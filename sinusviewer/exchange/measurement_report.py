@@ -12,7 +12,7 @@ from pydicom.sr.coding import Code
 from sinusviewer import __version__
 from sinusviewer.domain.anatomy import SINUS_CODES, AnySide, Side, Sinus
 from sinusviewer.domain.finding import Detection, ModelReference
-from sinusviewer.domain.reading import EndotypeReading, SeriesReading, SinusMeasurement
+from sinusviewer.domain.reading import EndotypeReading, RecurrenceReading, SeriesReading, SinusMeasurement
 from sinusviewer.errors import StorageError
 from sinusviewer.exchange import anatomy_codes as codes
 from sinusviewer.exchange.segmentation_object import structures_in
@@ -201,6 +201,15 @@ def _endotype(endotype: EndotypeReading) -> _Group:
     )
 
 
+def _recurrence_words(recurrence: RecurrenceReading) -> str:
+    """What the numbers are, and in words what must be weighed beside them: a PACS shows nothing else of it."""
+    said = ["Recurrence after surgery"]
+    if recurrence.outside_training:
+        names = ", ".join(name.replace("_", " ") for name in recurrence.outside_training)
+        said.append(f"Extrapolated: outside the nomogram's training data: {names}")
+    return ". ".join([*said, *(doubt.rstrip(".") for doubt in recurrence.doubts)])
+
+
 def _patient(reading: SeriesReading) -> list[_Group]:
     """What is said of the patient, and not of a place."""
     result: list[_Group] = []
@@ -210,5 +219,5 @@ def _patient(reading: SeriesReading) -> list[_Group]:
         numbers = [_number(codes.DLR_SCORE, reading.recurrence.dlr_score, _ONE, reading.recurrence.model)]
         if reading.recurrence.risk is not None:
             numbers.append(_number(codes.RECURRENCE_RISK, reading.recurrence.risk, _ONE))
-        result.append(_group("Recurrence after surgery", numbers))
+        result.append(_group(_recurrence_words(reading.recurrence), numbers))
     return result

@@ -18,6 +18,7 @@ from sinusviewer.domain.finding import Author, Detection, FindingStatus, ModelRe
 from sinusviewer.domain.reading import (
     EndotypeReading,
     LundMackay,
+    RecurrenceReading,
     SeriesReading,
     SeriesStatus,
     SideScore,
@@ -199,6 +200,19 @@ def test_the_structured_report_says_what_may_be_made_of_the_endotype(ct, tmp_pat
     assert (endotype.withheld or " ".join(endotype.doubts)) in group.tracking_identifier
     if shutil.which("dciodvfy") is not None:
         assert faults(tmp_path / "object.dcm") == []
+
+
+def test_the_structured_report_says_what_must_be_weighed_beside_a_risk(ct, tmp_path):
+    series, _volume, reading = ct
+    doubt = "In the 49 test patients such risks came out lower."
+    risk = RecurrenceReading(
+        0.5, 0.7, (0.7, 0.7), (), {}, 90.0, MODEL, outside_training=("eosinophils_per_ul",), doubts=(doubt,)
+    )
+    report = saved(measurement_report(replace(reading, recurrence=risk), source_headers(series)), tmp_path)
+    groups = hd.sr.Comprehensive3DSR.from_dataset(report).content.get_image_measurement_groups()
+    words = next(g for g in groups if g.tracking_identifier.startswith("Recurrence")).tracking_identifier
+    assert doubt.rstrip(".") in words
+    assert "outside the nomogram's training data: eosinophils per ul" in words
 
 
 def test_boxes_on_a_film_keep_their_place_and_what_the_reader_said(film, tmp_path):
