@@ -75,6 +75,9 @@ def train(
         if recipe.loop.keep == "best" and (out / BEST).is_file():
             network.load_state_dict(load_checkpoint(out / BEST)["network"])
         conclusion = task.conclude(network)
+        calibration = conclusion.calibration
+        if calibration is not None and manifest.simulated:
+            calibration = calibration.model_copy(update={"fitted_on": f"{calibration.fitted_on}, simulated"})
         summary = RunSummary(
             data=data.name,
             simulated=manifest.simulated,
@@ -86,7 +89,7 @@ def train(
             seconds=round(state.seconds, 1),
             date=time.strftime("%Y-%m-%d"),
             threshold=conclusion.threshold,
-            calibration=conclusion.calibration,
+            calibration=calibration,
             metrics=conclusion.metrics,
         )
         save_run(out, summary)
