@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from shared_data import shared_dir
+from statsmodels.stats.proportion import proportion_confint
 
+from sinustrainer.evaluate.nomogram_tables import p_or_reason
 from sinustrainer.fit_nomogram import add_arguments, run, run_arguments
 from sinusviewer.errors import InputError, SinusViewerError
 from sinusviewer.nomogram import check_schema, read_nomogram
@@ -84,7 +86,11 @@ def fit(
 
 
 def test_a_fit_writes_every_table_and_figure_of_the_paper(tmp_path: Path) -> None:
-    evaluation = fit(tmp_path, report=True)
+    def add_radiomics(rows: list[Row]) -> None:
+        for row in rows:
+            row["radiomics"] = 0.3 + 0.4 * row["dlr"]  # ranks as the DLR-score does
+
+    evaluation = fit(tmp_path, train=add_radiomics, test=add_radiomics, report=True)
     out = tmp_path / "out"
     for name in ("table1", "table2", "figure3", "figure5", "figure5_nomogram", "figure6", "figure7"):
         for kind in ("csv", "png", "svg"):
@@ -93,10 +99,28 @@ def test_a_fit_writes_every_table_and_figure_of_the_paper(tmp_path: Path) -> Non
     assert "Research use only" in page
     assert "Table 1" in page
     assert "Figure 7" in page
-    assert [row["Model"] for row in read_rows(out / "table2.csv")] == ["DLR-score", "Clinical model", "Nomogram"]
+    table_2 = read_rows(out / "table2.csv")
+    assert [row["Model"] for row in table_2[:4]] == ["DLR-score", "Radiomics baseline", "Clinical model", "Nomogram"]
+    assert all(row["Model"].startswith("He 2023 (their patients)") for row in table_2[4:])
+    for column in ("AUC (95 % CI)", "Sensitivity", "Specificity", "DeLong p"):
+        assert table_2[1][column] == table_2[0][column]
+    assert evaluation["radiomics"]["events"] == evaluation["rows"]["test"]["events"]
+    counts = evaluation["cutoff_from_train"]["nomogram"]["test"]
+    assert table_2[3]["n"] == str(sum(counts[key] for key in ("tp", "fp", "fn", "tn")))
+    low, high = proportion_confint(counts["tp"], counts["tp"] + counts["fn"], method="wilson")
+    assert table_2[3]["Sensitivity"] == f"{100 * counts['sensitivity']:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+    shown = next(r for r in read_rows(out / "calibration.csv") if (r["Model"], r["Cohort"]) == ("Nomogram", "test"))
+    known = evaluation["calibration"]["test"]["nomogram"]
+    assert shown["Brier"] == f"{known['brier']:.3f}"
+    assert shown["Hosmer-Lemeshow chi² (df)"].endswith(f"({known['hosmer_lemeshow']['df']})")
     check_schema(evaluation, "evaluation.schema.json")
     assert set(evaluation["roc"]["test"]) == {"nomogram", "clinical", "dlr"}
     assert evaluation["predictions"] == {"train": "predictions_train.csv", "test": "predictions_test.csv"}
+
+
+def test_a_missing_p_says_why() -> None:
+    assert p_or_reason(None, "not estimable: the two scores rank every pair alike") == "– (the curves are equal)"
+    assert p_or_reason(0.0294, "") == "0.029"
 
 
 def test_the_written_nomogram_gives_every_patient_the_written_prediction(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from sinustrainer.evaluate.cohort_table import (
 )
 from sinustrainer.evaluate.given_predictions import read_predictions
 from sinustrainer.evaluate.nomogram_report import write_report
+from sinustrainer.evaluate.radiomics_row import radiomics_row, with_radiomics
 from sinustrainer.evaluate.recurrence_evaluation import SplitEvaluation, evaluate_split
 from sinustrainer.evaluate.recurrence_models import (
     FittedModel,
@@ -55,6 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trained-on", default="", metavar="TEXT", help="what the cohort is; shown wherever the nomogram is"
     )
+    parser.add_argument(
+        "--radiomics",
+        type=_paths,
+        default=(),
+        metavar="A.csv,B.csv",
+        help="evaluate's scores_train.csv and scores_test.csv, for Table 2's radiomics row (or a column radiomics of the tables)",
+    )
     parser.add_argument("--no-report", action="store_true", help="JSON and predictions only, no tables and figures")
     parser.add_argument(
         "--nonlinear-eos", action="store_true", help="restricted cubic spline with 3 knots for the eosinophil count"
@@ -78,7 +86,12 @@ def run_arguments(arguments: argparse.Namespace) -> None:
         nonlinear_eos=arguments.nonlinear_eos,
         report=not arguments.no_report,
         trained_on=arguments.trained_on,
+        radiomics=arguments.radiomics,
     )
+
+
+def _paths(text: str) -> tuple[Path, ...]:
+    return tuple(Path(name) for name in _names(text))
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -101,6 +114,7 @@ def run(
     nonlinear_eos: bool = False,
     report: bool = True,
     trained_on: str = "",
+    radiomics: Sequence[Path] = (),
 ) -> None:
     """Fit the three models, or take given probabilities, and write all results into ``out_dir``.
 
@@ -115,6 +129,8 @@ def run(
         What the training cohort is, for instance "simulated patients"; shown wherever the nomogram is.
     report
         Whether to write the page, tables and figures, too.
+    radiomics
+        Score files of ``evaluate`` that hold a radiomics baseline, for its row of Table 2.
 
     Raises
     ------
@@ -150,6 +166,9 @@ def run(
             "nonlinear_eos": nonlinear_eos,
         },
     }
+    scored = (with_radiomics(train, radiomics), with_radiomics(test, radiomics))
+    if row := radiomics_row(*scored, splits):
+        content["radiomics"] = row
     tests = evaluation.univariate_tests(train, test)
     content["univariate"] = evaluation.univariate_to_json(tests)
     whose = trained_on or f"Cohort not named, file {train_csv.name}"

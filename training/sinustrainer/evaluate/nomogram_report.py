@@ -19,18 +19,22 @@ from sinustrainer.evaluate.nomogram_figures import (
     new_figure,
     save_figure,
 )
+from sinustrainer.evaluate.nomogram_tables import (
+    CALIBRATION_NOTE,
+    TABLE_2_NOTE,
+    calibration_table,
+    format_p,
+    number,
+    performance_table,
+)
 from sinustrainer.evaluate.recurrence_evaluation import SplitEvaluation
 from sinustrainer.evaluate.recurrence_models import label, unit
+from sinustrainer.evaluate.tables import STYLE
 from sinusviewer import RESEARCH_USE_ONLY
 from sinusviewer.nomogram import Nomogram
 from sinusviewer.statistics.univariate import UnivariateTest
 
 Table = list[list[str]]
-
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a}
-table{border-collapse:collapse;margin:1rem 0}th,td{padding:.25rem .7rem;border-bottom:1px solid #ccc;text-align:left}
-th{border-bottom:2px solid #444}figure{margin:2rem 0}img{max-width:100%}figcaption,.note{color:#444;font-size:.9em}
-.warning{background:#fff3cd;border-left:4px solid #b58100;padding:.4rem .8rem}@media print{figure{break-inside:avoid}}"""
 
 
 def write_report(
@@ -58,6 +62,9 @@ def write_report(
     last = "test" if "test" in splits else "train"
     title = f"Table 2. Results of the models in the {COHORT_NAMES[last]} cohort"
     parts.append(_table_html("table2", title, table_2, TABLE_2_NOTE))
+    calibration = calibration_table(content)
+    _write_table(out_dir, "calibration", calibration)
+    parts.append(_table_html("calibration", "Calibration of the models", calibration, CALIBRATION_NOTE))
     parts += _figures(out_dir, splits, nomogram)
     (out_dir / "report.html").write_text(_page(parts, content, nomogram), encoding="utf-8")
 
@@ -65,10 +72,6 @@ def write_report(
 TABLE_1_NOTE = (
     "Continuous: mean ± SD, Mann-Whitney. Yes/no: n (%), chi-square without Yates' correction; p with Yates and Fisher's "
     "exact p are in evaluation.json. Each row counts the patients with that value known. *p < 0.05."
-)
-TABLE_2_NOTE = (
-    "AUC with DeLong's 95 % interval. Accuracy and rates at the training cohort's Youden cut-off, a positive being a "
-    "score at or above it. FPR, FNR: false-positive, false-negative rate."
 )
 
 
@@ -120,8 +123,8 @@ def coefficient_table(models: dict[str, Any]) -> Table:
                 [
                     NAMES[model],
                     "Intercept" if term == "intercept" else label(term),
-                    _number(value, 4),
-                    _number(fit["standard_errors"][term], 4),
+                    number(value, 4),
+                    number(fit["standard_errors"][term], 4),
                     "" if term == "intercept" else described,
                     format_p(fit["p"][term]),
                     str(fit["n"]),
@@ -129,40 +132,6 @@ def coefficient_table(models: dict[str, Any]) -> Table:
                 ]
             )
     return rows
-
-
-def performance_table(content: dict[str, Any], splits: dict[str, SplitEvaluation]) -> Table:
-    """Table 2: AUC, and what the training cut-off does in the test cohort."""
-    split = splits["test"] if "test" in splits else next(iter(splits.values()))
-    rows = [["Model", "AUC (95 % CI)", "Cut-off", "Accuracy", "Sensitivity", "Specificity", "FPR", "FNR", "DeLong p"]]
-    for model in ("dlr", "clinical", "nomogram"):
-        if model not in split.roc:
-            continue
-        estimate = split.roc[model]
-        interval = "" if estimate.ci95 is None else f" ({estimate.ci95[0]:.3f}-{estimate.ci95[1]:.3f})"
-        cutoff = content["cutoff_from_train"].get(model, {})
-        rates = cutoff.get("test") or {}
-        compared = split.delong.get(f"nomogram_vs_{model}")
-        rows.append(
-            [
-                NAMES[model],
-                "not estimable" if estimate.auc is None else f"{estimate.auc:.3f}{interval}",
-                _number(cutoff.get("threshold"), 3),
-                *(_number(rates.get(key), 3) for key in ("accuracy", "sensitivity", "specificity", "fpr", "fnr")),
-                "" if compared is None else format_p(compared.p),
-            ]
-        )
-    return rows
-
-
-def format_p(p: float | None) -> str:
-    if p is None:
-        return "-"
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _figures(out_dir: Path, splits: dict[str, SplitEvaluation], nomogram: Nomogram | None) -> list[str]:

@@ -228,17 +228,20 @@ def cutoffs_to_json(cutoffs: dict[str, CarriedCutoff]) -> dict[str, Any]:
         model: {
             "threshold": cutoff.threshold,
             "optima_in_training": cutoff.optima,
-            "test": None
-            if cutoff.test is None
-            else {
-                "accuracy": cutoff.test.accuracy,
-                "sensitivity": cutoff.test.sensitivity,
-                "specificity": cutoff.test.specificity,
-                "fpr": cutoff.test.false_positive_rate,
-                "fnr": cutoff.test.false_negative_rate,
-            },
+            "test": None if cutoff.test is None else counts_to_json(cutoff.test),
         }
         for model, cutoff in cutoffs.items()
+    }
+
+
+def counts_to_json(counts: BinaryCounts) -> dict[str, Any]:
+    return {
+        "accuracy": counts.accuracy,
+        "sensitivity": counts.sensitivity,
+        "specificity": counts.specificity,
+        "fpr": counts.false_positive_rate,
+        "fnr": counts.false_negative_rate,
+        **{name: getattr(counts, name) for name in ("tp", "fp", "fn", "tn")},
     }
 
 

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sinustrainer.evaluate.nomogram_report import STYLE
 from sinusviewer import RESEARCH_USE_ONLY
+
+STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a}
+table{border-collapse:collapse;margin:1rem 0}th,td{padding:.25rem .7rem;border-bottom:1px solid #ccc;text-align:left}
+th{border-bottom:2px solid #444}figure{margin:2rem 0}img{max-width:100%}figcaption,.note{color:#444;font-size:.9em}
+.warning{background:#fff3cd;border-left:4px solid #b58100;padding:.4rem .8rem}@media print{figure{break-inside:avoid}}"""
 
 
 @dataclass(frozen=True, slots=True)
