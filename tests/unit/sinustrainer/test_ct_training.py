@@ -19,6 +19,7 @@ from sinustrainer.data.loaders import batches
 from sinustrainer.data.manifest import load_manifest
 from sinustrainer.data.slice_bags import fill_of
 from sinustrainer.evaluate import command
+from sinustrainer.evaluate.learning_curves import draw_learning, read_curve
 from sinustrainer.networks.classifiers import SliceClassifier, attention_pool
 from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D, weigh_by_uncertainty
 from sinustrainer.networks.segmentation_2d import build_segmenter
@@ -290,6 +291,13 @@ def test_the_segmentation_page_tells_dice_and_opacity(data: Path, tmp_path: Path
     assert 0 <= result["dice"]["region"] <= 1
     for name in ("report.html", "dice.csv", "examples.png", "evaluation.json"):
         assert (tmp_path / "page" / name).is_file()
+    assert "no run was given" in (tmp_path / "page" / "report.html").read_text().lower()
+    said = draw_learning([tmp_path / "run"], {"validation/dice": "Dice"}, tmp_path, "figure4_training")
+    assert said is None
+    assert (tmp_path / "figure4_training.png").is_file()
+    curve = read_curve(tmp_path / "run")
+    assert curve is not None
+    assert curve.figures["validation/dice"][0] == [2.0]
 
 
 def test_the_endotype_page_tells_both_units_and_agrees_with_its_own_scores(data: Path, tmp_path: Path) -> None:

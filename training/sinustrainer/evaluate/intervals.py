@@ -16,6 +16,8 @@ from sinusviewer.statistics.delong import estimate_auc
 
 RESAMPLES = 2000
 SEED = 0
+FEWEST = 5
+"""Groups below which drawing them anew says nothing of a mean."""
 DELONG, BOOTSTRAP = "DeLong", "bootstrap over patients"
 NO_DELONG = "not estimable by DeLong: the scores separate the groups"
 Interval = tuple[float, float]
@@ -132,8 +134,8 @@ def compare_units(patient: PatientPairs, image: PatientPairs) -> Difference:
 
 
 def mean_interval(groups: Sequence[Sequence[float]], *, seed: int = SEED) -> Interval | None:
-    """Interval of the mean of all values, drawing groups (CTs with all their slices or sinuses); None of fewer than two."""
-    if len(groups) < 2:
+    """Interval of the mean of all values, drawing groups (CTs with all their slices or sinuses); None of fewer than ``FEWEST``."""
+    if len(groups) < FEWEST:
         return None
     sums, sizes = np.array([sum(g) for g in groups]), np.array([len(g) for g in groups], np.float64)
     draws = np.random.default_rng(seed).multinomial(len(groups), np.full(len(groups), 1 / len(groups)), RESAMPLES)

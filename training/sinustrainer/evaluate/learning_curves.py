@@ -23,14 +23,14 @@ class LearningCurve:
     figures: dict[str, tuple[list[float], list[float]]]
 
 
-def read_curve(run: Path) -> LearningCurve | None:
-    """What a run logged; None where it kept no log."""
+def read_curve(run: Path, *, by_step: bool = False) -> LearningCurve | None:
+    """What a run logged, by epoch where its recipe counts in epochs; None where it kept no log."""
     path = run / METRICS_FILE
     if not path.is_file():
         return None
     recipe, summary = load_run(run)
     network = recipe.options.get("network") or recipe.options.get("architecture") or recipe.name
-    whole = recipe.loop.epochs is not None and recipe.loop.max_minutes is None and summary.steps > 0
+    whole = not by_step and recipe.loop.epochs is not None and recipe.loop.max_minutes is None and summary.steps > 0
     per_epoch = summary.steps / recipe.loop.epochs if whole and recipe.loop.epochs else 1.0
     figures: dict[str, tuple[list[float], list[float]]] = {}
     try:
@@ -41,7 +41,7 @@ def read_curve(run: Path) -> LearningCurve | None:
             values.append(float(event["value"]))
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"The {METRICS_FILE} of “{run.name}” cannot be read.", "Train anew.") from error
-    return LearningCurve(str(network), "Epoch" if whole else "Training step", figures)
+    return LearningCurve(f"{network} ({run.name})", "Epoch" if whole else "Training step", figures)
 
 
 def draw_learning(runs: Sequence[Path], shown: Mapping[str, str], out: Path, name: str) -> str | None:
@@ -52,7 +52,9 @@ def draw_learning(runs: Sequence[Path], shown: Mapping[str, str], out: Path, nam
     shown
         Logged name to its words, e.g. ``{"validation/dice": "Dice"}``; all of them share one axis.
     """
-    curves = [c for c in map(read_curve, runs) if c is not None]
+    curves = [c for run in runs if (c := read_curve(run)) is not None]
+    if len({c.unit for c in curves}) > 1:  # one axis, one unit
+        curves = [c for run in runs if (c := read_curve(run, by_step=True)) is not None]
     if not curves:
         return "No run was given (--run), so what was seen while the networks trained is not drawn."
     if not any(key in c.figures for c in curves for key in shown):

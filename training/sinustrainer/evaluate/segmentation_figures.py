@@ -62,7 +62,7 @@ def cut_example(case_id: str, dice: float, volume: Volume, truth: Labels, found:
         planes.append(
             Plane(f"axial, slice {z}", turned.voxels[level].copy(), a[level].copy(), b[level].copy(), sy / sx)
         )
-    y = int(held[1][held[1].size // 3])
+    y = int((a > 0).sum(axis=(0, 2)).argmax())  # where most of the region is cut
     wall = (box[0], y, box[2])
     cut = (turned.voxels[wall][::-1].copy(), a[wall][::-1].copy(), b[wall][::-1].copy())
     planes.append(Plane(f"coronal, row {y}", *cut, sz / sx))

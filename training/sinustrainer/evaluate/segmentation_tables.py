@@ -61,7 +61,7 @@ def paired_table(results: Sequence[tuple[ModelCard, Sequence[CaseDice]]]) -> Tab
             if not gaps:
                 continue
             p = wilcoxon_p([a for a, _ in values], [b for _, b in values])
-            rows.append((f"{architecture(card)} against {architecture(first)}", what, str(len(gaps)),
+            rows.append((f"{_named(card)} against {_named(first)}", what, str(len(gaps)),
                          f"{np.mean(gaps):+.4f}".replace("-", "−"), interval_text(mean_interval([[g] for g in gaps]), 4, signed=True),
                          p_value(p) if p is not None else "– (no CT differs)"))  # fmt: skip
     return Table(
@@ -114,6 +114,10 @@ def agreement_table(results: Sequence[CaseDice]) -> Table | None:
         "Score 0 / 1 / 2 per sinus and side."
     )
     return Table("agreement", "Opacification against the truth", tuple(rows), note)
+
+
+def _named(card: ModelCard) -> str:
+    return f"{architecture(card)} ({card.name} {card.version})"
 
 
 def _spread(mean: float | None, sd: float | None) -> str:
