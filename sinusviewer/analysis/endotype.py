@@ -45,7 +45,7 @@ def withheld(models: Sequence[LoadedModel], reason: str) -> EndotypeReading:
         probability_ecrs=None,
         slices=(),
         models=tuple(model.card.reference for model in models),
-        threshold=models[0].card.threshold,
+        threshold=models[0].card.result_threshold,
         withheld=reason,
     )
 
@@ -92,7 +92,7 @@ def read_endotype(
         probability_ecrs=float(np.mean(probabilities)),
         slices=_slices(canonical, [score for *_, score in results]),
         models=tuple(model.card.reference for model, *_ in results),
-        threshold=card.threshold,
+        threshold=card.result_threshold,
         attention_probability=float(np.mean(attentions)) if attentions else None,
         spread=float(np.std(probabilities)) if len(probabilities) > 1 else None,
         heat_inside_mask=inside,

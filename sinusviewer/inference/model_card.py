@@ -92,7 +92,7 @@ class ModelCard(_Frozen):
     threshold: float = Field(ge=0, le=1)
     calibration: Calibration | None = None
     patient_model: PatientModel | None = None
-    """ECRS: makes the patient's probability of slices and measured extent; without it, it is the mean of the slices."""
+    """ECRS, recurrence: joins the network's score with the measured extent; without it, the result is the network's alone."""
     parameters: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
@@ -105,6 +105,11 @@ class ModelCard(_Frozen):
         if Path(self.file).name != self.file:
             raise ValueError("file must be a plain file name beside the card")
         return self
+
+    @property
+    def result_threshold(self) -> float:
+        """Threshold of the result that is shown: the patient model's where there is one, else the network's."""
+        return self.threshold if self.patient_model is None else self.patient_model.threshold
 
     @property
     def reference(self) -> ModelReference:

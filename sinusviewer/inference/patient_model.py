@@ -33,6 +33,8 @@ class PatientModel(BaseModel):
     intercept: float
     terms: tuple[PatientTerm, ...] = Field(min_length=1)
     fitted_on: str = Field(min_length=1)
+    threshold: float = Field(ge=0, le=1)
+    """Of this model's probability; the card's own threshold stays that of the network's score."""
 
     @model_validator(mode="after")
     def _each_once(self) -> "PatientModel":

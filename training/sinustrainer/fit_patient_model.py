@@ -68,7 +68,7 @@ def run_from_arguments(args: argparse.Namespace, progress: Progress, token: Canc
     save_card(card, args.model)
     if args.out_of_fold is not None:
         write_probabilities(args.out_of_fold, rows, unseen)
-    return {"model": card.name, "threshold": card.threshold, **card.metrics["patient_model"]}
+    return {"model": card.name, "threshold": card.result_threshold, **card.metrics["patient_model"]}
 
 
 def with_patient_model(
@@ -76,7 +76,7 @@ def with_patient_model(
 ) -> tuple[ModelCard, FloatArray]:
     """The card with a patient model fitted on ``rows``, its threshold and what was seen out of fold; and the probabilities out of fold.
 
-    The threshold is Youden's, out of fold. What the card's calibration belongs to, the network's own score, is left as it is.
+    The model's threshold is Youden's, out of fold. The card's own threshold and calibration belong to the network's score and stay.
 
     Raises
     ------
@@ -103,6 +103,7 @@ def with_patient_model(
             for n, w, c in zip(names, weights, centers, strict=True)
         ),
         fitted_on=fitted_on,
+        threshold=float(np.clip(youden_threshold(truth, unseen[best]), 0.01, 0.99)),
     )
     area, own_area = estimate_auc(truth, unseen[best]), estimate_auc(truth, [row.score for row in rows])
     line = calibrate(truth, unseen[best], external=True)
@@ -117,11 +118,9 @@ def with_patient_model(
         "slope_out_of_fold": line.slope,
         "intercept_out_of_fold": line.intercept,
     }
-    threshold = float(np.clip(youden_threshold(truth, unseen[best]), 0.01, 0.99))
     fitted_card = card.model_copy(
         update={
             "patient_model": model,
-            "threshold": threshold,
             "metrics": {**card.metrics, "patient_model": figures},
         }
     )

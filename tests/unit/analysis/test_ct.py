@@ -123,7 +123,7 @@ def test_the_endotype_is_the_mean_over_slices_with_lesion(registry: ModelRegistr
 def test_a_cards_patient_model_makes_the_probability_and_the_published_mean_stands_beside_it(tmp_path: Path) -> None:
     folder = tiny_models.ct_models(tmp_path / "models") / "ecrs_tiny"
     terms = (PatientTerm(name="slices", weight=1.0, center=0.0), PatientTerm(name="maxillary", weight=4.0, center=0.1))
-    model = PatientModel(intercept=-1.0, terms=terms, fitted_on="nobody")
+    model = PatientModel(intercept=-1.0, terms=terms, fitted_on="nobody", threshold=0.4)
     save_card(load_card(folder).model_copy(update={"patient_model": model}), folder)
     reading = read_series(head(), TASKS, ModelRegistry(tmp_path / "models", tmp_path / "own", threads=1))
     found = reading.endotype
@@ -134,6 +134,7 @@ def test_a_cards_patient_model_makes_the_probability_and_the_published_mean_stan
     assert found.probability_ecrs == pytest.approx(1 / (1 + np.exp(-log_odds)), abs=1e-3)
     assert {reason.name for reason in found.reasons} == {"slices", "maxillary"}
     assert found.patient_model == "nobody"
+    assert found.threshold == 0.4
 
 
 def test_a_cards_patient_model_joins_the_networks_score_with_the_measured_extent(tmp_path: Path) -> None:
@@ -142,7 +143,7 @@ def test_a_cards_patient_model_joins_the_networks_score_with_the_measured_extent
         head(), ("opacification", "recurrence"), ModelRegistry(tmp_path / "models", tmp_path / "own", threads=1)
     )
     terms = (PatientTerm(name="network", weight=1.0, center=0.0), PatientTerm(name="maxillary", weight=2.0, center=0.0))
-    model = PatientModel(intercept=0.3, terms=terms, fitted_on="nobody")
+    model = PatientModel(intercept=0.3, terms=terms, fitted_on="nobody", threshold=0.4)
     save_card(load_card(folder).model_copy(update={"patient_model": model}), folder)
     joined = read_series(
         head(), ("opacification", "recurrence"), ModelRegistry(tmp_path / "models", tmp_path / "own", threads=1)

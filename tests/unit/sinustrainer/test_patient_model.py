@@ -44,6 +44,8 @@ def test_the_fitted_model_says_what_the_regression_said(tmp_path: Path) -> None:
     scaled = StandardScaler().fit_transform(values)
     expected = oracle.fit(scaled, truth).predict_proba(scaled)[:, 1]
     np.testing.assert_allclose([model.probability(r.values) for r in rows], expected, atol=1e-6)
+    assert fitted.threshold == card.threshold  # the network's own
+    assert fitted.result_threshold == model.threshold != card.threshold
     assert 0.75 < fitted.metrics["patient_model"]["auc_out_of_fold"] < 0.95
     assert auc(truth, unseen) == pytest.approx(fitted.metrics["patient_model"]["auc_out_of_fold"])
     write_probabilities(tmp_path / "unseen.csv", rows, unseen)
@@ -59,12 +61,12 @@ def test_too_few_patients_are_refused(tmp_path: Path) -> None:
 
 def test_a_value_that_is_not_known_adds_nothing_and_each_input_is_named_once() -> None:
     terms = (PatientTerm(name="nose", weight=2.0, center=0.25), PatientTerm(name="slices", weight=1.0, center=0.0))
-    model = PatientModel(intercept=0.5, terms=terms, fitted_on="nobody")
+    model = PatientModel(intercept=0.5, terms=terms, fitted_on="nobody", threshold=0.4)
     assert model.log_odds({"nose": None, "slices": 1.0}) == pytest.approx(1.5)
     assert model.contributions({"nose": 0.75}) == {"nose": 1.0, "slices": 0.0}
     assert model.log_odds(network_values(0.5, None)) == pytest.approx(0.5)
     with pytest.raises(ValueError, match="named twice"):
-        PatientModel(intercept=0.0, terms=(terms[0], terms[0]), fitted_on="nobody")
+        PatientModel(intercept=0.0, terms=(terms[0], terms[0]), fitted_on="nobody", threshold=0.4)
 
 
 def test_what_was_read_is_kept_and_not_read_again(tmp_path: Path) -> None:

@@ -132,14 +132,15 @@ def write_scores(results: Sequence[NetworkScores], out: Path) -> None:
     """Every patient's scores, so that anyone can recompute the tables: as the network gives them, calibrated, and by patient model.
 
     ``probability_patient_model`` comes with masks by the segmentation network, the others with the evaluation's regions; it needs no
-    calibration. Called is ``score >= threshold`` on the calibrated columns.
+    calibration. Called is ``score >= threshold`` on the calibrated columns, ``>= threshold_patient_model`` on its own.
     """
     with (out / "patients.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["network", "case_id", "ecrs", "mean", "attention", "mean_calibrated", "attention_calibrated",
-                         "probability_patient_model", "mean_for_patient_model", "threshold"])  # fmt: skip
+                         "probability_patient_model", "mean_for_patient_model", "threshold", "threshold_patient_model"])  # fmt: skip
         for r in results:
             m = r.by_model
+            joined = r.card.result_threshold if m is not None else None
             of_model = {} if m is None else {i: (p, q) for i, p, q in zip(m.ids, m.probability, m.mean, strict=True)}
             truth = dict(zip(r.patient_ids, r.patient_truth, strict=True))
             truth |= {} if m is None else dict(zip(m.ids, m.truth, strict=True))
@@ -147,7 +148,7 @@ def write_scores(results: Sequence[NetworkScores], out: Path) -> None:
             own = dict(zip(r.patient_ids, zip(r.patient_mean, r.patient_attention, *both, strict=True), strict=True))
             for case_id, ill in truth.items():
                 cells = [_cell(v) for v in (*own.get(case_id, [None] * 4), *of_model.get(case_id, (None, None)))]
-                writer.writerow([r.card.name, case_id, int(ill), *cells, _cell(r.card.threshold)])
+                writer.writerow([r.card.name, case_id, int(ill), *cells, _cell(r.card.threshold), _cell(joined)])
 
 
 def write_slices(results: Sequence[NetworkScores], out: Path) -> None:

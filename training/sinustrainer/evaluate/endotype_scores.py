@@ -156,7 +156,8 @@ def network_summary(r: NetworkScores) -> dict[str, Any]:
             result[name] = {"n": 0, "positive": 0, "auc": None, "ci95": None, "confusion": None}
             continue
         area = clustered_auc(truth, score, r.slice_ids) if name == "image" else auc_interval(truth, score)
-        c = count_at_threshold(truth, score, r.card.threshold)
+        own = r.card.result_threshold if name == "patient_model" else r.card.threshold
+        c = count_at_threshold(truth, score, own)
         result[name] = {
             "n": len(truth),
             "positive": c.tp + c.fn,
