@@ -98,6 +98,8 @@ def read_endotype(
         heat_inside_mask=inside,
         heat_if_even=even,
         calibrated_on=card.calibration.fitted_on if card.calibration is not None else "",
+        network_threshold=card.threshold,
+        slice_threshold=card.threshold if card.calibration is None else card.calibration.undo(card.threshold),
         mean_probability=float(np.mean(means)),
         patient_model="" if card.patient_model is None else card.patient_model.fitted_on,
         reasons=_reasons(card, values[0]),

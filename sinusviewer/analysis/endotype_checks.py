@@ -62,7 +62,9 @@ def doubts(reading: EndotypeReading, volume: Volume, segmentation: Segmentation)
     mean, attention = reading.mean_probability, reading.attention_probability
     if mean is None:
         mean = reading.probability_ecrs
-    if mean is not None and attention is not None and (attention >= reading.threshold) != (mean >= reading.threshold):
+    of_mean = reading.threshold if reading.network_threshold is None else reading.network_threshold
+    of_slices = reading.threshold if reading.slice_threshold is None else reading.slice_threshold
+    if mean is not None and attention is not None and (attention >= of_slices) != (mean >= of_mean):
         found.append(
             f"Mean ({score_text(mean)}) and attention ({score_text(attention)}) fall on different sides of the threshold."
         )

@@ -147,6 +147,10 @@ class EndotypeReading:
     """What must be weighed beside the probability, as sentences; stands wherever it is shown or written."""
     heat_if_even: float | None = None
     """What ``heat_inside_mask`` would be if the heat were spread evenly over the network's images."""
+    network_threshold: float | None = None
+    """Of ``mean_probability``; None where it is ``threshold``."""
+    slice_threshold: float | None = None
+    """Of slices and attention, which are not calibrated; None where it is ``threshold``."""
     mean_probability: float | None = None
     """Calibrated mean of the slices, as published; ``probability_ecrs`` is this, unless a patient model made that."""
     patient_model: str = ""

@@ -76,6 +76,12 @@ class Calibration(_Frozen):
         logit = math.log(clipped / (1 - clipped)) / self.temperature + self.bias
         return 0.5 * (1 + math.tanh(0.5 * logit))
 
+    def undo(self, probability: float) -> float:
+        """The score that :meth:`apply` makes this probability of."""
+        clipped = min(max(probability, 1e-6), 1 - 1e-6)
+        logit = (math.log(clipped / (1 - clipped)) - self.bias) * self.temperature
+        return 0.5 * (1 + math.tanh(0.5 * logit))
+
 
 class ModelCard(_Frozen):
     """What is known of a model, as written in ``card.json``."""

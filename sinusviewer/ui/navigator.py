@@ -36,7 +36,8 @@ def strip_content(session: Session) -> StripContent:
     bars: tuple[tuple[int, float], ...] = ()
     threshold = 0.5
     if reading is not None and reading.endotype is not None and volume is not None and stack.plane is Plane.AXIAL:
-        threshold = reading.endotype.threshold
+        own = reading.endotype.slice_threshold
+        threshold = reading.endotype.threshold if own is None else own
         last = stack.count - 1
         upwards = float(volume.affine[2, 2]) >= 0
         bars = tuple(

@@ -98,6 +98,12 @@ def test_heat_mostly_outside_the_mask_is_flagged(panel: EndotypePanel) -> None:
     assert "distrust" in text(panel, "heat_inside")
 
 
+def test_slices_are_held_against_their_own_threshold(panel: EndotypePanel) -> None:
+    slices = tuple(SliceProbability(str(i), p, i) for i, p in enumerate((0.3, 0.45, 0.6)))
+    panel.set_series_reading(ct_series(endotype=EndotypeReading(0.6, slices, (MODEL,), 0.5, slice_threshold=0.4)))
+    assert text(panel, "strip_text").startswith("2 of 3 slices at or above their threshold 0.40")
+
+
 @pytest.mark.parametrize(("doubts", "said"), [((), "9 %)."), (("Only 3 % of the heat lies there.",), "distrust")])
 def test_heat_is_compared_with_even_heat(panel: EndotypePanel, doubts: tuple[str, ...], said: str) -> None:
     slices = ct_series().endotype.slices

@@ -135,10 +135,12 @@ class EndotypePanel(ScrollPanel):
         self._pooling.set_rows(rows)
         self._spread.setText(" ".join(endotype.doubts))
         self._spread.setVisible(bool(endotype.doubts))
-        self.strip.set_slices(endotype.slices, endotype.threshold, slice_count)
-        over = sum(s.probability >= endotype.threshold for s in endotype.slices)
+        cut = endotype.threshold if endotype.slice_threshold is None else endotype.slice_threshold
+        self.strip.set_slices(endotype.slices, cut, slice_count)
+        over = sum(s.probability >= cut for s in endotype.slices)
         self._strip_text.setText(
-            f"{over} of {len(endotype.slices)} slices at or above the threshold (dashed). Slices without lesion are not read."
+            f"{over} of {len(endotype.slices)} slices at or above their threshold {cut:.2f} (dashed). "
+            "Slices without lesion are not read."
         )
         even = endotype.heat_if_even
         doubted = None if even is None else any("of the heat" in doubt for doubt in endotype.doubts)

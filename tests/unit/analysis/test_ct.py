@@ -222,6 +222,8 @@ def test_what_casts_doubt_on_a_probability_stands_beside_it() -> None:
     assert doubts(sure, thin, whole) == ()
     below = replace(sure, probability_ecrs=0.3, mean_probability=0.8, heat_inside_mask=0.1, heat_if_even=0.2)
     assert doubts(below, thin, whole) == ()  # little speaks for ECRS, and where that lies means nothing
+    own = replace(sure, mean_probability=0.4, network_threshold=0.3, slice_threshold=0.6)
+    assert doubts(own, thin, whole) == ()  # each against its own
     assert "different sides" in doubts(replace(sure, mean_probability=0.4), thin, whole)[0]
 
 

@@ -82,3 +82,8 @@ def test_calibration_is_a_logistic_line_and_never_leaves_0_1() -> None:
     assert Calibration().apply(0.3) == pytest.approx(0.3)
     assert Calibration(temperature=2.0).apply(0.9) == pytest.approx(0.75)
     assert 0 < Calibration(bias=-6).apply(0.0) < Calibration(bias=6).apply(1.0) < 1
+
+
+def test_a_calibration_can_be_undone() -> None:
+    fitted = Calibration(method="platt", temperature=0.4, bias=0.7)
+    assert fitted.undo(fitted.apply(0.37)) == pytest.approx(0.37)
