@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from sinusviewer.actions.mask_confirming import confirm_masks
 from sinusviewer.domain.display import KeyImage, is_drawn
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.session import ImageMarks, Session
@@ -39,10 +40,13 @@ class MarkActions:
         self.session.edit(label, key, marks, self.session.views[view].slice_index)
 
     def confirm_film(self, view: str) -> None:
-        """A reader says that nothing is to be seen on the film but what is marked; said again, takes it back. One undoable step."""
+        """A reader says that nothing is to be seen on the film but what is marked; said again, takes it back. One undoable step.
+
+        On a CT: that its masks are right.
+        """
         session = self.session
         if session.film(view) is None:
-            session.say("Only a film is confirmed as a whole.", hint="On CT each sinus has its own numbers.")
+            confirm_masks(session, view)
             return
         key = session.image_key(view)
         marks = session.marks.get(key, ImageMarks())

@@ -146,7 +146,7 @@ class MaskEditing:
         key = session.views[view].series_key
         marks = session.marks.get(key, ImageMarks())
         if marks.mask_patches:
-            session.edit("Restore the AI's masks", key, replace(marks, mask_patches=()))
+            session.edit("Restore the AI's masks", key, replace(marks, mask_patches=(), masks_confirmed=""))
 
     def _name(self, stroke: Stroke) -> str:
         """What is painted, of the patient's side only where that is known."""
@@ -180,7 +180,8 @@ class MaskEditing:
         self._changed(desk, patch)
         marks = self._session.marks.get(stroke.key, ImageMarks())
         patches = (*marks.mask_patches, patch)
-        self._session.edit(label, stroke.key, replace(marks, mask_patches=patches), stroke.index)
+        said_of_others = replace(marks, mask_patches=patches, masks_confirmed="")
+        self._session.edit(label, stroke.key, said_of_others, stroke.index)
         self._show(stroke.key)
         self._follow(stroke.key)
 

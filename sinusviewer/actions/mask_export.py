@@ -3,26 +3,41 @@
 from pathlib import Path
 
 from sinusviewer.actions.desk import Continuation, JobDesk
-from sinusviewer.domain.image import Volume
+from sinusviewer.actions.mask_confirming import masks_confirmed
 from sinusviewer.domain.reading import SeriesReading
+from sinusviewer.errors import SinusViewerError
 from sinusviewer.jobs.runner import CancelToken, Job, Progress
-from sinusviewer.report.training_data import made_by_reader
+from sinusviewer.report.training_data import MasksState, masks_state, why_no_case
 from sinusviewer.session import Session
 
 
-def export_training_case(session: Session, desk: JobDesk, volume: Volume, reading: SeriesReading, folder: Path) -> Job:
-    """Write a CT without identity and its masks as one case of a data folder."""
-    edited = made_by_reader(reading)
+def why_no_training_case(session: Session, view: str) -> SinusViewerError | None:
+    """What is missing before the CT of a view can teach anything; None where nothing is."""
+    reading = session.reading(view)
+    return why_no_case(reading, confirmed=_confirmed(session, view, reading))
+
+
+def export_training_case(session: Session, desk: JobDesk, view: str, folder: Path) -> Job | None:
+    """Write the CT of a view without identity and its masks as one case of a data folder."""
+    volume, reading = session.volume(view), session.reading(view)
+    if volume is None or reading is None:
+        return None
+    confirmed = _confirmed(session, view, reading)
+    parts_only = masks_state(reading, confirmed=confirmed) is MasksState.EDITED
 
     def work(_progress: Progress, _token: CancelToken) -> Path:
         from sinusviewer.report.training_data import write_ct_case
 
-        return write_ct_case(folder, volume, reading)
+        return write_ct_case(folder, volume, reading, confirmed=confirmed)
 
     def written(path: Path) -> None:
-        said = "" if edited else "No reader changed these masks, and they are marked so. "
+        said = "Marked as edited; confirm the masks (Shift+Enter) to vouch for all of them. " if parts_only else ""
         session.say(
             f"Saved as training data: {path}", "warning", f"{said}A head CT can be rendered to a face: keep it safe."
         )
 
     return desk.submit("io", "Writing training data", work, Continuation(written))
+
+
+def _confirmed(session: Session, view: str, reading: SeriesReading | None) -> bool:
+    return masks_confirmed(session.marks.get(session.image_key(view)), reading)

@@ -88,6 +88,14 @@ class Recorder:
             self._write_scores(study, uid, image_key, dict(before.ostiomeatal), dict(after.ostiomeatal))
             before = replace(before, ostiomeatal=after.ostiomeatal)
             self._written[image_key] = before
+        if before.masks_confirmed != after.masks_confirmed:
+            series, _, sop = image_key.partition("/")
+            said, name = ("masks_confirmed", "masks_unconfirmed")[not after.masks_confirmed], f"{image_key}{DECISION}"
+            content = {"masks": after.masks_confirmed or before.masks_confirmed}
+            self._findings.record(uid, series, sop, f"{name}masks_confirmed", said, content)
+            before = replace(before, masks_confirmed=after.masks_confirmed)
+            self._written[image_key] = before
+            self._set_badge(study, uid)
         if before.measurements != after.measurements:
             content = {"items": [asdict(m) for m in after.measurements]}
             self._findings.set_note(uid, f"measurements {image_key}", content)
@@ -239,4 +247,4 @@ class Recorder:
 
 def _touched(marks: ImageMarks) -> bool:
     judged = any(d.author is Author.READER or d.status is not FindingStatus.PROPOSED for d in marks.detections)
-    return judged or bool(marks.mask_patches or marks.ostiomeatal) or marks.film_confirmed
+    return judged or bool(marks.mask_patches or marks.ostiomeatal or marks.masks_confirmed) or marks.film_confirmed

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from sinusviewer.actions.desk import Continuation, JobDesk
 from sinusviewer.actions.marking import confirmation
+from sinusviewer.actions.mask_confirming import CONFIRMED, masks_confirmed
 from sinusviewer.actions.prior_reading import prior_reading
 from sinusviewer.domain.anatomy import AnySide, ImageSide, Side
 from sinusviewer.domain.finding import Author, FindingStatus
 from sinusviewer.domain.image import Radiograph, Volume
 from sinusviewer.domain.reading import Reading, SeriesReading
-from sinusviewer.domain.study import Series, Study
+from sinusviewer.domain.study import Series, Study, mark_of
 from sinusviewer.errors import StorageError
 from sinusviewer.jobs.runner import CancelToken, Job, Progress
 from sinusviewer.records.findings import FindingStore, SignedReport
@@ -100,6 +101,8 @@ class Reporting:
                 said = wording.reader_sentences(marks.detections, part.waters.threshold)
                 said += (f"Reader: {confirmation(marks).lower()}",) if marks.film_confirmed else ()
                 sentences = (*sentences[:2], *said, *sentences[2:])  # after the status and the four-way result
+            if masks_confirmed(marks, part):
+                sentences = (*sentences, f"Reader: {CONFIRMED[0].lower()}{CONFIRMED[1:]}")
             sections.append(replace(section, heading=heading, sentences=sentences))
         return replace(content, sections=tuple(sections))
 
@@ -218,7 +221,7 @@ class Reporting:
                     "edited_by_reader": wording.masks_edited(reading) and not path.name.endswith("_ai.nii.gz"),
                     "side_verified": not any(isinstance(s.side, ImageSide) for s in reading.sinuses),
                 }
-                for path in write_mask(folder, f"sinuses_{_mark_of(uid)}", segmentation)
+                for path in write_mask(folder, f"sinuses_{mark_of(uid)}", segmentation)
             ]
             write_labels(folder, [*others, *files])  # which code is which sinus, and which file is whose
             return folder
@@ -295,7 +298,7 @@ def basis_of(content: ReportContent) -> str:
 def _judged(marks: ImageMarks) -> bool:
     """Whether a reader has said or changed anything on an image."""
     touched = any(d.author is Author.READER or d.status is not FindingStatus.PROPOSED for d in marks.detections)
-    return touched or bool(marks.mask_patches) or marks.film_confirmed
+    return touched or bool(marks.mask_patches or marks.masks_confirmed) or marks.film_confirmed
 
 
 def _reader_section(text: str, signed: tuple[SignedReport, ...], *, judged: bool, outdated: bool) -> Section:
@@ -322,11 +325,6 @@ def moment(iso: str) -> str:
         return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M")
     except ValueError:
         return iso
-
-
-def _mark_of(uid: str) -> str:
-    """A short name for a series in a folder of many; the whole UID stands in the list beside."""
-    return hashlib.sha256(uid.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
 def _cell(value: float | None) -> str:

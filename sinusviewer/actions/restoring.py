@@ -65,10 +65,14 @@ class Restorer:
     def _restore_detections(self, uid: str) -> None:
         by_image: dict[str, list[Detection]] = {}
         confirmed = set()
+        masks: dict[str, str] = {}  # which were confirmed
         for name, event in self._latest(uid).items():
             image_key, _, finding = name.rpartition("#")
             if event.action == "film_confirmed":
                 confirmed.add(image_key)
+                by_image.setdefault(image_key, [])
+            if event.action == "masks_confirmed":
+                masks[image_key] = str(event.content.get("masks", ""))
                 by_image.setdefault(image_key, [])
             if finding == "side" or DECISION in name or event.action in ("proposed", "undone"):
                 continue
@@ -81,7 +85,9 @@ class Restorer:
                 by_image.setdefault(image_key, []).append(detection)
         for image_key, detections in by_image.items():
             if image_key not in self._session.marks:
-                self._session.marks[image_key] = ImageMarks(tuple(detections), film_confirmed=image_key in confirmed)
+                self._session.marks[image_key] = ImageMarks(
+                    tuple(detections), film_confirmed=image_key in confirmed, masks_confirmed=masks.get(image_key, "")
+                )
 
     # -- with the pixels ---------------------------------------------------------------------------------------------
     def image_changed(self, series_key: str) -> None:

@@ -42,6 +42,8 @@ class ImageMarks:
     """Whether a reader said of the whole film: nothing is to be seen but what is marked. No mark alone says so."""
     ostiomeatal: tuple[tuple[Side, int], ...] = ()
     """The complexes that a reader scored, right before left; the others keep what is proposed."""
+    masks_confirmed: str = ""
+    """Names the masks of which a reader said, as a whole: they are right as they stand. Empty where nobody did."""
 
     def with_score(self, side: Side, score: int) -> "ImageMarks":
         """The same with a reader's score (0 or 2) of one complex."""

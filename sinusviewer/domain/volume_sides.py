@@ -64,6 +64,7 @@ def mirrored_marks(volume: Volume) -> Callable[[ImageMarks], ImageMarks]:
         return replace(
             before, measurements=tuple(measurement(m) for m in before.measurements),
             mask_patches=tuple(patch(p) for p in before.mask_patches), ostiomeatal=scores.ostiomeatal,
+            masks_confirmed="",  # said of masks whose left and right were others
         )  # fmt: skip
 
     return marks

@@ -83,6 +83,8 @@ class FindingStore:
         "turned",
         "film_confirmed",
         "film_unconfirmed",
+        "masks_confirmed",
+        "masks_unconfirmed",
     )
 
     def __init__(self, database: Database, reader: str | None = None) -> None:

@@ -1,6 +1,7 @@
 """Corrected masks as training data: a CT without identity and its masks, in the folder format that the trainer reads.
 
-The CT goes out as NIfTI: that holds voxels and their place in space, no name, number or date. Patients and cases are named by
+Masks that a network drew and nobody has judged teach a network its own mistakes: like films that nobody has judged, they are not
+written. The CT goes out as NIfTI: that holds voxels and their place in space, no name, number or date. Patients and cases are named by
 keyed digests, the same at each export from this computer, so that one patient never lands in two splits.
 """
 
@@ -8,6 +9,7 @@ import hashlib
 import hmac
 import json
 import secrets
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,8 @@ from sinusviewer.report.masks import label_names, nifti_bytes
 
 MANIFEST = "manifest.json"
 STATEMENT = (
-    "Clinical CTs with sinus masks, exported from SinusViewer without identity; masks.edited_by_reader of a case says whether a "
-    "reader corrected or drew them."
+    "Clinical CTs with sinus masks, exported from SinusViewer without identity; masks.state of a case says whether a reader "
+    "confirmed all of them as right, or corrected or drew them."
 )
 FACE_CAUTION = "A head CT can be rendered to a face: keep the folder as safe as the study itself."
 
@@ -43,17 +45,22 @@ def pseudonym(kind: str, value: str) -> str:
     )
 
 
-def write_ct_case(folder: Path, volume: Volume, reading: SeriesReading) -> Path:
+def write_ct_case(folder: Path, volume: Volume, reading: SeriesReading, *, confirmed: bool = False) -> Path:
     """Write a CT and its masks into a data folder and its manifest; the same CT again replaces its case.
+
+    Parameters
+    ----------
+    confirmed
+        Whether a reader said of the masks as a whole that they are right.
 
     Raises
     ------
     StorageError
-        Where there are no masks, the folder holds other data, or it cannot be written.
+        Where there are no masks, nobody has judged them, the folder holds other data, or it cannot be written.
     """
-    segmentation = reading.segmentation
-    if segmentation is None:
-        raise StorageError("This CT has no masks to learn from.", "Read it, or draw masks with the brush (M).")
+    missing, segmentation = why_no_case(reading, confirmed=confirmed), reading.segmentation
+    if missing is not None or segmentation is None:
+        raise missing or _no_masks()
     manifest = open_manifest(folder, "ct", f"{STATEMENT} {FACE_CAUTION}", label_names=label_names())
     who = volume.identity
     series = reading.series_instance_uid or who.series_instance_uid
@@ -77,7 +84,9 @@ def write_ct_case(folder: Path, volume: Volume, reading: SeriesReading) -> Path:
         "acquisition": {"manufacturer": who.manufacturer, **volume.exposure, "side_verified": volume.oriented},
         "seed": None,
         "masks": {
+            "state": masks_state(reading, confirmed=confirmed).value,
             "edited_by_reader": made_by_reader(reading),
+            "confirmed_by_reader": confirmed,
             "model": reading.segmentation_model.name if reading.segmentation_model else "",
             "model_sha256": reading.segmentation_model.sha256 if reading.segmentation_model else "",
         },
@@ -85,6 +94,37 @@ def write_ct_case(folder: Path, volume: Volume, reading: SeriesReading) -> Path:
     manifest["cases"] = [c for c in manifest["cases"] if c.get("case_id") != case_id] + [case]
     write_text(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
     return folder
+
+
+class MasksState(StrEnum):
+    """Who vouches for the masks of a case."""
+
+    CONFIRMED = "confirmed"  # a reader, for all of them as they stand
+    EDITED = "edited"  # a reader changed or drew some; of the others nobody has said anything
+    NETWORK = "network"  # nobody: as a network drew them, or as they were stored with the study
+
+
+def why_no_case(reading: SeriesReading | None, *, confirmed: bool) -> StorageError | None:
+    """What is missing before masks can teach anything; None where nothing is."""
+    if reading is None or reading.segmentation is None:
+        return _no_masks()
+    if masks_state(reading, confirmed=confirmed) is MasksState.NETWORK:
+        return StorageError(
+            "Nobody has said that these masks are right.",
+            "Correct them with the brush (M), or look at all of them and confirm them (Shift+Enter).",
+        )
+    return None
+
+
+def _no_masks() -> StorageError:
+    return StorageError("This CT has no masks to learn from.", "Read it, or draw masks with the brush (M).")
+
+
+def masks_state(reading: SeriesReading, *, confirmed: bool) -> MasksState:
+    """Who vouches for the masks of a reading."""
+    if confirmed:
+        return MasksState.CONFIRMED
+    return MasksState.EDITED if made_by_reader(reading) else MasksState.NETWORK
 
 
 def made_by_reader(reading: SeriesReading) -> bool:

@@ -10,18 +10,20 @@ from PySide6.QtWidgets import QFileDialog
 from sinusviewer.actions import Continuation
 from sinusviewer.actions.box_export import export_training_film, why_no_training_film
 from sinusviewer.actions.dicom_export import export_dicom
-from sinusviewer.actions.mask_export import export_training_case
+from sinusviewer.actions.mask_confirming import masks_confirmed, masks_stamp
+from sinusviewer.actions.mask_export import export_training_case, why_no_training_case
 from sinusviewer.actions.prior_reading import prior_reading
 from sinusviewer.actions.reporting import Reporting
 from sinusviewer.domain.anatomy import Structure
 from sinusviewer.domain.display import Tool
 from sinusviewer.domain.reading import SeriesReading
-from sinusviewer.errors import SinusViewerError
+from sinusviewer.domain.study import mark_of
 from sinusviewer.jobs.runner import CancelToken, Progress
 from sinusviewer.session import ImageMarks
 from sinusviewer.ui.panels.mask_controls import MaskStyle
 from sinusviewer.ui.panels.sinus_panel import SinusPanel
 from sinusviewer.ui.panels.surface_points import SurfaceCloud, surface_cloud
+from sinusviewer.ui.saving import ask_file
 
 if TYPE_CHECKING:
     from sinusviewer.domain.finding import Segmentation
@@ -50,6 +52,7 @@ class SinusWiring:
         panel.mask_style_requested.connect(self._set_mask_style)
         panel.ostiomeatal_requested.connect(self._set_ostiomeatal)
         panel.accept_geometry_requested.connect(self._accept_geometry)
+        panel.confirm_masks_requested.connect(lambda: self._actions.marks.confirm_film(self._session.active_view))
         panel.export_csv_requested.connect(self._export_csv)
         panel.export_masks_requested.connect(self._export_masks)
         panel.export_training_requested.connect(self._export_training)
@@ -65,6 +68,7 @@ class SinusWiring:
         marks = session.marks.get(session.image_key(session.active_view), ImageMarks())
         self.panel.brush.set_edits(len(marks.mask_patches))
         self.panel.set_series_reading(reading, prior, date)
+        self.panel.set_confirmation(masks_confirmed(marks, reading) if masks_stamp(reading) else None)
         segmentation = reading.segmentation if reading is not None else None
         revision = session.mask_revisions.get(session.image_key(session.active_view), 0)
         if segmentation is self._surface_of and revision != self._surface_revision:
@@ -143,25 +147,19 @@ class SinusWiring:
 
     def _export_csv(self) -> None:
         reading = self._session.reading(self._session.active_view)
-        name, _ = QFileDialog.getSaveFileName(self._window, "Save the table", "sinuses.csv", "CSV (*.csv)")
-        if reading is not None and name:
-            path = Path(name)
-            path = path if path.suffix.lower() == ".csv" else path.with_name(f"{path.name}.csv")
+        if reading is None:
+            return
+        proposed = f"sinuses_{mark_of(reading.series_instance_uid)}.csv"
+        path = ask_file(self._window, "Save the table", proposed, "CSV (*.csv)")
+        if path is not None:
             prior, date = self._prior()
             self._reporting.export_sinus_table(reading, path, prior, date)
 
     def _export_training(self) -> None:
         """A CT with its masks or a film with its boxes; what is missing is said before a folder is asked for."""
         session, view = self._session, self._session.active_view
-        reading, volume = session.reading(view), session.volume(view)
-        if volume is None:
-            missing = why_no_training_film(session, view)
-        elif reading is None or reading.segmentation is None:
-            missing = SinusViewerError(
-                "This CT has no masks to learn from.", "Read it, or draw masks with the brush (M)."
-            )
-        else:
-            missing = None
+        volume = session.volume(view)
+        missing = why_no_training_film(session, view) if volume is None else why_no_training_case(session, view)
         if missing is not None:
             session.say(missing.message, "warning", missing.hint)
             return
@@ -169,8 +167,8 @@ class SinusWiring:
         self._training_folder = folder or self._training_folder
         if folder and volume is None:
             export_training_film(session, self._actions.desk, view, Path(folder))
-        elif reading is not None and volume is not None and folder:
-            export_training_case(session, self._actions.desk, volume, reading, Path(folder))
+        elif folder:
+            export_training_case(session, self._actions.desk, view, Path(folder))
 
     def _export_dicom(self) -> None:
         """All that was found in the study of the active view, as DICOM objects."""

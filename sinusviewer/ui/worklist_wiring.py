@@ -108,7 +108,7 @@ class WorklistWiring:
 
 def _is_touched(marks: ImageMarks) -> bool:
     judged = any(d.author is Author.READER or d.status is not FindingStatus.PROPOSED for d in marks.detections)
-    return judged or marks.film_confirmed
+    return judged or marks.film_confirmed or bool(marks.masks_confirmed)
 
 
 def worklist_item(

@@ -10,6 +10,7 @@ from sinusviewer.domain.scoring import scored_complexes
 from sinusviewer.report.wording import NO_TOTALS, date_words, lacks_totals_for_sides
 from sinusviewer.ui.panels.brush_controls import BrushControls
 from sinusviewer.ui.panels.foot_label import FootLabel
+from sinusviewer.ui.panels.mask_confirmation import MaskConfirmation
 from sinusviewer.ui.panels.mask_controls import MaskControls, MaskStyle
 from sinusviewer.ui.panels.parts import (
     Facts,
@@ -77,7 +78,7 @@ class SinusPanel(ScrollPanel):
     go_to_sinus_requested(Structure), ostiomeatal_requested(Side, int 0|2), mask_style_requested(MaskStyle),
     export_csv_requested(), export_masks_requested(), export_training_requested(), export_dicom_requested(),
     export_pictures_requested(), read_requested(),
-    surface_requested(),
+    surface_requested(), confirm_masks_requested(),
     view_only_requested(), read_anyway_requested(str: the reason), accept_geometry_requested()
     """
 
@@ -91,6 +92,7 @@ class SinusPanel(ScrollPanel):
     export_dicom_requested = Signal()
     read_requested = Signal()
     surface_requested = Signal()
+    confirm_masks_requested = Signal()
     view_only_requested = Signal()
     read_anyway_requested = Signal(str)
     accept_geometry_requested = Signal()
@@ -130,6 +132,8 @@ class SinusPanel(ScrollPanel):
         self.masks.style_requested.connect(self.mask_style_requested)
         self.brush = BrushControls()
         self._brush_fold = Fold("Edit the masks", self.brush, "brush_fold")
+        self.confirmation = MaskConfirmation()
+        self.confirmation.confirm_requested.connect(self.confirm_masks_requested)
         self.surface = SurfaceView()
         self._surface_fold = Fold("3D view", self.surface, "surface_fold")
         self._surface_fold.opened.connect(self._on_surface_opened)
@@ -174,13 +178,15 @@ class SinusPanel(ScrollPanel):
             )
         )
         shown.addWidget(Fold("Where these numbers come from", self._facts, "sinus_provenance_fold"))
-        parts = (self._state, self._read, self._withheld, self._geometry, self._air, self._shown, self._brush_fold)
+        parts = (self._state, self._read, self._withheld, self._geometry, self._air, self._shown, self._brush_fold,
+                 self.confirmation)  # fmt: skip
         for part in (*parts, self._warnings):
             self.column.addWidget(part)
         self.column.addStretch(1)
         self.footer.addWidget(self._trained_on)
         self.footer.addWidget(research_line())
         self.set_series_reading(None)
+        self.set_confirmation(None)
 
     def set_series_reading(
         self, series: SeriesReading | None, prior: SeriesReading | None = None, prior_date: str = ""
@@ -247,6 +253,11 @@ class SinusPanel(ScrollPanel):
     def set_mask_style(self, style: MaskStyle) -> None:
         self.surface.set_hidden(frozenset(int(s) for s in style.hidden))
         self.masks.set_mask_style(style)
+
+    def set_confirmation(self, confirmed: bool | None) -> None:
+        """Whether a reader confirmed the masks as they stand; None where there are none to be confirmed."""
+        self.confirmation.setVisible(confirmed is not None)
+        self.confirmation.set_confirmed(bool(confirmed))
 
     def set_brush(self, brush: Brush, *, held: bool, original: bool) -> None:
         """Show the brush; its section opens when it is taken up."""

@@ -85,11 +85,30 @@ def test_exported_masks_come_with_the_ais_original(tmp_path):
     assert names == ["sinuses.nii.gz", "sinuses_opacified.nii.gz", "sinuses_ai.nii.gz"]
 
 
-def test_masks_that_no_reader_changed_are_marked_so(tmp_path):
+def unchanged(reading):
+    """The same masks as the network drew them: as they were read, and after the brush was taken up without a stroke."""
+    masks = reading.segmentation
+    held = replace(masks, original=replace(masks, original=None, labels=masks.labels.copy()))
+    return [replace(reading, segmentation=m) for m in (replace(masks, original=None), held)]
+
+
+def test_masks_that_nobody_judged_are_not_written(tmp_path):
     volume, reading = case()
-    labels = reading.segmentation.labels
-    held = replace(reading.segmentation, original=replace(reading.segmentation, original=None, labels=labels.copy()))
-    for masks, edited in ((held, False), (replace(held, original=None), False), (reading.segmentation, True)):
-        write_ct_case(tmp_path, volume, replace(reading, segmentation=masks))
-        manifest = json.loads((tmp_path / "manifest.json").read_text())
-        assert manifest["cases"][0]["masks"]["edited_by_reader"] is edited, "taking up the brush is no correction"
+    for as_read in unchanged(reading):
+        with pytest.raises(StorageError, match="Nobody has said"):
+            write_ct_case(tmp_path, volume, as_read)
+        assert not list(tmp_path.iterdir())
+
+
+def test_a_case_says_who_vouches_for_its_masks(tmp_path):
+    volume, reading = case()
+    as_read = unchanged(reading)[1]
+    written = (
+        (as_read, True, "confirmed", False),
+        (reading, False, "edited", True),
+        (reading, True, "confirmed", True),
+    )
+    for one, confirmed, state, edited in written:
+        write_ct_case(tmp_path, volume, one, confirmed=confirmed)
+        masks = json.loads((tmp_path / "manifest.json").read_text())["cases"][0]["masks"]
+        assert (masks["state"], masks["edited_by_reader"], masks["confirmed_by_reader"]) == (state, edited, confirmed)
