@@ -91,8 +91,8 @@ class Recorder:
         if before.masks_confirmed != after.masks_confirmed:
             series, _, sop = image_key.partition("/")
             said, name = ("masks_confirmed", "masks_unconfirmed")[not after.masks_confirmed], f"{image_key}{DECISION}"
-            content = {"masks": after.masks_confirmed or before.masks_confirmed}
-            self._findings.record(uid, series, sop, f"{name}masks_confirmed", said, content)
+            masks = {"masks": after.masks_confirmed or before.masks_confirmed}
+            self._findings.record(uid, series, sop, f"{name}masks_confirmed", said, masks)
             before = replace(before, masks_confirmed=after.masks_confirmed)
             self._written[image_key] = before
             self._set_badge(study, uid)
