@@ -53,6 +53,7 @@ def train(
     from sinustrainer.checkpoint import BEST, LAST, load_checkpoint, start_from
     from sinustrainer.loop import TrainingLoop
     from sinustrainer.tasks.registry import build_task
+    from sinustrainer.tasks.task import NotingTask
 
     if (out / LAST).exists() and not resume:
         raise InputError(f"“{out.name}” already holds a run.", "Use --resume, or another folder.")
@@ -61,6 +62,9 @@ def train(
 
     torch.manual_seed(recipe.seed)  # the network's first weights
     task, manifest = build_task(recipe, data)
+    if isinstance(task, NotingTask) and progress is not None:
+        for note in task.notes:
+            progress.message(note, "warning")
     if recipe.start_from is not None:
         start_from(task.network, recipe.start_from)
     write_json(out / RECIPE_FILE, recipe.model_dump(mode="json"))

@@ -116,7 +116,7 @@ class CtCases:
         described = json.dumps([asdict(self.settings), self.margin, self.segment_name, 3], sort_keys=True)
         key = hashlib.sha256(described.encode()).hexdigest()[:12]
         root = Path(os.environ.get(CACHE_VARIABLE) or self.folder / ".prepared")
-        target = root / key / case.case_id
+        target = root / key / f"{case.case_id}{_version_of_masks(case)}"
         if not (target / "meta.json").is_file():
             try:
                 target.mkdir(parents=True, exist_ok=True)
@@ -176,6 +176,17 @@ class CtCases:
         from sinusviewer.imaging.resample import canonical
 
         return _at(self.segment(volume), canonical(volume).affine, affine, shape), True
+
+
+def _version_of_masks(case: Case) -> str:
+    """Changes where a window exported a case anew with other masks under its old name; empty for cases from elsewhere."""
+    if not case.masks:
+        return ""
+    files = [
+        case.files[kind].stat() for kind in ("labels", "opacified") if kind in case.files and case.files[kind].is_file()
+    ]
+    marks = json.dumps([(one.st_mtime_ns, one.st_size) for one in files])
+    return f"-{hashlib.sha256(marks.encode()).hexdigest()[:8]}"
 
 
 def load_case_volume(case: Case) -> Volume:

@@ -28,6 +28,8 @@ class Case:
     acquisition: dict[str, Any] = field(default_factory=dict)
     seed: int | None = None
     template: str = ""
+    masks: dict[str, Any] = field(default_factory=dict)
+    """How the masks came about, as the window's export says; empty where they are exact, or the hospital's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ def _case(entry: dict[str, Any], folder: Path) -> Case:
         acquisition=dict(entry.get("acquisition") or {}),
         seed=entry.get("seed"),
         template=str((entry.get("anatomy") or {}).get("source") or ""),
+        masks=dict(entry.get("masks") or {}),
     )
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from sinustrainer.calibrate import fit_calibration, youden_threshold
 from sinustrainer.data.ct_augmentation import CtAugmentation
 from sinustrainer.data.ct_cases import CtCases
+from sinustrainer.data.judged_masks import judged
 from sinustrainer.data.manifest import TRAIN, Case, Manifest, hold_out
 from sinustrainer.data.slice_bags import FILLS, BagBatches
 from sinustrainer.networks.classifiers import ExportedClassifier, SliceClassifier, attention_pool
@@ -60,6 +61,8 @@ class EndotypeOptions(BaseModel):
     It tells the features where to look when patients are few; 0 is the published training. Needs the opacity masks."""
     segmentation_model: Path | None = None
     """Model folder that finds the region on cases without masks."""
+    unjudged_masks: bool = False
+    """Learn from masks too that a network drew and no reader confirmed or edited."""
     augmentation: CtAugmentation = CtAugmentation()
     validation_slices: int = Field(default=24, gt=0)
 
@@ -85,8 +88,10 @@ class EndotypeTask:
         options = parse_settings(EndotypeOptions, recipe.options, "The recipe's [options]")
         self.options = options
         usable = tuple(c for c in manifest.of_split(TRAIN) if c.labels.get("endotype") in ("ecrs", "necrs"))
-        if options.segmentation_model is None:
-            usable = tuple(c for c in usable if "labels" in c.files)
+        relabel = options.segmentation_model is not None
+        found = judged(usable, take_all=options.unjudged_masks, relabel=relabel)
+        self.notes = (found.note,) if found.note else ()
+        usable = found.cases if relabel else tuple(c for c in found.cases if "labels" in c.files)
         kept, away = hold_out(usable, recipe.validation_share, recipe.seed)
         if len({c.labels["endotype"] for c in kept}) < 2:
             raise InputError(

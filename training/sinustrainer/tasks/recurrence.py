@@ -14,6 +14,7 @@ from sinustrainer.calibrate import fit_calibration, youden_threshold
 from sinustrainer.data.box_batches import BURDENS, BoxBatches
 from sinustrainer.data.ct_augmentation import CtAugmentation
 from sinustrainer.data.ct_cases import CtCases
+from sinustrainer.data.judged_masks import judged
 from sinustrainer.data.manifest import TRAIN, Case, Manifest, folds, hold_out
 from sinustrainer.networks.multitask_unet_3d import ExportedMultiTask, MultiTaskUNet3D, weigh_by_uncertainty
 from sinustrainer.tasks.perceptron import fit_perceptron
@@ -67,6 +68,8 @@ class RecurrenceOptions(BaseModel):
     fold: int | None = Field(default=None, ge=0, lt=5)
     """Stratified 5-fold cross-validation: hold out this fold; None trains on all but ``validation_share``."""
     segmentation_model: Path | None = None
+    unjudged_masks: bool = False
+    """Learn from masks too that a network drew and no reader confirmed or edited."""
     augmentation: CtAugmentation = CtAugmentation()
 
 
@@ -90,8 +93,10 @@ class RecurrenceTask:
         self.seed = recipe.seed
         self.monitor = "dice" if options.variant == "segmentation" else "auc"
         usable = tuple(c for c in manifest.of_split(TRAIN) if c.labels.get("recurrence") in (0, 1))
-        if options.segmentation_model is None:
-            usable = tuple(c for c in usable if "labels" in c.files)
+        relabel = options.segmentation_model is not None
+        found = judged(usable, take_all=options.unjudged_masks, relabel=relabel)
+        self.notes = (found.note,) if found.note else ()
+        usable = found.cases if relabel else tuple(c for c in found.cases if "labels" in c.files)
         if options.fold is None:
             kept, away = hold_out(usable, recipe.validation_share, recipe.seed)
         else:

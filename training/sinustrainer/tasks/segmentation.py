@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from sinustrainer.data.ct_augmentation import CtAugmentation, change_hu, draw_ct, move_plane
 from sinustrainer.data.ct_cases import UNKNOWN, CtCases
+from sinustrainer.data.judged_masks import judged
 from sinustrainer.data.manifest import TRAIN, Manifest, hold_out
 from sinustrainer.networks.segmentation_2d import build_segmenter
 from sinustrainer.tasks.task import Conclusion, ExportSpec, two_groups
@@ -48,6 +49,8 @@ class SegmentationOptions(BaseModel):
     """From which chance on a voxel is opacified. A thin lining is less certain than a clear lumen: at 0.5 part of it is lost."""
     smooth_mm: float = 1.0
     """At reading, probabilities are averaged with slices up to about this far."""
+    unjudged_masks: bool = False
+    """Learn from masks too that a network drew and no reader confirmed or edited."""
     augmentation: CtAugmentation = CtAugmentation()
     validation_cases: int = Field(default=12, gt=0)
     validation_slices: int = Field(default=24, gt=0)
@@ -113,9 +116,15 @@ class SegmentationTask:
         options = parse_settings(SegmentationOptions, recipe.options, "The recipe's [options]")
         self.options = options
         labelled = tuple(case for case in manifest.of_split(TRAIN) if "labels" in case.files)
-        kept, away = hold_out(labelled, recipe.validation_share, recipe.seed)
+        usable = judged(labelled, take_all=options.unjudged_masks)
+        self.notes = (usable.note,) if usable.note else ()
+        kept, away = hold_out(usable.cases, recipe.validation_share, recipe.seed)
         if not kept:
-            raise InputError("No case of the split “train” has labels.", "Segmentation needs masks to learn from.")
+            why = f" {usable.note}" if usable.note else ""
+            raise InputError(
+                f"No case of the split “train” has labels to learn from.{why}",
+                "Segmentation needs masks to learn from.",
+            )
         self.settings = AxialPreprocessing(
             spacing_mm=options.spacing_mm,
             size=options.size,

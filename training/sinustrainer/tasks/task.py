@@ -63,6 +63,13 @@ class TrainingTask(Protocol):
 
 
 @runtime_checkable
+class NotingTask(Protocol):
+    """A task with something to say of its data before it trains."""
+
+    notes: tuple[str, ...]
+
+
+@runtime_checkable
 class FinishingTask(Protocol):
     """A task with something to settle once the last step is made, before the last checkpoint is written."""
 
