@@ -13,6 +13,7 @@ from sinusviewer.domain.display import is_drawn
 from sinusviewer.domain.film_turns import NOT_UPRIGHT
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.domain.image import BONE, SOFT_TISSUE, Radiograph, Volume
+from sinusviewer.domain.mask_colors import COLOR_WORDS, MASK_RGB, mask_rgb
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
 from sinusviewer.domain.scoring import score_text
 from sinusviewer.imaging import resample, windowing
@@ -37,19 +38,6 @@ SIDE_COLOURS = {
     Side.LEFT: LEFT_BLUE,
     ImageSide.IMAGE_LEFT: UNVERIFIED_YELLOW,
     ImageSide.IMAGE_RIGHT: UNVERIFIED_YELLOW,
-}
-STRUCTURE_COLOURS = {
-    Structure.RIGHT_MAXILLARY: (255, 99, 99),
-    Structure.LEFT_MAXILLARY: (92, 156, 255),
-    Structure.RIGHT_ANTERIOR_ETHMOID: (255, 176, 77),
-    Structure.LEFT_ANTERIOR_ETHMOID: (77, 208, 225),
-    Structure.RIGHT_POSTERIOR_ETHMOID: (255, 213, 79),
-    Structure.LEFT_POSTERIOR_ETHMOID: (38, 166, 154),
-    Structure.RIGHT_FRONTAL: (240, 98, 186),
-    Structure.LEFT_FRONTAL: (149, 117, 245),
-    Structure.RIGHT_SPHENOID: (255, 138, 101),
-    Structure.LEFT_SPHENOID: (129, 199, 132),
-    Structure.NASAL_CAVITY: (176, 190, 197),
 }
 
 
@@ -142,16 +130,6 @@ def ct_pictures(volume: Volume, reading: SeriesReading, stem: str) -> tuple[Pict
     return tuple(result)
 
 
-_COLOUR_WORDS = {
-    Sinus.MAXILLARY: ("red", "blue"),
-    Sinus.ANTERIOR_ETHMOID: ("orange", "cyan"),
-    Sinus.POSTERIOR_ETHMOID: ("yellow", "teal"),
-    Sinus.FRONTAL: ("pink", "violet"),
-    Sinus.SPHENOID: ("coral", "green"),
-}
-"""Of `STRUCTURE_COLOURS`, right and left."""
-
-
 def _legend(mask: npt.NDArray[np.uint8], *, oriented: bool) -> str:
     """Which outline is what, of those in the picture."""
     shown = set(np.unique(mask).tolist())
@@ -160,7 +138,7 @@ def _legend(mask: npt.NDArray[np.uint8], *, oriented: bool) -> str:
         return ""
     if not oriented:
         return f" Outlined: {', '.join(SINUS_WORDS[s] for s in present)}."
-    words = [f"{SINUS_WORDS[s]} {right}, {left}" for s in present for right, left in (_COLOUR_WORDS[s],)]
+    words = [f"{SINUS_WORDS[s]} {right}, {left}" for s in present for right, left in (COLOR_WORDS[s],)]
     nose = "; nose grey" if Structure.NASAL_CAVITY in shown else ""
     return f" Outlined (right, left): {'; '.join(words)}{nose}."
 
@@ -205,11 +183,11 @@ def _ct_picture(
 ) -> Image.Image:
     rgb = np.repeat(windowing.to_display_uint8(hu, BONE)[..., None], 3, axis=2).astype(np.float32)
     if mask is not None:
-        for code, own_colour in STRUCTURE_COLOURS.items():
+        for code in (*MASK_RGB, Structure.NASAL_CAVITY):
             inside = mask == code
             if inside.any():
-                # Red and blue mean right and left: where the side is not known they must not be used.
-                colour = own_colour if oriented else UNVERIFIED_YELLOW
+                # The shade says which side it is: where that is not known it must not be used.
+                colour = mask_rgb(code) if oriented else UNVERIFIED_YELLOW
                 rgb[inside] = 0.8 * rgb[inside] + 0.2 * np.asarray(colour, np.float32)
                 edge = inside & ~_eroded(inside)
                 rgb[edge] = colour

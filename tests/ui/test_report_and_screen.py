@@ -1,11 +1,19 @@
 """The report beside the picture: a text that no longer fits what is on screen says so, everywhere it goes."""
 
-from PySide6.QtWidgets import QApplication, QPlainTextEdit
-from window_parts import film, waters_reading
+import io
 
-from sinusviewer.domain.anatomy import ImageSide
-from sinusviewer.domain.finding import Detection, FindingStatus
+import numpy as np
+from PIL import Image
+from PySide6.QtWidgets import QApplication, QPlainTextEdit
+from window_parts import MODEL, film, volume, waters_reading
+
+from sinusviewer.domain.anatomy import SINUS_CODES, ImageSide, Side, Structure
+from sinusviewer.domain.finding import Detection, FindingStatus, Segmentation
+from sinusviewer.domain.mask_colors import COLOR_WORDS
+from sinusviewer.domain.reading import SeriesReading, SeriesStatus
+from sinusviewer.report.pictures import ct_pictures
 from sinusviewer.session import ImageMarks
+from sinusviewer.ui.panels.tones import structure_color
 
 
 def written(program, text="Right antrum opacified."):
@@ -78,3 +86,34 @@ def test_an_export_never_says_that_nobody_touched_what_a_reader_judged(program_w
     assert "no physician has changed" in said[0]
     assert "no physician has changed" not in said[1]
     assert "nobody has signed it" in said[1]
+
+
+def test_masks_have_the_same_colours_in_the_report_as_in_the_window() -> None:
+    image = volume((12, 60, 60))
+    for structure in (s for s in Structure if 1 <= s <= 11):
+        labels = np.zeros(image.voxels.shape, np.uint8)
+        labels[2:10, 10:50, 10:50] = structure
+        masks = Segmentation(labels, image.affine)
+        reading = SeriesReading("series-1", "CT", SeriesStatus.READ, segmentation=masks, segmentation_model=MODEL)
+        coronal = ct_pictures(image, reading, "001")[0]
+        printed = np.asarray(Image.open(io.BytesIO(coronal.png)).convert("RGB")).reshape(-1, 3).astype(int)
+        shown = structure_color(structure).getRgb()[:3]
+        assert np.abs(printed - shown).sum(axis=1).min() <= 24, structure
+
+
+def test_the_legend_of_a_report_names_the_colours_by_their_hue() -> None:
+    hues = {
+        "orange": 41,
+        "sand": 41,
+        "sky blue": 201,
+        "dark blue": 201,
+        "violet": 247,
+        "mauve": 327,
+        "green": 163,
+        "mint": 163,
+    }
+    for sinus, words in COLOR_WORDS.items():
+        for word, side in zip(words, (Side.RIGHT, Side.LEFT), strict=True):
+            color = structure_color(SINUS_CODES[sinus, side])
+            assert word.startswith("pale") or abs(color.hue() - hues[word]) < 8, (word, color.name(), color.hue())
+            assert not word.startswith("pale") or color.lightness() > 200, word

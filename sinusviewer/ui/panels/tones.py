@@ -1,12 +1,12 @@
 """Colours the panels paint with, chosen by whether the palette is dark. Contrast: text >= 7:1, lines >= 3:1."""
 
-import colorsys
 from dataclasses import dataclass
 
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
 from sinusviewer.domain.anatomy import AnySide, ImageSide, Side, Structure
+from sinusviewer.domain.mask_colors import mask_rgb
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +51,6 @@ def current_tones() -> Tones:
     return DARK if QApplication.palette().color(QPalette.ColorRole.Window).lightness() < 128 else LIGHT
 
 
-# Okabe and Ito's set, which the common colour-vision deficiencies can tell apart; right full, left lighter.
-_SINUS_HUES = ("#e69f00", "#56b4e9", "#0072b2", "#cc79a7", "#009e73")
-_LEFT_POSTERIOR_ETHMOID = QColor("#8a7fe0")
-"""Not the lighter blue: that is the right anterior ethmoid's, of the other sinus and the other side."""
-_STRUCTURES = tuple(s for s in Structure if 1 <= s <= 10)
-
-
 def structure_color(structure: Structure) -> QColor:
     """The colour of a structure's mask: one hue per sinus, right and left in two shades."""
-    if structure not in _STRUCTURES:
-        return QColor("#9aa4ae")
-    base = QColor(_SINUS_HUES[(int(structure) - 1) // 2])
-    if int(structure) % 2:
-        return base
-    if structure is Structure.LEFT_POSTERIOR_ETHMOID:
-        return _LEFT_POSTERIOR_ETHMOID
-    hue, lightness, saturation = colorsys.rgb_to_hls(base.redF(), base.greenF(), base.blueF())
-    return QColor.fromRgbF(*colorsys.hls_to_rgb(hue, min(0.82, lightness + 0.25), 0.65 * saturation))
+    return QColor(*mask_rgb(structure))
