@@ -13,7 +13,7 @@ from sinusviewer.actions.reporting import ReportOfStudy
 from sinusviewer.domain.finding import Detection
 from sinusviewer.domain.image import Radiograph, Volume
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
-from sinusviewer.domain.study import Series, Study
+from sinusviewer.domain.study import Series, Study, mark_of
 from sinusviewer.errors import SinusViewerError, StorageError
 from sinusviewer.jobs.runner import CancelToken, Job, Progress
 from sinusviewer.report.content import Picture, Section
@@ -40,6 +40,7 @@ class _Part:
 def export_dicom(session: Session, desk: JobDesk, study: Study, report: ReportOfStudy, folder: Path) -> Job:
     """Write the results of a study; what cannot be written of one series is said, and the rest goes on."""
     parts = tuple(_parts(session, study))
+    mark = mark_of(study.study_instance_uid)  # a folder may hold the results of many studies
 
     def work(progress: Progress, token: CancelToken) -> int:
         from sinusviewer.exchange.documents import encapsulated_pdf  # here: highdicom and a layout engine take seconds
@@ -58,7 +59,7 @@ def export_dicom(session: Session, desk: JobDesk, study: Study, report: ReportOf
                 only = (part.reading.sop_instance_uid,) if part.reading.sop_instance_uid else ()
                 sources = source_headers(part.series, only)
                 first = first or sources[0]
-                pictures[number], written = _write_part(folder, number + 1, part, sources)
+                pictures[number], written = _write_part(folder, f"{mark}_{number + 1:03d}", part, sources)
                 count += written
             except StorageError:
                 raise
@@ -73,7 +74,7 @@ def export_dicom(session: Session, desk: JobDesk, study: Study, report: ReportOf
         sections = tuple(replace(s, pictures=pictures.get(n, ())) for n, s in enumerate(report.content.sections))
         said = (Section("Report, signed" if report.signed else "Report, not signed", tuple(_lines(report))),)
         content = replace(report.content, sections=(*(said if report.text or report.signed else ()), *sections))
-        save(encapsulated_pdf(pdf.render(content), content.title, first), folder / "report.dcm")
+        save(encapsulated_pdf(pdf.render(content), content.title, first), folder / f"report_{mark}.dcm")
         return count + 1
 
     def written(count: int) -> None:
@@ -101,7 +102,7 @@ def _shown(image: Image | None, sop_instance_uid: str) -> Volume | Radiograph | 
 
 
 def _write_part(
-    folder: Path, number: int, part: _Part, sources: "tuple[Dataset, ...]"
+    folder: Path, name: str, part: _Part, sources: "tuple[Dataset, ...]"
 ) -> tuple[tuple[Picture, ...], int]:
     """Write what one image gives; its key pictures and how many objects were written."""
     from sinusviewer.exchange.documents import secondary_capture
@@ -113,18 +114,18 @@ def _write_part(
     count, masks = 0, None
     if isinstance(part.image, Volume) and structures_in(part.reading):
         masks = segmentation_object(part.image, part.reading, sources)
-        save(masks, folder / f"masks_{number:03d}.dcm")
+        save(masks, folder / f"masks_{name}.dcm")
         count += 1
     shown = part.boxes or (part.reading.waters.boxes if part.reading.waters is not None else ())
     if part.reading.sinuses or part.reading.waters is not None or part.reading.endotype is not None:
-        save(measurement_report(part.reading, sources, shown, masks), folder / f"measurements_{number:03d}.dcm")
+        save(measurement_report(part.reading, sources, shown, masks), folder / f"measurements_{name}.dcm")
         count += 1
-    pictures = key_pictures(part.image, part.reading, f"{number:03d}") if part.image is not None else ()
+    pictures = key_pictures(part.image, part.reading, name) if part.image is not None else ()
     series = new_uid()
     for index, picture in enumerate(pictures, start=1):
         rgb = np.asarray(Raster.open(io.BytesIO(picture.png)).convert("RGB"))
         made = secondary_capture(rgb, picture.caption, sources[0], index, series)
-        save(made, folder / f"picture_{number:03d}_{index:02d}.dcm")
+        save(made, folder / f"picture_{name}_{index:02d}.dcm")
         count += 1
     return pictures, count
 

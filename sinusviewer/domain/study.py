@@ -1,10 +1,16 @@
 """Studies and series as a scan finds them: headers only, no pixels."""
 
+import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from sinusviewer.domain.image import Identity, ImageWarning
+
+
+def mark_of(uid: str) -> str:
+    """A short name for a study or series, for files in a folder that may hold those of many."""
+    return hashlib.sha256(uid.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
 class SeriesKind(StrEnum):

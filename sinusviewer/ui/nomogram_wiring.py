@@ -25,6 +25,7 @@ from sinusviewer.report.wording import BEFORE_EDITS, dlr_made_of, masks_edited
 from sinusviewer.ui.panels.nomogram_page import NomogramPage, print_page, write_page
 from sinusviewer.ui.panels.nomogram_panel import NomogramPanel
 from sinusviewer.ui.panels.nomogram_words import DlrSource, cohort_sentence, is_dlr
+from sinusviewer.ui.saving import ask_file
 
 if TYPE_CHECKING:
     from sinusviewer.ui.main_window import MainWindow
@@ -233,10 +234,8 @@ class NomogramWiring:
 
     def _export(self, kind: str) -> None:
         page = self._page()
-        name, _ = QFileDialog.getSaveFileName(self._window, "Save the nomogram", f"nomogram.{kind}", f"*.{kind}")
-        if page is not None and name:
-            path = Path(name)
-            path = path if path.suffix.lower() == f".{kind}" else path.with_name(f"{path.name}.{kind}")
+        path = None if page is None else ask_file(self._window, "Save the nomogram", f"nomogram.{kind}")
+        if page is not None and path is not None:
             self._try(lambda: write_page(page, path), f"Saved: {path}")
 
     def _print(self) -> None:

@@ -13,13 +13,14 @@ from sinusviewer.analysis import clinical_table
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.header_clinical import header_clinical
 from sinusviewer.domain.reading import SeriesReading
-from sinusviewer.domain.study import Study
+from sinusviewer.domain.study import Study, mark_of
 from sinusviewer.errors import SinusViewerError
 from sinusviewer.paths import resources_dir
 from sinusviewer.ui.nomogram_wiring import NomogramWiring
 from sinusviewer.ui.panels.clinical_panel import ClinicalPanel
 from sinusviewer.ui.panels.report_panel import ReportPanel
 from sinusviewer.ui.panels.report_text import Addendum, ReportState, Signature, proposed_text
+from sinusviewer.ui.saving import ask_file
 
 if TYPE_CHECKING:
     from sinusviewer.ui.main_window import MainWindow
@@ -179,9 +180,8 @@ class PatientWiring:
         if kind == "png":
             self._window.export_picture()
             return
-        name, _ = QFileDialog.getSaveFileName(self._window, "Save the report", f"report.{kind}", f"*.{kind}")
-        if name:
+        mark = mark_of(self._study.study_instance_uid) if self._study is not None else ""
+        path = ask_file(self._window, "Save the report", f"report_{mark}.{kind}")
+        if path is not None:
             text = self._report_text()
-            path = Path(name)
-            path = path if path.suffix.lower() == f".{kind}" else path.with_name(f"{path.name}.{kind}")
             self._with_study(lambda study: self._reporting.export(study, path, kind, text))

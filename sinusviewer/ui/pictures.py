@@ -9,9 +9,11 @@ from PySide6.QtGui import QColor, QImage, QImageWriter, QPainter
 from PySide6.QtWidgets import QFileDialog
 
 from sinusviewer.domain.image import Identity
+from sinusviewer.domain.study import mark_of
 from sinusviewer.errors import StorageError
 from sinusviewer.report.atomic import write_bytes
 from sinusviewer.session import Session
+from sinusviewer.ui.saving import ask_file
 from sinusviewer.ui.view_content import ContentResolver, ViewContent
 from sinusviewer.ui.view_geometry import display_matrix
 from sinusviewer.ui.view_painter import ViewPainter, view_aspect
@@ -59,10 +61,12 @@ def export_view(window: "QWidget", session: Session, content: ViewContent, size:
     """Ask where to, and save what a view shows."""
     if content.pixels is None:
         return
-    name, _ = QFileDialog.getSaveFileName(window, "Export this view without identity", "view.png", "PNG (*.png)")
-    if name:
+    state = content.state
+    proposed = f"view_{mark_of(state.series_key)}_{state.plane.value}_{state.slice_index + 1:03d}.png"
+    path = ask_file(window, "Export this view without identity", proposed, "PNG (*.png)")
+    if path is not None:
         try:
-            save_picture(content, size, Path(name).with_suffix(".png"))
+            save_picture(content, size, path)
         except StorageError as error:
             session.say(error.message, "error", error.hint)
             return
@@ -81,11 +85,22 @@ def export_key_images(window: "QWidget", session: Session) -> None:
         except StorageError as error:
             session.say(error.message, "error", error.hint)
             return
-        session.say(f"{count} key images saved without identity.")
+        left_out = len(session.key_images) - count
+        words = f"{count} key image{'' if count == 1 else 's'} saved without identity."
+        if left_out:
+            session.say(
+                f"{words} {left_out} left out: the series {'is' if left_out == 1 else 'are'} not loaded.", "warning",
+                "Show the image (click it among the key images), then export again.",
+            )  # fmt: skip
+        else:
+            session.say(words)
 
 
 def write_key_images(session: Session, folder: Path, size: QSize | None = None) -> int:
-    """Write every key image whose pixels are loaded, as ``key_01.png`` and so on; returns how many."""
+    """Write every key image whose pixels are loaded; returns how many.
+
+    Each has the name of its series and slice, ``key_1a2b3c4d_axial_012.png``: a folder may hold those of many patients.
+    """
     resolver, written = ContentResolver(), 0
     view = session.active_view
     before = session.views[view]
@@ -102,5 +117,6 @@ def write_key_images(session: Session, folder: Path, size: QSize | None = None) 
         finally:
             session.views[view] = before
         written += 1
-        save_picture(content, size or QSize(1024, 1024), folder / f"key_{written:02d}.png")
+        name = f"key_{mark_of(key.series_key)}_{key.plane.value}_{key.slice_index + 1:03d}.png"
+        save_picture(content, size or QSize(1024, 1024), folder / name)
     return written

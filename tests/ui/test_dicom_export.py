@@ -14,6 +14,7 @@ from sinusviewer.app import Program
 from sinusviewer.domain.anatomy import Structure
 from sinusviewer.domain.finding import Segmentation
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
+from sinusviewer.domain.study import mark_of
 from sinusviewer.imaging.scan import scan
 
 pytestmark = pytest.mark.gui
@@ -45,7 +46,10 @@ def test_masks_numbers_pictures_and_report_of_a_ct_are_written(qtbot, tmp_path, 
     assert "OT" in modalities
     assert {d.StudyInstanceUID for d in found.values()} == {image.identity.study_instance_uid}
     assert {d.PatientID for d in found.values()} == {"P1"}
-    assert bytes(found["report.dcm"].EncapsulatedDocument).startswith(b"%PDF")
+    report = next(d for d in found.values() if d.Modality == "DOC")
+    assert bytes(report.EncapsulatedDocument).startswith(b"%PDF")
+    mark = mark_of(image.identity.study_instance_uid)
+    assert all(mark in name for name in found), "results of another study in that folder stay what they are"
     assert "DICOM objects saved" in session.messages[-1].text
     (study,) = scan([tmp_path / "ct", out]).studies  # they belong to the study they were made from
     assert len(study.series) >= 2
