@@ -37,9 +37,12 @@ from sinusviewer.ui.bridge import JobBridge
 from sinusviewer.ui.main_window import MainWindow
 from sinusviewer.ui.panel_wiring import PanelWiring
 from sinusviewer.ui.prior_wiring import PriorWiring
+from sinusviewer.ui.study_signs import StudySigns
 from sinusviewer.ui.theme import apply_theme
 
 MODELS_EVERY_MS = 5000
+REFUSED_EVERY_MS = 30_000
+"""How often what a full disk refused is tried again."""
 
 
 def engines() -> Engines:
@@ -134,8 +137,8 @@ class Program:
         self.index = StudyIndex(self.database)
         findings = FindingStore(self.database, self.settings.reader or None)
         self._readings = ReadingStore(self.database)
-        keeper = ReadingKeeper(self.session, self.actions.desk, self._readings, masks)
-        pending = PendingWrites(self.session)
+        self._pending = pending = PendingWrites(self.session)
+        keeper = ReadingKeeper(self.session, self.actions.desk, self._readings, masks, pending)
         self.recorder = Recorder(self.session, findings, self.index, keeper, pending)
         self.actions.reading.settle = self.recorder.settled
         self.actions.opening.owned = self.recorder.owned
@@ -143,6 +146,7 @@ class Program:
         self.window = MainWindow(self.session, self.actions, self.settings, save_settings)
         self.wiring = PanelWiring(self.window, Reporting(self.session, self.actions.desk, findings, self.index))
         self.priors = PriorWiring(self.window, Priors(self.session, self.actions.opening, self.index))
+        self.signs = StudySigns(self.session, self.window.studies_panel)
         self.window.restore_place()
         self.window.studies_panel.search_requested.connect(self._show_known)
         self._badges = QTimer(self.window)
@@ -153,6 +157,10 @@ class Program:
         self._models = QTimer(self.window)
         self._models.setInterval(MODELS_EVERY_MS)
         self._models.timeout.connect(self.look_at_models)
+        self._refused = QTimer(self.window)
+        self._refused.setInterval(REFUSED_EVERY_MS)
+        self._refused.timeout.connect(pending.try_again)
+        self._refused.start()
         for signal in (self.session.studies_changed, self.session.readings_changed, self.session.marks_changed):
             signal.connect(self._show_known_soon)
         self._show_known()
@@ -208,12 +216,14 @@ class Program:
         In this order: what is not written yet is written, then nothing may reach the records any more, then they are closed.
         """
         self._models.stop()
+        self._refused.stop()
         self._badges.stop()
         for signal in (self.session.studies_changed, self.session.readings_changed, self.session.marks_changed):
             with contextlib.suppress(ValueError):  # closed already
                 signal.disconnect(self._show_known_soon)
         self.wiring.release()
         self.priors.release()
+        self.signs.release()
         self.mask_recorder.release()
         self.window.close()
         self.recorder.release()

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sinusviewer.actions.desk import Continuation, JobDesk
-from sinusviewer.actions.mask_folder import KeptArrays, MaskFolder
+from sinusviewer.actions.mask_folder import KeptArrays, MaskFolder, PackedMasks
+from sinusviewer.actions.pending_writes import PendingWrites
 from sinusviewer.domain.image import Radiograph, Volume
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
 from sinusviewer.domain.study import Series
@@ -25,6 +26,8 @@ class Traces:
     pixels: str
     masks: MasksFile | None = None
     fault: str = ""
+    refused: PackedMasks | None = None
+    """Masks that the disk refused: to be written when it takes them."""
 
 
 Trace = Callable[[Image, tuple[SeriesReading, ...], CancelToken], dict[str, Traces]]
@@ -77,16 +80,17 @@ def tracer(masks: MaskFolder) -> Trace:
             subject = subjects.get(reading.sop_instance_uid)
             if subject is None or reading.status is not SeriesStatus.READ or not reading.provenance.created:
                 continue
-            file, fault = None, ""
+            file, fault, refused = None, "", None
             if reading.segmentation is not None:
                 try:
-                    file = masks.write(reading)
+                    refused = masks.pack(reading)
+                    file, refused = masks.store(refused), None
                 except StorageError as error:
                     fault = str(error)
                 except MemoryError:
                     fault = "There is not enough memory."
             digest = pixels_digest(subject, token)
-            found[reading.sop_instance_uid] = Traces(hanging_of(subject), digest, file, fault)
+            found[reading.sop_instance_uid] = Traces(hanging_of(subject), digest, file, fault, refused)
         return found
 
     return trace
@@ -95,13 +99,18 @@ def tracer(masks: MaskFolder) -> Trace:
 class ReadingKeeper:
     """Keeps what is read, and brings it back: numbers with the study, masks when the image is here and proved the same."""
 
-    def __init__(self, session: Session, desk: JobDesk, store: ReadingStore, masks: MaskFolder) -> None:
+    def __init__(
+        self, session: Session, desk: JobDesk, store: ReadingStore, masks: MaskFolder,
+        pending: PendingWrites | None = None,
+    ) -> None:  # fmt: skip
         self._session, self._desk, self._store, self._masks = session, desk, store, masks
+        self._pending = pending or PendingWrites(session)
         self._unproved: dict[str, KeptReading] = {}  # shown on the word of the headers, until the pixels are here
         session.reading_finished.connect(self._finished)
 
     def release(self) -> None:
-        """Write no more."""
+        """Write what the disk refused before, then no more."""
+        self._pending.flush()
         self._session.reading_finished.disconnect(self._finished)
 
     def _finished(self, key: str, reading: SeriesReading, traces: Traces | None) -> None:
@@ -113,11 +122,18 @@ class ReadingKeeper:
         if traces is None or series is None or study is None:
             return
         mark = InputMark(instances_digest(series, sop), traces.hanging, traces.pixels)
-        try:
-            self._store.keep(study.study_instance_uid, key, kept_reading(reading, mark, traces.masks))
-        except StorageError as error:
-            session.say(error.message, "error", error.hint)
-        if traces.fault:
+        uid, refused = self._store.key_of(study.study_instance_uid), traces.refused
+        kept = kept_reading(reading, mark, traces.masks)
+        self._pending.write(f"{uid} {key} reading", lambda: self._store.keep(uid, key, kept), "reading")
+        if refused is not None:  # its numbers are kept all the same, and once more with the masks
+            whole = kept_reading(reading, mark, refused.file)
+
+            def write() -> None:
+                self._masks.store(refused)
+                self._store.keep(uid, key, whole)
+
+            self._pending.write(f"{uid} {key} reading", write, "masks")
+        elif traces.fault:
             session.say("The masks of this reading could not be kept.", "warning", traces.fault)
 
     # -- bringing back -----------------------------------------------------------------------------------------------

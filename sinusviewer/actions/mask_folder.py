@@ -38,6 +38,14 @@ class KeptArrays:
     recurrence_heat: Heatmap | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PackedMasks:
+    """A file of masks and its content, written or still to be."""
+
+    file: MasksFile
+    content: bytes
+
+
 class MaskFolder:
     """Compressed files; one that exists is not written again. Safe to use from several threads."""
 
@@ -53,6 +61,16 @@ class MaskFolder:
         StorageError
             Where the disk is full, or there are no masks.
         """
+        return self.store(self.pack(reading))
+
+    def pack(self, reading: SeriesReading) -> PackedMasks:
+        """What a file of a reading's masks and heat would hold; a hundredth of the arrays' size.
+
+        Raises
+        ------
+        StorageError
+            Where there are no masks.
+        """
         if reading.segmentation is None:
             raise StorageError("There are no masks to keep.")
         own = reading.segmentation.original or reading.segmentation
@@ -64,14 +82,25 @@ class MaskFolder:
         arrays |= {f"heat_{number}": _coarse_heat(heat.values) for number, (heat, _) in enumerate(heats)}
         content = _packed(arrays)
         digest = hashlib.sha256(content).hexdigest()
-        path = self._folder / f"{digest[:32]}.npz"
+        notes = tuple(HeatNote(of, h.method, h.layer, h.window, h.inside_mask) for h, of in heats)
+        file = MasksFile(f"{digest[:32]}.npz", digest, own.author.value, own.opacified_by_rule, notes)
+        return PackedMasks(file, content)
+
+    def store(self, packed: PackedMasks) -> MasksFile:
+        """Write what was packed.
+
+        Raises
+        ------
+        StorageError
+            Where the disk is full.
+        """
+        path = self._folder / packed.file.name
         with self._lock:
             try:
                 os.utime(path)  # from now on young: no sweep takes it before its row is written
             except OSError:
-                write_bytes(path, content)
-        notes = tuple(HeatNote(of, h.method, h.layer, h.window, h.inside_mask) for h, of in heats)
-        return MasksFile(path.name, digest, own.author.value, own.opacified_by_rule, notes)
+                write_bytes(path, packed.content)
+        return packed.file
 
     def read(self, kept: MasksFile, volume: Volume) -> KeptArrays:
         """The masks and the heat, on the volume they were made on.

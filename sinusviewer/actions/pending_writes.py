@@ -5,7 +5,8 @@ from collections.abc import Callable
 from sinusviewer.errors import StorageError
 from sinusviewer.session import Session
 
-TRIED_AGAIN = "What you did is tried again with your next change and on closing."
+TRIED_AGAIN = "What could not be written is tried again by itself, with your next change and on closing."
+WRITTEN_NOW = "What the disk had refused is written now."
 
 
 class PendingWrites:
@@ -34,7 +35,14 @@ class PendingWrites:
         self.flush()
         return key not in self._waiting
 
-    def flush(self) -> None:
+    def try_again(self) -> None:
+        """Try what waits, and say so only where nothing does any more."""
+        if self._waiting:
+            self.flush(quietly=True)
+            if not self._waiting:
+                self._session.say(WRITTEN_NOW)
+
+    def flush(self, *, quietly: bool = False) -> None:
         """Try everything that waits."""
         refused: set[str] = set()
         fault: StorageError | None = None
@@ -48,5 +56,5 @@ class PendingWrites:
                 fault = error
             else:
                 self._waiting.pop(key, None)
-        if fault is not None:
+        if fault is not None and not quietly:
             self._session.say(fault.message, "error", f"{fault.hint} {TRIED_AGAIN}".strip())

@@ -21,6 +21,7 @@ from sinusviewer.domain.reading import (
     WatersReading,
 )
 from sinusviewer.records.database import Database
+from sinusviewer.records.study_keys import RecordsKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,10 @@ class ReadingStore:
 
     def __init__(self, database: Database) -> None:
         self._database, self._key = database, database.keys.of
+
+    def key_of(self, study_instance_uid: str) -> RecordsKey:
+        """Whose records a UID stands for now; what is written later, by this key, is still theirs."""
+        return self._key(study_instance_uid)
 
     def keep(self, study_instance_uid: str, key: str, kept: KeptReading) -> None:
         content = kept.model_dump_json()

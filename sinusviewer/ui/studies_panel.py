@@ -1,11 +1,14 @@
 """The panel on the left: open studies and their series, studies seen before, key images, and a search over all of them."""
 
+from dataclasses import replace
+
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from sinusviewer.domain.display import KeyImage
 from sinusviewer.domain.study import Series, SeriesKind, Study
+from sinusviewer.domain.volume_sides import UNVERIFIED
 from sinusviewer.records.study_index import IndexedStudy
 from sinusviewer.ui.panels.parts import ToneLabel
 from sinusviewer.ui.panels.tones import current_tones
@@ -71,6 +74,7 @@ class StudiesPanel(QWidget):
         self._studies: tuple[Study, ...] = ()
         self._known: tuple[IndexedStudy, ...] = ()
         self._badges: dict[str, str] = {}
+        self._settled: set[str] = set()
         self._key_images: tuple[KeyImage, ...] = ()
         self._thumbnails: dict[str, QIcon] = {}
         self._current = ("", "")
@@ -98,6 +102,16 @@ class StudiesPanel(QWidget):
         for item in self._series_items():
             if item.data(0, _KEY) == key:
                 item.setIcon(0, self._thumbnails[key])
+
+    def set_settled(self, key: str, *, settled: bool) -> None:
+        """Whether it is known of a series' image which side is which: then nothing warns of that any more."""
+        if (key in self._settled) == settled:
+            return
+        (self._settled.add if settled else self._settled.discard)(key)
+        series = next((one for study in self._studies for one in study.series if one.key == key), None)
+        for item in self._series_items() if series is not None else ():
+            if series is not None and item.data(0, _KEY) == key:
+                self._word(item, series)
 
     def set_current(self, study_uid: str, series_key: str) -> None:
         """Mark the series that the active view shows; redrawn only when it changes."""
@@ -164,15 +178,21 @@ class StudiesPanel(QWidget):
         top.setToolTip(0, "\n".join(p for p in (who.study_description, study.source) if p))
         self._tree.addTopLevelItem(top)
         for series in study.series:
-            item = QTreeWidgetItem([series_text(series)])
+            item = QTreeWidgetItem()
             item.setData(0, _KEY, series.key)
-            item.setToolTip(0, "\n".join(w.message for w in series.warnings) or series.description)
+            self._word(item, series)
             if series.key in self._thumbnails:
                 item.setIcon(0, self._thumbnails[series.key])
             self._mark(item)
             top.addChild(item)
         # A list of two hundred films stays short: only the study on screen, or the only one, shows its series.
         top.setExpanded(study.study_instance_uid == self._current[0] or len(self._studies) == 1)
+
+    def _word(self, item: QTreeWidgetItem, series: Series) -> None:
+        """Text and tooltip of a series, with a sign where there still is something to know."""
+        warnings = tuple(w for w in series.warnings if w.code != UNVERIFIED or series.key not in self._settled)
+        item.setText(0, series_text(replace(series, warnings=warnings)))
+        item.setToolTip(0, "\n".join(w.message for w in warnings) or series.description)
 
     def _add_known(self, head: QTreeWidgetItem, known: IndexedStudy) -> None:
         name = known.patient_name.replace("^", " ").strip() or known.patient_id or "No name"

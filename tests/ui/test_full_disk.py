@@ -1,17 +1,24 @@
 """A disk that is full for a while: nothing that a reader decided is lost, and the error is seen."""
 
 import contextlib
+from dataclasses import replace
 
 import numpy as np
+from panel_factories import ct_series
 from PySide6.QtWidgets import QFileDialog
 from window_parts import film, volume, waters_reading
 
+from sinusviewer.actions import mask_folder
+from sinusviewer.actions.keeping import tracer
+from sinusviewer.actions.pending_writes import WRITTEN_NOW
 from sinusviewer.domain.anatomy import Side
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.display import Measurement, Plane, Tool
-from sinusviewer.domain.finding import FindingStatus
+from sinusviewer.domain.finding import FindingStatus, Segmentation
 from sinusviewer.domain.mask_edit import patch_between
+from sinusviewer.domain.reading import Provenance
 from sinusviewer.errors import StorageError
+from sinusviewer.jobs.runner import CancelToken
 from sinusviewer.session import ImageMarks, Message
 from sinusviewer.ui.job_bar import JobBar
 
@@ -130,3 +137,47 @@ def test_a_picture_that_cannot_be_saved_says_so(program_with, monkeypatch, tmp_p
     said = program.session.messages[-1]
     assert said.level == "error"
     assert "view.png" in said.text
+
+
+def read_ct(program, image, reading, masks):
+    traces = tracer(masks)(image, (reading,), CancelToken())
+    program.session.set_reading(reading, "series-1")
+    program.session.reading_finished.emit("series-1", reading, traces[""])
+
+
+def ct_and_reading():
+    image = volume()
+    labels = np.zeros(image.voxels.shape, np.uint8)
+    labels[5:10, 10:20, 5:12] = 1
+    made = ct_series(series_instance_uid="series-1", segmentation=Segmentation(labels, image.affine))
+    return image, replace(made, provenance=Provenance("2026-11-20T10:00:00+00:00"))
+
+
+def test_a_ct_reading_that_the_disk_refused_is_written_once_there_is_space(program_with, monkeypatch):
+    image, reading = ct_and_reading()
+    program = program_with(image)
+    with full_disk(program, monkeypatch):
+        read_ct(program, image, reading, program._masks)
+        program._pending.try_again()  # nothing is said over and over
+        assert sum("tried again" in m.hint for m in program.session.messages) == 1
+    assert not program._readings.recall("study-1").readings
+    program._pending.try_again()
+    assert program._readings.recall("study-1").readings["series-1"].lund_mackay == reading.lund_mackay
+    assert program.session.messages[-1].text == WRITTEN_NOW
+
+
+def test_masks_that_the_disk_refused_come_with_their_reading_once_there_is_space(program_with, monkeypatch, qtbot):
+    image, reading = ct_and_reading()
+    program = program_with(image)
+
+    def full(*_args):
+        raise StorageError("“masks” could not be written: No space left on device.")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(mask_folder, "write_bytes", full)
+        read_ct(program, image, reading, program._masks)
+    assert program._readings.recall("study-1").readings["series-1"].masks is None, "its numbers are safe at once"
+    assert program.close()
+    again = program_with(image).session
+    qtbot.waitUntil(lambda: not again.jobs)
+    assert np.array_equal(again.readings["series-1"].segmentation.labels, reading.segmentation.labels)

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from PySide6.QtWidgets import QPushButton, QTreeWidget
-from window_parts import film, study, waters_reading
+from window_parts import film, study, volume, waters_reading
 
 from sinusviewer.domain.finding import FindingStatus
-from sinusviewer.domain.image import Identity
+from sinusviewer.domain.image import Identity, ImageWarning
 from sinusviewer.domain.reading import Provenance
 from sinusviewer.ui.panels.worklist_model import Badge, WorklistItem
 from sinusviewer.ui.panels.worklist_panel import WorklistPanel
@@ -69,3 +69,24 @@ def test_among_the_studies_signed_stays_signed_and_what_was_undone_is_edited_no_
     program.actions.marks.set_status("A", "ai-1", FindingStatus.REJECTED)
     program.session.set_reading(waters_reading(), "series-1")
     assert badge() == "signed"
+
+
+def test_the_sign_beside_a_series_goes_once_its_side_is_confirmed(program_with):
+    open_side = ImageWarning("side_unverified", "left and right are not known")
+    other = ImageWarning("gap", "two slices are missing")
+    image = volume(oriented=False, warnings=(open_side,))
+    program = program_with(image)
+    one = study(image)
+
+    def text(*warnings) -> str:
+        changed = replace(one, series=(replace(one.series[0], warnings=warnings),))
+        program.window.studies_panel.set_studies((changed,))
+        return program.window.findChild(QTreeWidget, "study_tree").topLevelItem(0).child(0).text(0)
+
+    assert "⚠" in text(open_side)
+    program.actions.reading.confirm_side("A", patient_right_is_image_left=True)
+    item = program.window.findChild(QTreeWidget, "study_tree").topLevelItem(0).child(0)
+    assert "⚠" not in item.text(0), "at once"
+    assert open_side.message not in item.toolTip(0)
+    assert "⚠" not in text(open_side), "and when the list is made anew"
+    assert "⚠" in text(open_side, other), "what else is to be known stays"
