@@ -7,7 +7,7 @@ import numpy as np
 
 from sinusviewer.actions.desk import Continuation, JobDesk
 from sinusviewer.actions.keeping import Trace, Traces, hanging_of, no_traces
-from sinusviewer.actions.siding import confirm_volume_side
+from sinusviewer.actions.siding import TURNED, confirm_volume_side, is_turned
 from sinusviewer.domain.anatomy import AnySide, ImageSide, Side
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.film_turns import side_of_box, turned_upright, turns_on_screen
@@ -106,6 +106,9 @@ class ReadingActions:
         if film is None:
             if confirm_volume_side(session, view, right_is_image_left=patient_right_is_image_left):
                 self.read()
+            return
+        if film.patient_right_is_image_left is None and is_turned(session, view):
+            session.say(TURNED, "warning", "Reset it first (R), then say which side is the patient's right.")
             return
         key, series_key = session.image_key(view), session.views[view].series_key
         confirmed = replace(

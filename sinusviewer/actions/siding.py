@@ -7,15 +7,25 @@ import numpy as np
 from sinusviewer.actions.mask_recording import drawn_reading
 from sinusviewer.domain.display import Plane
 from sinusviewer.domain.finding import Author
+from sinusviewer.domain.hanging import hang_film
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
 from sinusviewer.domain.volume_sides import is_open, mirrored_marks, sided
 from sinusviewer.session import Session
 
+TURNED = "A view is turned or mirrored: its left may be the image's right."
 
-def is_turned(session: Session, series_key: str) -> bool:
-    """Whether a view shows a series otherwise than it was hung, so that its left may be the image's right."""
-    states = [session.views[view] for view in session.shown_views]
-    return any(s.series_key == series_key and (s.flipped or s.quarter_turns or s.mirror_compare) for s in states)
+
+def is_turned(session: Session, view: str) -> bool:
+    """Whether what a view shows is shown anywhere otherwise than it was hung, so that its left may be the image's right."""
+    here, film = session.views[view], session.film(view)
+    states = [s for v in session.shown_views if (s := session.views[v]).series_key == here.series_key]
+    if film is None:
+        return any(s.flipped or s.quarter_turns or s.mirror_compare for s in states)
+    hung = hang_film(here.series_key, film, here.slice_index)
+    return any(
+        s.mirror_compare or (s.flipped, s.quarter_turns) != (hung.flipped, hung.quarter_turns)
+        for s in states if s.slice_index == here.slice_index
+    )  # fmt: skip
 
 
 def confirm_volume_side(session: Session, view: str, *, right_is_image_left: bool) -> bool:
@@ -29,10 +39,8 @@ def confirm_volume_side(session: Session, view: str, *, right_is_image_left: boo
     key, volume = session.views[view].series_key, session.volume(view)
     if volume is None or not (is_open(volume) or volume.right_is_image_left is not None):
         return False
-    if is_turned(session, key):
-        session.say(
-            "A view is turned or mirrored: its left may be the image's right.", "warning", "Reset it first (R)."
-        )
+    if is_turned(session, view):
+        session.say(TURNED, "warning", "Reset it first (R).")
         return False
     now = sided(volume, right_is_image_left)
     mirrored = not np.array_equal(now.affine, volume.affine)

@@ -116,7 +116,7 @@ class MainWindow(WindowFrame):
         active = session.active_view
         self.notice_bar.set_image(
             session.film(active), session.volume(active), outdated(session.reading(active), session.models),
-            turned=is_turned(session, session.views[active].series_key),
+            turned=is_turned(session, active),
         )  # fmt: skip
         self._show_strip()
         self.studies_panel.set_current(session.study_uid, session.views[session.active_view].series_key)

@@ -26,10 +26,10 @@ class NoticeBar(QFrame):
         super().__init__()
         self.setObjectName("amber_bar")
         self._text = FootLabel("", "text", "notice_text")
-        self._left = self._button("Image left", "confirm_right_is_left", "The patient's right is on the left of the image as it is "
-                                  "stored or hung, the usual way. This is recorded.")  # fmt: skip
+        self._left = self._button("Image left", "confirm_right_is_left", "The patient's right is on the left of the image as it "
+                                  "hangs here, the usual way. This is recorded.")  # fmt: skip
         self._right = self._button("Image right", "confirm_right_is_right", "The patient's right is on the right of the image as it "
-                                   "is stored or hung: it is mirrored. This is recorded.")  # fmt: skip
+                                   "hangs here: it is mirrored. This is recorded.")  # fmt: skip
         self._accept = self._button("Measure anyway", "accept_geometry", "You accept these faults; volumes are measured "
                                     "and carry them.")  # fmt: skip
         self._again = self._button("Read again", "read_again_notice", _AGAIN)
@@ -71,7 +71,7 @@ class NoticeBar(QFrame):
         outdated
             Why its reading no longer stands.
         turned
-            Whether a view shows a volume otherwise than it was hung: then nobody can say which side of the image is which.
+            Whether a view shows it otherwise than it was hung: then nobody can say which side of the image is which.
         """
         self._image = film or volume
         told, outdated = (
@@ -84,7 +84,7 @@ class NoticeBar(QFrame):
         faults = tuple(w.message for w in volume.warnings) if volume is not None and not volume.measurable else ()
         others = () if side_open or faults else tuple(w.message for w in getattr(self._image, "warnings", ()))
         for button in (self._left, self._right):
-            button.setEnabled(not (volume_open and turned))
+            button.setEnabled(not (side_open and turned))
         if volume_open:
             asked = (
                 "Side unverified, and a view is turned or mirrored: reset it (R), then say which side is the patient's right."
@@ -93,8 +93,11 @@ class NoticeBar(QFrame):
             )
             self._text.setText(" ".join((asked, outdated, *faults)).strip())
         elif side_open:
-            which = "stored image" if film is not None and not film.upright_turns else "image, turned upright,"
-            asked = f"Side unverified. Which side of the {which} is the patient's right?"
+            asked = (
+                "Side unverified, and the view is turned or mirrored: reset it (R), then say which side is the patient's right."
+                if turned
+                else "Side unverified. Which side of the image is the patient's right?"
+            )
             self._text.setText(f"{asked} {outdated}".strip())
         else:
             self._text.setText(" ".join((told, *faults, *others)).strip())

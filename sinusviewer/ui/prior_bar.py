@@ -1,10 +1,11 @@
 """The line that offers a prior study of the same patient which the index knows and which is not beside the current one."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
 
 from sinusviewer.domain.prior import Prior
 from sinusviewer.report.wording import date_words
+from sinusviewer.ui.panels.foot_label import FootLabel
 
 
 class PriorBar(QFrame):
@@ -17,9 +18,7 @@ class PriorBar(QFrame):
         super().__init__()
         self.setObjectName("prior_bar")
         self._prior: Prior | None = None
-        self._text = QLabel()
-        self._text.setObjectName("prior_offer")
-        self._text.setWordWrap(True)  # at 200 % one line of it would take the results panel's room
+        self._text = FootLabel("", "text", "prior_offer")  # at large type two lines, begun with the date
         self._open = QPushButton("Open beside")
         self._open.setObjectName("open_prior")
         self._open.setToolTip("Show it beside the present study  [Ctrl+D]")

@@ -64,6 +64,10 @@ def test_the_offer_of_a_prior_never_takes_the_results_panels_room(large_type):
     bar.set_prior(Prior("1.2", "20160110", "CT", "PARANASAL SINUSES, A LONG DESCRIPTION", "", is_earlier=True))
     QApplication.processEvents()
     assert window.tabs.width() == before
+    offer = bar.findChild(QLabel, "prior_offer")
+    assert offer.height() <= 2 * offer.fontMetrics().lineSpacing() + 1
+    assert offer.toolTip() == offer.text()
+    assert offer.text().startswith("Prior of 2016-01-10"), "what is cut off is not the date"
 
 
 def test_a_notice_that_only_tells_takes_two_lines_of_large_type_and_a_question_all_it_needs(large_type):
@@ -76,7 +80,7 @@ def test_a_notice_that_only_tells_takes_two_lines_of_large_type_and_a_question_a
     assert label.text() == label.toolTip() == text.strip()
     bar.set_image(film(right_is_left=None), None, text)
     QApplication.processEvents()
-    assert label.text() == "Side unverified. Which side of the stored image is the patient's right?"
+    assert label.text() == "Side unverified. Which side of the image is the patient's right?"
     assert label.height() >= label.heightForWidth(label.width()) - 1
     assert bar.height() < 768 * 0.2
     assert text.strip() in find(bar, QPushButton, "read_again_notice").toolTip()

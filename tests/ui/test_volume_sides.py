@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PySide6.QtWidgets import QLabel, QPushButton
-from window_parts import engines, volume
+from window_parts import engines, film, volume
 
 from sinusviewer.domain.anatomy import Side, Sinus, Structure
 from sinusviewer.domain.display import KeyImage, Measurement, Plane, Tool
@@ -153,3 +153,21 @@ def test_nobody_is_asked_which_side_is_which_of_a_view_that_is_turned(program_wi
 def test_a_stack_without_any_positions_is_not_asked_about(program_with):
     program = program_with(volume(oriented=False, warnings=(ImageWarning("no_position", "No positions."),)))
     assert program.window.notice_bar.findChild(QPushButton, "confirm_right_is_left").isHidden()
+
+
+@pytest.mark.parametrize("turn", ["flip", "rotate", "mirror_compare"])
+def test_nobody_is_asked_which_side_is_which_of_a_film_that_is_shown_turned(program_with, turn):
+    program = program_with((film(right_is_left=None),))
+    program.window.verbs[turn].trigger()
+    program.window.refresh()
+    assert not program.window.notice_bar.findChild(QPushButton, "confirm_right_is_left").isEnabled()
+    text = program.window.notice_bar.findChild(QLabel, "notice_text").text()
+    assert "reset it" in text
+    program.actions.reading.confirm_side("A", patient_right_is_image_left=True)  # of the panel's buttons
+    assert program.session.film("A").patient_right_is_image_left is None
+    assert "Reset it" in program.session.messages[-1].hint
+    program.window.verbs["reset"].trigger()
+    program.window.refresh()
+    assert "stored" not in program.window.notice_bar.findChild(QLabel, "notice_text").text()
+    confirm(program, "left")
+    assert program.session.film("A").patient_right_is_image_left is True
