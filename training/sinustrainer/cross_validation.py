@@ -6,6 +6,7 @@ folds say about each patient (``oof.csv``) is the only score of a training patie
 
 import argparse
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def cross_validate(
     return figures
 
 
-def summarise(scores: list[FoldScore]) -> dict[str, Any]:
+def summarise(scores: Sequence[FoldScore]) -> dict[str, Any]:
     """AUC of all out-of-fold scores with DeLong's interval, of each fold, their mean; cut-off; Dice."""
     result: dict[str, Any] = {"patients": len(scores), "events": sum(s.y for s in scores)}
     dice = [s.dice for s in scores if s.dice is not None]

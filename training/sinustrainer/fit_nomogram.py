@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sinustrainer.evaluate import evaluation_json
 from sinustrainer.evaluate import recurrence_evaluation as evaluation
 from sinustrainer.evaluate.cohort_table import (
     CohortTable,
@@ -154,8 +155,8 @@ def run(
     corrections = evaluation.correct_models(plan, fitted, train, bootstraps, seed)
     warnings = _fit_warnings(fitted, (train, test))
     content = _content(splits, predictions, warnings) | {
-        "models": {model: evaluation.fit_to_json(entry) for model, entry in fitted.items()},
-        "optimism": evaluation.optimism_to_json(corrections),
+        "models": {model: evaluation_json.fit_to_json(entry) for model, entry in fitted.items()},
+        "optimism": evaluation_json.optimism_to_json(corrections),
         "settings": {
             "outcome": outcome,
             "predictors": list(predictors),
@@ -170,7 +171,7 @@ def run(
     if row := radiomics_row(*scored, splits):
         content["radiomics"] = row
     tests = evaluation.univariate_tests(train, test)
-    content["univariate"] = evaluation.univariate_to_json(tests)
+    content["univariate"] = evaluation_json.univariate_to_json(tests)
     whose = trained_on or f"Cohort not named, file {train_csv.name}"
     nomogram = _nomogram(plan, fitted, train, splits, corrections["nomogram"], whose)
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -212,7 +213,7 @@ def _evaluate_given(
     if train_csv is not None and outcome:
         tables = _read_tables(train_csv, test_csv, outcome, ())
         tests = evaluation.univariate_tests(tables[0], tables[1]) if tables[0] is not None else {}
-        content["univariate"] = evaluation.univariate_to_json(tests)
+        content["univariate"] = evaluation_json.univariate_to_json(tests)
     out_dir.mkdir(parents=True, exist_ok=True)
     _write(content, predictions, out_dir, None)
     if report:
@@ -254,11 +255,11 @@ def _content(
             }
             for entry in predictions
         },
-        "roc": {name: evaluation.roc_to_json(split) for name, split in splits.items()},
-        "delong_test": {name: evaluation.delong_to_json(split) for name, split in splits.items()},
-        "calibration": {name: evaluation.calibration_to_json(split) for name, split in splits.items()},
-        "decision_curve": {name: evaluation.decision_to_json(split) for name, split in splits.items()},
-        "cutoff_from_train": evaluation.cutoffs_to_json(cutoffs),
+        "roc": {name: evaluation_json.roc_to_json(split) for name, split in splits.items()},
+        "delong_test": {name: evaluation_json.delong_tests_to_json(split) for name, split in splits.items()},
+        "calibration": {name: evaluation_json.calibrations_to_json(split) for name, split in splits.items()},
+        "decision_curve": {name: evaluation_json.decision_to_json(split) for name, split in splits.items()},
+        "cutoff_from_train": evaluation_json.cutoffs_to_json(cutoffs),
         "predictions": {entry.split: f"predictions_{entry.split}.csv" for entry in predictions},
         "warnings": warnings + found,
     }

@@ -92,18 +92,19 @@ def write_fresh_table(
     named after their data folder, so that two cohorts can be told apart. A model whose card joins the score with the measured extent
     is read as the window reads, with masks by ``segmentation``.
     """
+    from sinustrainer.evaluate.feature_tables import features_table, read_features
     from sinustrainer.evaluate.model_folders import model_folder
     from sinustrainer.evaluate.recurrence_scores import RecurrenceGraph, score_cases
-    from sinustrainer.patient_features import PatientReader, read_patients
 
     manifest = load_manifest(data)
     out.mkdir(parents=True, exist_ok=True)
     cases = tuple(c for c in usable(manifest.cases) if not splits or c.split in splits)
     joined = load_card(model).patient_model if (model / CARD_FILE).is_file() else None
     if joined is not None:
-        reader = PatientReader(model, model_folder(segmentation))
-        table = out / f"patient_features_{model.name}.csv"
-        scores = {r.case_id: joined.probability(r.values) for r in read_patients(reader, cases, table, progress, token)}
+        masks = model_folder(segmentation) if segmentation else None
+        table = features_table(out, load_card(model), masks)
+        read = read_features(model, masks, cases, table, progress, token)
+        scores = {row.case_id: joined.probability(row.values) for row in read}
     else:
         graph = RecurrenceGraph(model)
         rows = score_cases(graph, graph.cases(manifest.folder, cases), progress, token, shifts=False)
@@ -133,9 +134,14 @@ def _named(cases: Sequence[Case], data: Path) -> tuple[Case, ...]:
     return tuple(replace(c, patient_id=f"{data.name}-{c.patient_id}") for c in cases)
 
 
+def known_outcome(cases: Sequence[Case]) -> tuple[Case, ...]:
+    """Cases with a known outcome."""
+    return tuple(c for c in cases if c.labels.get("recurrence") in (0, 1))
+
+
 def usable(cases: Sequence[Case]) -> tuple[Case, ...]:
     """Cases with a known outcome and masks to place the box by."""
-    return tuple(c for c in cases if c.labels.get("recurrence") in (0, 1) and "labels" in c.files)
+    return tuple(c for c in known_outcome(cases) if "labels" in c.files)
 
 
 def write_table(path: Path, cases: Sequence[Case], scores: Mapping[str, float]) -> int:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 from scipy import ndimage, stats
 from sklearn import metrics
+from sklearn.linear_model import LogisticRegression
 from statsmodels.stats.proportion import proportion_confint
 
 from sinustrainer.cross_validation import FoldScore, summarise
@@ -20,13 +21,13 @@ from sinustrainer.evaluate import (
     endotype_scores,
     endotype_tables,
     intervals,
-    recurrence_network,
+    recurrence_comparison,
     segmentation_figures,
     segmentation_scores,
     segmentation_tables,
 )
 from sinustrainer.evaluate.endotype_patient_model import PatientModelScores
-from sinustrainer.evaluate.recurrence_network import SplitScores
+from sinustrainer.evaluate.recurrence_scores import SplitScores
 from sinusviewer.domain.image import Identity, Volume
 from sinusviewer.inference.model_card import Calibration, InputSpec, ModelCard, ModelTask, OutputSpec
 
@@ -81,6 +82,24 @@ def test_endotype_figures_are_those_of_scikit_learn(network: endotype_scores.Net
     assert figures["specificity"] == pytest.approx(metrics.recall_score(~truth, ~called))
     (tn, fp), (fn, tp) = metrics.confusion_matrix(truth, called)
     assert figures["confusion"] == [tp, fp, fn, tn]
+
+
+@pytest.mark.parametrize("unit", ["patient", "patient_attention", "patient_model"])
+def test_a_patients_calibration_is_that_of_scikit_learn(network: endotype_scores.NetworkScores, unit: str) -> None:
+    assert network.by_model is not None
+    truth, shown = {
+        "patient": (network.patient_truth, platt(network.patient_mean)),
+        "patient_attention": (network.patient_truth, platt(network.patient_attention)),
+        "patient_model": (network.by_model.truth, network.by_model.probability),
+    }[unit]
+    held = endotype_scores.network_summary(network)[unit]["calibration"]
+    assert held["brier"] == pytest.approx(metrics.brier_score_loss(truth, shown))
+    line = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(np.log(shown / (1 - shown))[:, None], truth)
+    assert held["slope"] == pytest.approx(line.coef_[0, 0], abs=1e-3)
+    row = {r[0]: r for r in endotype_tables.calibration_table([network]).rows}[
+        f"toynet, {endotype_scores.UNIT_NAMES[unit]}"
+    ]
+    assert row[1] == f"{held['brier']:.3f}"
 
 
 def delong_paired(truth: npt.NDArray[np.bool_], a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
@@ -347,7 +366,7 @@ def scores_of(seed: int, n: int = 80) -> SplitScores:
 def test_recurrence_figures_are_those_of_scikit_learn() -> None:
     split = scores_of(1)
     y, score = np.array(split.y), np.array(split.scores)
-    roc = recurrence_network._roc(split)
+    roc = recurrence_comparison.roc(split)
     assert roc["auc"] == pytest.approx(metrics.roc_auc_score(y, score))
     fpr, tpr, _ = metrics.roc_curve(y, score, drop_intermediate=False)
     best = float((tpr - fpr).max())
@@ -355,7 +374,7 @@ def test_recurrence_figures_are_those_of_scikit_learn() -> None:
     for optimum in roc["youden"]:
         called = score >= optimum["threshold"]
         assert metrics.recall_score(y, called) - np.mean(called[y == 0]) == pytest.approx(best)
-    at = recurrence_network._at(split, 0.47)["test"]
+    at = recurrence_comparison.rates(split, 0.47)
     (tn, fp), (fn, tp) = metrics.confusion_matrix(y, score >= 0.47)
     assert (at["tp"], at["fp"], at["fn"], at["tn"]) == (tp, fp, fn, tn)
     assert at["accuracy"] == pytest.approx(metrics.accuracy_score(y, score >= 0.47))
@@ -363,7 +382,7 @@ def test_recurrence_figures_are_those_of_scikit_learn() -> None:
 
 def test_models_are_compared_by_delongs_paired_test() -> None:
     multi, single = scores_of(1), scores_of(2)
-    compared = recurrence_network._against_multi({"multi_task": multi, "single_classification": single})
+    compared = recurrence_comparison.against("multi_task", {"multi_task": multi, "single_classification": single})
     expected = delong_paired(np.array(multi.y) == 1, np.array(multi.scores), np.array(single.scores))
     assert compared["multi_task_vs_single_classification"]["z"] == pytest.approx(expected, rel=1e-9)
 

@@ -21,7 +21,8 @@ from sinustrainer.checkpoint import LAST, load_checkpoint
 from sinustrainer.cross_validation import cross_validate, read_scores
 from sinustrainer.data.box_batches import BURDENS
 from sinustrainer.data.manifest import load_manifest
-from sinustrainer.evaluate.recurrence_network import evaluate, paired_dice
+from sinustrainer.evaluate.recurrence_comparison import paired_dice
+from sinustrainer.evaluate.recurrence_network import evaluate
 from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D
 from sinustrainer.networks.sinus_concepts import concepts_of, measure
 from sinustrainer.recurrence_table import write_fresh_table, write_given_table, write_tables
@@ -178,7 +179,7 @@ def test_limit_and_splits_choose_the_test_patients(run: Path, data: Path, tmp_pa
 def test_dice_of_two_networks_is_tested_in_pairs_on_the_same_patients() -> None:
     multi = {f"c{n}": 0.8 + 0.01 * n for n in range(8)}
     single = {f"c{n}": 0.8 + 0.01 * n + 0.002 * (n - 2) for n in range(1, 8)}
-    (found,) = paired_dice({"multi_task": multi, "single_segmentation": single}).values()
+    (found,) = paired_dice("multi_task", {"multi_task": multi, "single_segmentation": single}).values()
     gaps = [multi[i] - single[i] for i in single]
     assert found["n"] == 7
     assert found["difference"] == pytest.approx(np.mean(gaps))

@@ -27,10 +27,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--segmentation",
         default="sinus_segmentation",
-        help="model that finds the sinuses on CT; recurrence: empty to place boxes by masks alone",
+        help="model that finds the sinuses on CT; empty: the masks that people drew",
     )
     parser.add_argument(
-        "--beside", default="", help="ECRS, segmentation: further models or runs for the same tables, comma-separated"
+        "--beside",
+        default="",
+        help="further models or runs for the same tables, comma-separated (ECRS, segmentation); recurrence: the single-task variants",
+    )
+    parser.add_argument(
+        "--features",
+        type=Path,
+        default=None,
+        metavar="CSV",
+        help="recurrence: table of what the shown score reads, to be gone on with (default: one in --out)",
     )
     parser.add_argument("--splits", default="", help="only these splits, comma-separated (default: all but train)")
     parser.add_argument(
@@ -58,7 +67,8 @@ def run_from_arguments(args: argparse.Namespace, progress: Progress, token: Canc
         folder = model_folder(args.model) if args.model is not None else _exported(args.run, Path(temporary) / "model")
         task = load_card(folder).task
         named = tuple(name.strip() for name in args.beside.split(",") if name.strip())
-        others = tuple(_beside(name, Path(temporary)) for name in named)
+        if args.features is not None and task is not ModelTask.RECURRENCE:
+            raise InputError("--features is for recurrence.")
         runs = tuple(run for run in (args.run, *map(Path, named)) if run is not None and _is_run(run))
         splits = tuple(s for s in args.splits.split(",") if s)
         anatomies = tuple(name.strip() for name in args.templates_held_out.split(",") if name.strip())
@@ -76,13 +86,14 @@ def run_from_arguments(args: argparse.Namespace, progress: Progress, token: Canc
             case ModelTask.SINUS_SEGMENTATION:
                 from sinustrainer.evaluate.segmentation import evaluate as evaluate_segmentation
 
+                others = tuple(_beside(name, Path(temporary)) for name in named)
                 return evaluate_segmentation(
                     folder, args.data, args.out, progress, token, splits, args.limit, others, runs
                 )
             case ModelTask.ECRS:
                 from sinustrainer.evaluate.endotype import evaluate as evaluate_endotype
 
-                models = (folder, *others)
+                models = (folder, *(_beside(name, Path(temporary)) for name in named))
                 return evaluate_endotype(
                     models, args.segmentation, args.data, args.out, progress, token, splits, args.limit, runs
                 )
@@ -90,9 +101,11 @@ def run_from_arguments(args: argparse.Namespace, progress: Progress, token: Canc
                 from sinustrainer.evaluate.recurrence_network import evaluate as evaluate_recurrence
 
                 places_box = model_folder(args.segmentation) if args.segmentation else None
+                variants = tuple(_run_or_model(name) for name in named)
                 return evaluate_recurrence(
-                    args.run or folder, args.data, args.out, progress, token, places_box, splits, args.limit
-                )
+                    args.run or folder, args.data, args.out, progress, token, places_box, splits, args.limit, variants,
+                    args.features,
+                )  # fmt: skip
 
 
 def _templates(*folders: Path | None) -> tuple[str, ...] | None:
@@ -115,6 +128,13 @@ def _is_run(folder: Path) -> bool:
 def _beside(name: str, temporary: Path) -> Path:
     """Folder of a further model; a finished run is exported first."""
     return _exported(Path(name), temporary / f"beside_{Path(name).name}") if _is_run(Path(name)) else model_folder(name)
+
+
+def _run_or_model(name: str) -> Path:
+    """A finished run or a cross-validation as it is, else a model's folder."""
+    from sinustrainer.cross_validation import ALL
+
+    return Path(name) if _is_run(Path(name)) or _is_run(Path(name) / ALL) else model_folder(name)
 
 
 def _exported(run: Path, target: Path) -> Path:

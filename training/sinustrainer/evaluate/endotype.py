@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from sinustrainer.data.ct_cases import CtCases
-from sinustrainer.data.manifest import TRAIN, load_manifest
+from sinustrainer.data.manifest import TRAIN, Case, load_manifest
 from sinustrainer.evaluate.endotype_cohort import cohort_table, ecrs
 from sinustrainer.evaluate.endotype_figures import draw_confusion, draw_roc
 from sinustrainer.evaluate.endotype_patient_model import score_patient_model
 from sinustrainer.evaluate.endotype_scores import NetworkScores, calibrated, network_summary, score_network
 from sinustrainer.evaluate.endotype_tables import (
+    calibration_table,
     confusion_table,
     pooling_table,
     reading_table,
     unit_table,
     unit_test_table,
 )
+from sinustrainer.evaluate.intervals import auc_interval
 from sinustrainer.evaluate.learning_curves import draw_learning
 from sinustrainer.evaluate.model_folders import model_folder
 from sinustrainer.evaluate.tables import Picture, Table, write_page
@@ -30,7 +32,6 @@ from sinusviewer.imaging.preprocess_ct import AxialPreprocessing, settings_from_
 from sinusviewer.inference.activation_map import METHOD
 from sinusviewer.inference.model_card import load_card
 from sinusviewer.jobs.runner import CancelToken, Progress
-from sinusviewer.statistics.delong import estimate_auc
 
 _SEEN = {
     "validation/auc_patient": "AUC, patient",
@@ -62,7 +63,7 @@ def evaluate(
         raise InputError("The data folder holds no patients with an endotype in these splits.")
     training = [c for c in known if c.split == TRAIN and TRAIN not in chosen]
     segment, name = None, ""
-    if any("labels" not in c.files for c in cases):
+    if segmentation and any("labels" not in c.files for c in cases):
         segment, name = segment_with(model_folder(segmentation))
     results: list[NetworkScores] = []
     for place, folder in enumerate(models):
@@ -73,14 +74,16 @@ def evaluate(
         share = (place / len(models), 1 / len(models))
         scores = score_network(folder, card, prepared, out, progress, token, share)
         if card.patient_model is not None:
-            masks = model_folder(segmentation)
+            masks = model_folder(segmentation) if segmentation else None
             scores = replace(scores, by_model=score_patient_model(folder, card, masks, cases, out, progress, token))
         results.append(scores)
+    highest = _ceiling(cases)
     content = {
         "schema_version": 1,
         "patients": len(cases),
         "ecrs": sum(ecrs(c) for c in cases),
-        "ceiling_auc": _ceiling(cases),
+        "ceiling_auc": None if highest is None else highest["auc"],
+        "ceiling": highest,
         "networks": {r.card.name: network_summary(r) for r in results},
     }
     write_json(out / "evaluation.json", content)
@@ -92,7 +95,7 @@ def evaluate(
     learning = () if not_drawn else (Picture("figure6_training.png", "Figure 6. While training", _FIGURE_6),)
     parts: list[Table | Picture] = [
         cohort_table(cases, training, Counter(results[0].slice_ids)),
-        unit_table(results), unit_test_table(results), pooling_table(results),
+        unit_table(results, highest), unit_test_table(results), pooling_table(results), calibration_table(results),
         Picture("figure5_roc.png", "Figure 5. ROC curves", "Dashed: image. Full: patient. Dotted: patient, slices and extent."),
         *learning,
         confusion_table(results),
@@ -109,9 +112,9 @@ def evaluate(
         "Every score is in patients.csv and slices.csv, as the network gives it and calibrated; the tables are at the card's "
         "threshold on the calibrated score.",
     ]
-    if content["ceiling_auc"] is not None:
+    if highest is not None and highest["auc"] is not None:
         statements.append(
-            f"Ceiling: the simulator's own image score reaches AUC {content['ceiling_auc']:.3f} on these patients."
+            f"Ceiling: the simulator's own image score reaches AUC {highest['auc']:.3f} on these patients."
         )
     write_page(out, "Eosinophilic chronic rhinosinusitis on CT (Hua 2022)", statements, parts)
     return content
@@ -168,8 +171,10 @@ def _cell(value: float | None) -> str:
     return "" if value is None else repr(float(value))
 
 
-def _ceiling(cases: Sequence[Any]) -> float | None:
-    known = [(c.labels["endotype"] == "ecrs", c.labels.get("true_image_score")) for c in cases]
-    if any(score is None for _, score in known):
+def _ceiling(cases: Sequence[Case]) -> dict[str, Any] | None:
+    """AUC of what a perfect reader of the simulated images could know; None where a patient has no such score."""
+    if any(c.labels.get("true_endotype_score") is None for c in cases):
         return None
-    return estimate_auc([y for y, _ in known], [float(s) for _, s in known]).auc
+    truth = [ecrs(c) for c in cases]
+    area = auc_interval(truth, [float(c.labels["true_endotype_score"]) for c in cases])
+    return {"n": len(truth), "positive": sum(truth), "auc": area.auc, "ci95": area.ci95, "ci95_method": area.method}

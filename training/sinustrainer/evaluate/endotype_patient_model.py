@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sinustrainer.data.manifest import Case
-from sinustrainer.patient_features import PatientReader, read_patients
+from sinustrainer.evaluate.feature_tables import features_table, read_features
 from sinusviewer.inference.model_card import ModelCard
 from sinusviewer.jobs.runner import CancelToken, Progress
 
@@ -26,17 +26,20 @@ class PatientModelScores:
 def score_patient_model(
     folder: Path,
     card: ModelCard,
-    segmentation: Path,
+    segmentation: Path | None,
     cases: Sequence[Case],
     out: Path,
     progress: Progress,
     token: CancelToken,
 ) -> PatientModelScores | None:
-    """Read all cases; None where the card has no patient model. What was read is kept in ``out``."""
+    """Read all cases; None where the card has no patient model. What was read is kept in ``out``.
+
+    ``segmentation`` None takes the masks that people drew.
+    """
     if card.patient_model is None:
         return None
-    table = out / f"patient_features_{card.name}.csv"
-    rows = read_patients(PatientReader(folder, segmentation), cases, table, progress, token)
+    table = features_table(out, card, segmentation)
+    rows = read_features(folder, segmentation, cases, table, progress, token)
     return PatientModelScores(
         tuple(row.case_id for row in rows),
         np.array([row.positive for row in rows], dtype=np.bool_),

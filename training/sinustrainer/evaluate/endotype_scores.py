@@ -10,6 +10,7 @@ import onnxruntime
 
 from sinustrainer.data.ct_cases import CtCases
 from sinustrainer.evaluate.endotype_patient_model import PatientModelScores
+from sinustrainer.evaluate.evaluation_json import calibration_to_json
 from sinustrainer.evaluate.grad_cam_figure import Example, draw_grad_cam
 from sinustrainer.evaluate.intervals import (
     Interval,
@@ -24,6 +25,7 @@ from sinusviewer.inference.activation_map import enlarge, grad_cam, share_inside
 from sinusviewer.inference.classifier import classify
 from sinusviewer.inference.model_card import ModelCard, verify_weights
 from sinusviewer.jobs.runner import CancelToken, Progress
+from sinusviewer.statistics.calibration import calibrate
 from sinusviewer.statistics.delong import compare_aucs
 from sinusviewer.statistics.roc import count_at_threshold
 
@@ -176,6 +178,8 @@ def network_summary(r: NetworkScores) -> dict[str, Any]:
             },
             "confusion": [c.tp, c.fp, c.fn, c.tn],
         }
+        if name != "image":  # slices of one patient are alike: no test of fit holds for them
+            result[name]["calibration"] = calibration_to_json(calibrate(truth, score, external=True))
     result["patient_minus_image"] = _units_compared(r)
     return result
 

@@ -8,13 +8,13 @@ import numpy as np
 from sinustrainer.evaluate.endotype_scores import UNIT_NAMES, NetworkScores, network_summary
 from sinustrainer.evaluate.intervals import interval_text
 from sinustrainer.evaluate.published import HUA, HUA_MEAN, hua_auc
-from sinustrainer.evaluate.tables import Table, number, p_value, percent
+from sinustrainer.evaluate.tables import Table, calibrations_table, number, p_value, percent
 
 _RATES = ("accuracy", "sensitivity", "specificity")
 
 
-def unit_table(results: Sequence[NetworkScores]) -> Table:
-    """AUC and accuracy by network and unit, the networks' mean, and the paper's values below."""
+def unit_table(results: Sequence[NetworkScores], ceiling: dict[str, Any] | None = None) -> Table:
+    """AUC and accuracy by network and unit, the networks' mean, the simulator's ceiling, and the paper's values below."""
     rows: list[tuple[str, ...]] = [
         ("Network", "Unit", "n", "ECRS", "AUC (95 % CI)", "Accuracy, %", "Sensitivity, %", "Specificity, %")
     ]
@@ -31,6 +31,9 @@ def unit_table(results: Sequence[NetworkScores]) -> Table:
                 means = [float(np.mean([f[key] for f in known])) for key in ("auc", *_RATES)]
                 rows.append((f"Mean of {len(known)} networks", title, "", "", number(means[0]),
                              *(percent(m, 1) for m in means[1:])))  # fmt: skip
+    if ceiling is not None:
+        rows.append(("Ceiling (the simulator's true image score)", "patient", str(ceiling["n"]), str(ceiling["positive"]),
+                     area_text(ceiling), "", "", ""))  # fmt: skip
     for r in results:
         published = hua_auc(r.network)
         if published:
@@ -97,6 +100,17 @@ def pooling_table(results: Sequence[NetworkScores]) -> Table:
         "segmentation network."
     )
     return Table("pooling", "Mean of a patient's slices, or something better", tuple(rows), note)
+
+
+def calibration_table(results: Sequence[NetworkScores]) -> Table:
+    """Whether the probabilities of patients come true: by the mean of slices, by attention, and with the extent."""
+    figures = {
+        f"{r.network}, {UNIT_NAMES[name]}": unit["calibration"]
+        for r in results
+        for name, unit in network_summary(r).items()
+        if name in UNIT_NAMES and unit.get("calibration")
+    }
+    return calibrations_table(figures, "Probabilities as they are shown, after the card's calibration.")
 
 
 def _difference(found: dict[str, Any] | None) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from sinustrainer.evaluate.cohort_table import NUMBER, CohortTable, read_records
+from sinustrainer.evaluate.evaluation_json import counts_to_json
 from sinustrainer.evaluate.intervals import auc_interval
-from sinustrainer.evaluate.recurrence_evaluation import SplitEvaluation, counts_to_json
+from sinustrainer.evaluate.recurrence_evaluation import SplitEvaluation
 from sinusviewer.errors import InputError
 from sinusviewer.statistics.delong import compare_aucs
 from sinusviewer.statistics.roc import count_at_threshold, youden_optima

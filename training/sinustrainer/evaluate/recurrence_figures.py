@@ -1,6 +1,6 @@
 """Figures 3 and 4 of He 2023 for the recurrence network: ROC curves of folds and test, contours of the segmentation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,37 +20,67 @@ _LINES: dict[str, dict[str, Any]] = {
     "radiomics": {"color": "#E69F00", "linestyle": "-."},
     "ceiling": {"color": "0.45", "linestyle": ":"},
 }
+_SHOWN = {
+    "joined": _LINES["multi_task"],
+    "network": {"color": "#0072B2", "linestyle": "--"},
+    "ceiling": _LINES["ceiling"],
+}
+_SHORT = {
+    "multi_task": "Multi-task",
+    "single_classification": "Single task",
+    "joined": "Network and extent",
+    "network": "Network alone",
+}
 _FOLDS = ("#56B4E9", "#E69F00", "#CC79A7", "#0072B2", "#D55E00")
 _TRUE, _FOUND = "#0000FF", "#FF0000"  # the paper's own: blue is the truth, red what was found
 _WINDOW_HU = (-700, 1300)
 _COLUMNS, _LEVELS = 5, (0.2, 0.5, 0.75)
 
 
-def draw_figure_3(train: dict[str, SplitScores], test: dict[str, SplitScores]) -> tuple[Any, Rows]:
-    """Draw A, the folds' ROC curves and that of all out-of-fold scores; B, the models in the test cohort."""
+def draw_figure_3(
+    train: dict[str, SplitScores], test: dict[str, SplitScores], shown: dict[str, SplitScores]
+) -> tuple[Any, Rows]:
+    """Draw the folds' ROC curves and that of all out-of-fold scores; the networks in the test cohort; the score that is shown.
+
+    A panel with nothing to draw is left out.
+    """
     folds = train.get("multi_task")
-    panels = 2 if folds is not None and folds.ids else 1
-    figure, all_axes = new_figure(4.8 * panels, 4.8, panels)
+    draw: list[tuple[str, Callable[[Axes, Rows], None]]] = []
+    if folds is not None and folds.ids:
+        draw.append(("Five-fold cross-validation", lambda axes, points: _draw_folds(axes, folds, points)))
+    if any(test[name].ids for name in test if name != "ceiling") or not shown:
+        draw.append(("Test cohort", lambda axes, points: _draw_lines(axes, "test", test, _LINES, points)))
+    if shown:
+        draw.append(("Test cohort, as shown", lambda axes, points: _draw_lines(axes, "shown", shown, _SHOWN, points)))
+    figure, all_axes = new_figure(4.8 * len(draw), 4.8, len(draw))
     points: Rows = []
-    if folds is not None and panels == 2:
-        numbers, y, scores = np.array(folds.folds), np.array(folds.y), np.array(folds.scores)
-        for fold in np.unique(numbers):
-            chosen = numbers == fold
-            style = {"color": _FOLDS[int(fold) % len(_FOLDS)], "linewidth": 1.0}
-            _curve(all_axes[0], "five folds", f"Fold {fold + 1}", y[chosen], scores[chosen], style, points)
-        _curve(all_axes[0], "five folds", "All folds", y, scores, {"color": "0.1", "linewidth": 2.2}, points)
-        all_axes[0].set_title("A. Five-fold cross-validation")
-    for name, line in _LINES.items():
-        if name in test and test[name].ids:
-            short = {"multi_task": "Multi-task", "single_classification": "Single task"}.get(name, name.capitalize())
-            _curve(all_axes[-1], "test", short, np.array(test[name].y), np.array(test[name].scores), line, points)
-    all_axes[-1].set_title("B. Test cohort" if panels == 2 else "Test cohort")
-    for axes in all_axes:
+    for letter, axes, (title, lines) in zip("ABC", all_axes, draw, strict=False):
+        lines(axes, points)
+        axes.set_title(f"{letter}. {title}" if len(draw) > 1 else title)
         axes.plot([0, 1], [0, 1], color="0.7", linewidth=0.8)
         axes.set(xlabel="1 - specificity", ylabel="Sensitivity", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
         axes.set_aspect("equal")
-        axes.legend(loc="lower right", fontsize=8)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(loc="lower right", fontsize=8)
     return figure, points
+
+
+def _draw_folds(axes: Axes, folds: SplitScores, points: Rows) -> None:
+    numbers, y, scores = np.array(folds.folds), np.array(folds.y), np.array(folds.scores)
+    for fold in np.unique(numbers):
+        chosen = numbers == fold
+        style = {"color": _FOLDS[int(fold) % len(_FOLDS)], "linewidth": 1.0}
+        _curve(axes, "five folds", f"Fold {fold + 1}", y[chosen], scores[chosen], style, points)
+    _curve(axes, "five folds", "All folds", y, scores, {"color": "0.1", "linewidth": 2.2}, points)
+
+
+def _draw_lines(
+    axes: Axes, panel: str, scores: dict[str, SplitScores], lines: dict[str, dict[str, Any]], points: Rows
+) -> None:
+    for name, line in lines.items():
+        if name in scores and scores[name].ids:
+            label = _SHORT.get(name, name.capitalize())
+            _curve(axes, panel, label, np.array(scores[name].y), np.array(scores[name].scores), line, points)
 
 
 def _curve(axes: Axes, panel: str, name: str, y: Any, scores: Any, style: dict[str, Any], points: Rows) -> None:

@@ -9,7 +9,8 @@ from sinustrainer.cross_validation import FoldScore
 from sinustrainer.evaluate.nomogram_figures import save_figure
 from sinustrainer.evaluate.recurrence_figures import draw_figure_3
 from sinustrainer.evaluate.recurrence_scores import CaseScore, SplitScores
-from sinustrainer.evaluate.recurrence_tables import dice_table, model_table, rates_table
+from sinustrainer.evaluate.recurrence_shown import ShownScores
+from sinustrainer.evaluate.recurrence_tables import calibration_table, dice_table, model_table, rates_table, shown_table
 from sinustrainer.evaluate.tables import Picture, Table, number
 from sinustrainer.evaluate.tables import write_page as write_common_page
 
@@ -22,12 +23,13 @@ def write_page(
     rows: Sequence[CaseScore],
     oof: Sequence[FoldScore],
     overlap: dict[str, dict[str, float]],
+    shown: ShownScores | None = None,
 ) -> None:
     """Write tables, Figure 3 and ``report.html``; ``overlap`` is the test patients' Dice by network."""
     folds = {"multi_task": {row.case_id: row.dice for row in oof if row.dice is not None}}
     _write_scores(out / "scores_train.csv", train, folds, {row.case_id: row.patient_id for row in oof})
     _write_scores(out / "scores_test.csv", test, overlap, {row.case_id: row.patient_id for row in rows})
-    figure, points = draw_figure_3(train, test)
+    figure, points = draw_figure_3(train, test, {} if shown is None else shown.scores)
     save_figure(figure, out, "figure3")
     with (out / "figure3.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ("panel", "curve", "threshold", "sensitivity", "specificity"))
@@ -39,7 +41,8 @@ def write_page(
         "network sees them, so coarse. R and L are the patient's sides."
     )
     parts: list[Table | Picture | None] = [
-        model_table(content), dice_table(content), rates_table(content), Picture("figure3.png", "Figure 3.", caption),
+        shown_table(content), calibration_table(content), model_table(content), dice_table(content), rates_table(content),
+        Picture("figure3.png", "Figure 3.", caption),
         Picture("figure4.png", "Figure 4.", contours) if (out / "figure4.png").is_file() else None,
     ]  # fmt: skip
     kept = [part for part in parts if part is not None]
@@ -76,13 +79,32 @@ def _statements(content: dict[str, Any]) -> list[str]:
     n, limit = content["patients"], content["limit"]
     whose = ", ".join(content["splits"]) + (f", at most {limit} of each" if limit is not None else "")
     sentences.append(f"Test cohort: {n['n']} patients, {n['events']} of them with recurrence ({whose}).")
+    shown = content["shown"]
+    if shown is not None:
+        card = shown["model"]
+        left_out = f" No sinus was found in {len(shown['unread'])}." if shown["unread"] else ""
+        sentences.append(
+            f"The score that is shown, {card['name']} {card['version']}, joins the network's with the measured extent (fitted on "
+            f"{shown['fitted_on']}). Sinuses found by {shown['masks']} in {shown['n']} patients.{left_out} Each score is in "
+            "scores_shown.csv."
+        )
+    if content["without_masks"]:
+        sentences.append(
+            f"{content['without_masks']} patients have no masks: they are in the tables of the shown score only."
+        )
     if "radiomics" not in content["roc"]["test"]:
         sentences.append(
             "No radiomics baseline: it is fitted on training patients of the same data folder, ten at least, and not under --limit."
         )
-    if "single_segmentation" not in content["dice"]:
+    absent = [
+        said
+        for name, part, said in (("single_classification", content["roc"]["test"], "predicts recurrence alone"),
+                                 ("single_segmentation", content["dice"], "segments alone"))
+        if name not in part
+    ]  # fmt: skip
+    if absent:
         sentences.append(
-            "No single-task variants beside this model, so their AUC and the paired test of Dice are left out."
+            f"No network that {' or '.join(absent)} beside this one (--beside), so it is not compared with it."
         )
     cut, validation = content["cut_off"], content["cross_validation"]
     if "test" in cut:

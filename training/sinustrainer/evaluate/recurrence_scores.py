@@ -1,6 +1,7 @@
 """DLR-scores and Dice of a recurrence model's own ONNX graph on the cases of a data folder."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from sinustrainer.cross_validation import FoldScore
 from sinustrainer.data.ct_cases import CtCases
 from sinustrainer.data.manifest import Case
 from sinustrainer.export import GRAPH_FILE, GRAPH_SPEC
@@ -55,6 +57,29 @@ class SplitScores:
     folds: tuple[int, ...] = ()
 
 
+def of_cases(cases: Sequence[Case], scores: npt.ArrayLike, folds: tuple[int, ...] = ()) -> SplitScores:
+    """One score of each case, with what the manifest knows of the outcome."""
+    return SplitScores(
+        tuple(case.case_id for case in cases),
+        tuple(int(case.labels["recurrence"]) for case in cases),
+        tuple(float(s) for s in np.asarray(scores, np.float64)),
+        folds,
+    )
+
+
+def of_rows(rows: Sequence[CaseScore]) -> SplitScores:
+    """The scores of a network that gives one."""
+    known = [(row.case_id, row.y, row.dlr) for row in rows if row.dlr is not None]
+    return SplitScores(tuple(r[0] for r in known), tuple(r[1] for r in known), tuple(r[2] for r in known))
+
+
+def of_folds(oof: Sequence[FoldScore]) -> SplitScores:
+    """Out-of-fold scores of a network that gives one."""
+    known = [(row.case_id, row.y, row.dlr, row.fold) for row in oof if row.dlr is not None]
+    ids, y = tuple(r[0] for r in known), tuple(r[1] for r in known)
+    return SplitScores(ids, y, tuple(r[2] for r in known), tuple(r[3] for r in known))
+
+
 class RecurrenceGraph:
     """A run's ``graph.onnx`` or a model folder's ``model.onnx``, with what is needed to feed it."""
 
@@ -86,10 +111,14 @@ class RecurrenceGraph:
         values = self._session.run(self.names, {"image": box_input(hu, self.settings)[None]})
         return dict(zip(self.names, (np.asarray(v) for v in values), strict=True))
 
+    @property
+    def grid(self) -> BoxPreprocessing:
+        """The box that is cut from a volume; the windows come later, so that networks share prepared boxes."""
+        return BoxPreprocessing(spacing_mm=self.settings.spacing_mm, shape=self.settings.shape)
+
     def cases(self, folder: Path, cases: tuple[Case, ...]) -> CtCases:
         """The cases on this network's grid, a margin around, the box placed by the masks people drew."""
-        grid = BoxPreprocessing(spacing_mm=self.settings.spacing_mm, shape=self.settings.shape)
-        return CtCases(folder, cases, grid, self.margin)
+        return CtCases(folder, cases, self.grid, self.margin)
 
     def cases_as_read(self, folder: Path, cases: tuple[Case, ...], segmentation: Path) -> CtCases:
         """The cases with the box placed as reading does, by a segmentation model and without any mask."""

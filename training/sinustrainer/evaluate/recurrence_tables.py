@@ -4,7 +4,7 @@ from typing import Any
 
 from sinustrainer.evaluate.intervals import interval_text, rate_text
 from sinustrainer.evaluate.published import HE, HE_DICE, HE_DICE_FOLDS, HE_DICE_P, HE_TABLE_2, HE_TABLE_2_NOTE
-from sinustrainer.evaluate.tables import Table, number, p_value, percent
+from sinustrainer.evaluate.tables import Table, calibrations_table, number, p_value, percent
 
 NAMES = {
     "multi_task": "Multi-task network (DLR-score)",
@@ -13,6 +13,64 @@ NAMES = {
     "radiomics": "Radiomics baseline (own features, logistic regression)",
     "ceiling": "Ceiling (the simulator's true image score)",
 }
+
+
+SHOWN_NAMES = {
+    "joined": "Network and extent (the score that is shown)",
+    "network": "Network alone",
+    "ceiling": NAMES["ceiling"],
+}
+
+
+def shown_table(content: dict[str, Any]) -> Table | None:
+    """The score that is shown beside the network's alone: AUC, DeLong's paired test, rates at each one's own cut-off."""
+    shown = content["shown"]
+    if shown is None:
+        return None
+    rows: list[tuple[str, ...]] = [
+        ("Score", "AUC (95 % CI)", "n (events)", "Difference to the network alone (95 % CI)", "p", "Cut-off", "Accuracy, %",
+         "Sensitivity, %", "Specificity, %")
+    ]  # fmt: skip
+    for name in [name for name in SHOWN_NAMES if name in shown["roc"]]:
+        roc = shown["roc"][name]
+        pair = shown["delong_test"].get(f"network_vs_{name}")
+        row = [SHOWN_NAMES[name], _area(roc), f"{roc['n']} ({roc['events']})"]
+        row += ["", ""] if pair is None else [_turned(pair), tested(pair)]
+        at = shown["cut_off"].get(name)
+        if at is None:
+            rows.append((*row, "", "", "", ""))
+            continue
+        sick, well = at["tp"] + at["fn"], at["tn"] + at["fp"]
+        parts = ((at["tp"] + at["tn"], sick + well), (at["tp"], sick), (at["tn"], well))
+        rows.append((*row, number(at["threshold"]), *(rate_text(part, whole) for part, whole in parts)))
+    note = (
+        "The product's whole path: the sinuses are found, the box is placed by them, the extent of disease is measured, the patient "
+        f"model joins it with the network's score. Sinuses by {shown['masks']}. AUC with DeLong's 95 % interval; p: his paired test "
+        "against the network alone; cut-offs as the card carries them, rates with Wilson's 95 % interval."
+    )
+    return Table("shown", "The score that is shown, and the network's alone", tuple(rows), note)
+
+
+def _turned(pair: dict[str, Any]) -> str:
+    """How much larger the second score's AUC is than the first's."""
+    if pair["difference"] is None:
+        return "–"
+    text = f"{-pair['difference']:+.3f}".replace("-", "−")
+    ends = None if pair["ci95"] is None else (-pair["ci95"][1], -pair["ci95"][0])
+    return text if ends is None else f"{text} ({interval_text(ends, signed=True)})"
+
+
+def calibration_table(content: dict[str, Any]) -> Table | None:
+    """Whether the shown scores, taken for probabilities, come true."""
+    shown = content["shown"]
+    if shown is None or not shown["calibration"]:
+        return None
+    names = {SHOWN_NAMES[name]: figures for name, figures in shown["calibration"].items()}
+    note = (
+        "Both as they are shown, taken for a probability of recurrence; nothing was fitted on these patients. The score is an input of "
+        "the nomogram, whose own calibration fit-nomogram gives."
+    )
+    return calibrations_table(names, note)
 
 
 def model_table(content: dict[str, Any]) -> Table:

@@ -2,9 +2,10 @@
 
 import csv
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sinusviewer import RESEARCH_USE_ONLY
 
@@ -67,6 +68,18 @@ def write_page(
         encoding="utf-8",
     )
     return path
+
+
+def calibrations_table(figures: Mapping[str, Mapping[str, Any]], note: str, *, title: str = "Calibration") -> Table:
+    """One row per score; ``figures`` as ``evaluation_json.calibration_to_json`` gives them."""
+    rows: list[tuple[str, ...]] = [
+        ("Score", "Brier", "Intercept", "Slope", "Calibration in the large", "Hosmer-Lemeshow, p")
+    ]
+    for name, found in figures.items():
+        cells = (number(found[key], 2).replace("-", "−") for key in ("intercept", "slope", "in_the_large"))
+        rows.append((name, number(found["brier"]), *cells, p_value(found["hosmer_lemeshow"]["p"])))
+    said = "Intercept and slope of the calibration line: 0 and 1 if perfect. In the large: below 0 where probabilities are too high. "
+    return Table("calibration", title, tuple(rows), said + note)
 
 
 def _table(table: Table) -> str:
