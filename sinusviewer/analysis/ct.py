@@ -3,6 +3,7 @@
 Without a segmentation network the sinus-air measurement is all there is, and it says so.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from sinusviewer.analysis import (
@@ -16,6 +17,7 @@ from sinusviewer.analysis import (
 )
 from sinusviewer.analysis.protocol import Context, Step, run_steps
 from sinusviewer.analysis.sinus_air import SinusAir
+from sinusviewer.analysis.sinus_extent import measure_extent
 from sinusviewer.domain.finding import Segmentation
 from sinusviewer.domain.image import ImageWarning, Volume
 from sinusviewer.domain.reading import Provenance, SeriesReading, SeriesStatus
@@ -46,6 +48,8 @@ class CtState:
     models: CtModels
     reading: SeriesReading
     air: SinusAir | None = None
+    extent: Mapping[str, float | None] = field(default_factory=dict)
+    """How far disease reaches, measured once for all patient models; empty where no network's card has one."""
     refusal: str = ""
     notes: tuple[ImageWarning, ...] = field(default=())
     overruled: tuple[str, ...] = ()
@@ -151,6 +155,10 @@ def _measure(state: CtState, context: Context) -> CtState:
     by_rule = segmentation.opacified is None
     segmentation = Segmentation(segmentation.labels, segmentation.affine, opacified, opacified_by_rule=by_rule)
     state = replace(state, reading=replace(state.reading, segmentation=segmentation))
+    joins = [m for m in (*state.models.endotype, state.models.recurrence) if m is not None and m.card.patient_model]
+    if joins:
+        state = replace(state, extent=measure_extent(volume.voxels, segmentation.labels, opacified).features())
+        context.token.raise_if_cancelled()
     if "opacification" not in state.tasks:
         return state
     withheld = "" if volume.measurable else "withheld, because the slices do not form an even volume"
@@ -173,7 +181,7 @@ def _endotype(state: CtState, context: Context) -> CtState:
     if insufficient and not context.override_reason:
         return _withheld(state, insufficient)
     try:
-        found = endotype.read_endotype(state.volume, segmentation, state.models.endotype, context)
+        found = endotype.read_endotype(state.volume, segmentation, state.models.endotype, context, state.extent)
     except (GeometryError, InferenceError) as error:
         return _failed(state, "endotype", error)
     if found is None:
@@ -215,7 +223,7 @@ def _recurrence(state: CtState, context: Context) -> CtState:
             note = ImageWarning("recurrence_not_assessed", f"Recurrence was not scored: {why}")
             return replace(state, notes=(*state.notes, note))
     try:
-        score = recurrence.score(state.volume, segmentation, model, context)
+        score = recurrence.score(state.volume, segmentation, model, context, state.extent)
         nomogram = recurrence.load_nomogram(model.folder)
     except (GeometryError, InferenceError, InputError) as error:
         return _failed(state, "recurrence", error)

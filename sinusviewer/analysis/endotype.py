@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from sinusviewer.analysis.networks import runner
 from sinusviewer.analysis.protocol import Context
-from sinusviewer.analysis.sinus_extent import measure_extent
 from sinusviewer.domain.finding import Heatmap, Segmentation
 from sinusviewer.domain.image import Volume
 from sinusviewer.domain.reading import EndotypeReading, Reason, SliceProbability
@@ -51,12 +50,21 @@ def withheld(models: Sequence[LoadedModel], reason: str) -> EndotypeReading:
 
 
 def read_endotype(
-    volume: Volume, segmentation: Segmentation, models: Sequence[LoadedModel], context: Context
+    volume: Volume,
+    segmentation: Segmentation,
+    models: Sequence[LoadedModel],
+    context: Context,
+    extent: Mapping[str, float | None],
 ) -> EndotypeResult | None:
     """Read with every network and average the patient probabilities.
 
     A patient's probability is the card's patient model's, of slices and measured extent, where it has one; else the calibrated
     mean of the slices, as published, which is always given beside it.
+
+    Parameters
+    ----------
+    extent
+        What was measured of the disease, by the names that patient models use.
 
     Returns
     -------
@@ -78,8 +86,7 @@ def read_endotype(
     if not results:
         return None
     means = [_calibrated(s.probability or 0.0, m) for m, _, _, s in results]
-    measured = _measured(volume, segmentation)
-    values = [measured | network_values(s.probability or 0.0, s.attention_probability) for *_, s in results]
+    values = [{**extent} | network_values(s.probability or 0.0, s.attention_probability) for *_, s in results]
     probabilities = [
         mean if model.card.patient_model is None else model.card.patient_model.probability(known)
         for mean, known, (model, *_) in zip(means, values, results, strict=True)
@@ -105,13 +112,6 @@ def read_endotype(
         reasons=_reasons(card, values[0]),
     )
     return EndotypeResult(reading, heatmaps)
-
-
-def _measured(volume: Volume, segmentation: Segmentation) -> dict[str, float | None]:
-    """The measured inputs of a patient model; none where nothing says what is opacified."""
-    if segmentation.opacified is None:
-        return {}
-    return measure_extent(volume.voxels, segmentation.labels, segmentation.opacified).features()
 
 
 def _reasons(card: ModelCard, values: Mapping[str, float | None]) -> tuple[Reason, ...]:

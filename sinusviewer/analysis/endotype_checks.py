@@ -68,7 +68,23 @@ def doubts(reading: EndotypeReading, volume: Volume, segmentation: Segmentation)
         found.append(
             f"Mean ({score_text(mean)}) and attention ({score_text(attention)}) fall on different sides of the threshold."
         )
+    if (parted := _joined_against_published(reading, of_mean)) is not None:
+        found.append(parted)
     return tuple(found)
+
+
+def _joined_against_published(reading: EndotypeReading, of_mean: float) -> str | None:
+    """Where the mean of the slices, as published, and the probability that joins it with measured extent decide differently."""
+    mean, joined = reading.mean_probability, reading.probability_ecrs
+    if mean is None or joined is None or not reading.patient_model:
+        return None
+    if (mean >= of_mean) == (joined >= reading.threshold):
+        return None
+    places = ("at or above", "below") if mean >= of_mean else ("below", "at or above")
+    return (
+        f"The mean of the slices, as published, is {places[0]} its threshold ({score_text(mean)}, threshold {of_mean:.2f}), the "
+        f"probability joined with the measured extent {places[1]} its own ({score_text(joined)}, threshold {reading.threshold:.2f})."
+    )
 
 
 def _looked_elsewhere(reading: EndotypeReading) -> str | None:

@@ -1,5 +1,6 @@
 """Recurrence after surgery (He 2023): a radiomic score from the CT, then the nomogram with clinical data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from sinusviewer import paths
 from sinusviewer.analysis.networks import runner
 from sinusviewer.analysis.protocol import Context
 from sinusviewer.analysis.risk_limits import UNKNOWN_NETWORK, calibration_sentence
-from sinusviewer.analysis.sinus_extent import measure_extent
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.finding import Heatmap, ModelReference, Segmentation
 from sinusviewer.domain.header_clinical import from_header, with_header
@@ -56,10 +56,16 @@ class RadiomicScore:
     by_network: float | None = None
 
 
-def score(volume: Volume, segmentation: Segmentation, model: LoadedModel, context: Context) -> RadiomicScore:
+def score(
+    volume: Volume,
+    segmentation: Segmentation,
+    model: LoadedModel,
+    context: Context,
+    extent: Mapping[str, float | None],
+) -> RadiomicScore:
     """The radiomic score (DLR), 0-1: the multi-task network on the box of the sinuses.
 
-    Where the card holds a patient model, it joins the network's score with the measured extent of disease.
+    Where the card holds a patient model, it joins the network's score with ``extent``, what was measured of the disease.
 
     Raises
     ------
@@ -80,10 +86,9 @@ def score(volume: Volume, segmentation: Segmentation, model: LoadedModel, contex
     activation = outputs.get(ACTIVATION)
     heat = None if activation is None else _heat(volume, labels, box, activation[0], model)
     patient_model = model.card.patient_model
-    if patient_model is None or segmentation.opacified is None:
+    if patient_model is None or not extent:
         return RadiomicScore(value, heat)
-    measured = measure_extent(volume.voxels, segmentation.labels, segmentation.opacified).features()
-    joined = patient_model.probability(measured | {NETWORK: log_odds(value)})
+    joined = patient_model.probability({**extent} | {NETWORK: log_odds(value)})
     return RadiomicScore(joined, heat, value)
 
 

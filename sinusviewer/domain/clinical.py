@@ -4,6 +4,23 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+INPUT_WORDS = {
+    "asthma": "asthma",
+    "allergic_rhinitis": "allergic rhinitis",
+    "ar": "allergic rhinitis",
+    "eosinophils_per_ul": "eosinophils (cells/µL)",
+    "eos": "eosinophils (cells/µL)",
+    "dlr": "DLR score",
+    "dlr_score": "DLR score",
+    "age": "age",
+    "female": "female",
+    "smoking": "smoking",
+    "drinking": "drinking",
+    "hypertension": "hypertension",
+    "diabetes": "diabetes",
+}
+"""Inputs of a nomogram as people call them, by the contract's names and by short ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClinicalData:
@@ -28,3 +45,8 @@ class ClinicalData:
             value = getattr(self, f.name)
             result[f.name] = None if value is None or (isinstance(value, float) and np.isnan(value)) else float(value)
         return result
+
+
+def input_words(name: str) -> str:
+    """A nomogram's input in words, without its unit."""
+    return INPUT_WORDS.get(name, name.replace("_", " ")).partition(" (")[0]

@@ -11,6 +11,7 @@ from pydicom.sr.coding import Code
 
 from sinusviewer import __version__
 from sinusviewer.domain.anatomy import SINUS_CODES, AnySide, Side, Sinus
+from sinusviewer.domain.clinical import input_words
 from sinusviewer.domain.finding import Detection, ModelReference
 from sinusviewer.domain.reading import EndotypeReading, RecurrenceReading, SeriesReading, SinusMeasurement
 from sinusviewer.errors import StorageError
@@ -205,7 +206,7 @@ def _recurrence_words(recurrence: RecurrenceReading) -> str:
     """What the numbers are, and in words what must be weighed beside them: a PACS shows nothing else of it."""
     said = ["Recurrence after surgery"]
     if recurrence.outside_training:
-        names = ", ".join(name.replace("_", " ") for name in recurrence.outside_training)
+        names = ", ".join(input_words(name) for name in recurrence.outside_training)
         said.append(f"Extrapolated: outside the nomogram's training data: {names}")
     return ". ".join([*said, *(doubt.rstrip(".") for doubt in recurrence.doubts)])
 

@@ -194,6 +194,8 @@ def _endotype(endotype: EndotypeReading) -> Json:
             "heat_inside_mask": _number(endotype.heat_inside_mask),
             "heat_if_even": _number(endotype.heat_if_even),
             "mean_probability": _number(endotype.mean_probability),
+            "network_threshold": _number(endotype.network_threshold),
+            "slice_threshold": _number(endotype.slice_threshold),
             "patient_model": endotype.patient_model or None,
             "reasons": [
                 {"name": r.name, "log_odds": _number(r.log_odds), "above_usual": r.above_usual}

@@ -1,6 +1,7 @@
 """The sentences of reports: careful ones. "No finding above threshold", never "normal"."""
 
 from sinusviewer.domain.anatomy import ImageSide, Side, Sinus
+from sinusviewer.domain.clinical import INPUT_WORDS, input_words
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.domain.reading import (
     EndotypeReading,
@@ -40,21 +41,6 @@ SUBCLASS_WORDS = {
     "full_opacification": "full opacification",
     "cyst": "cyst or polyp",
     "mucosal_thickening": "mucosal thickening",
-}
-PREDICTOR_WORDS = {
-    "asthma": "asthma",
-    "allergic_rhinitis": "allergic rhinitis",
-    "ar": "allergic rhinitis",
-    "eosinophils_per_ul": "eosinophils (cells/µL)",
-    "eos": "eosinophils (cells/µL)",
-    "dlr": "DLR score",
-    "dlr_score": "DLR score",
-    "age": "age",
-    "female": "female",
-    "smoking": "smoking",
-    "drinking": "drinking",
-    "hypertension": "hypertension",
-    "diabetes": "diabetes",
 }
 
 
@@ -275,16 +261,16 @@ def recurrence_sentences(recurrence: RecurrenceReading) -> tuple[str, ...]:
     if recurrence.missing == ("nomogram",):
         risk = "No nomogram is installed, so no risk is given."
     elif recurrence.risk is None or recurrence.missing:
-        names = ", ".join(PREDICTOR_WORDS.get(name, name) for name in recurrence.missing)
+        names = ", ".join(INPUT_WORDS.get(name, name) for name in recurrence.missing)
         risk = f"Risk of recurrence between {risk_percent(low)} and {risk_percent(high)}"
         risk += f"; not known: {names}." if names else "."
     else:
         risk = f"Risk of recurrence {risk_percent(recurrence.risk)}"
         risk += f" ({recurrence.total_points:.0f} points)." if recurrence.total_points is not None else "."
-    borrowed = [PREDICTOR_WORDS.get(name, name) for name in recurrence.from_header]
+    borrowed = [INPUT_WORDS.get(name, name) for name in recurrence.from_header]
     if borrowed:
         risk += f" From the image's header: {', '.join(borrowed)}."
-    beyond = [_without_unit(PREDICTOR_WORDS.get(name, name)) for name in recurrence.outside_training]
+    beyond = [input_words(name) for name in recurrence.outside_training]
     extrapolated = (f"Outside the nomogram's training data, so the risk is extrapolated: {', '.join(beyond)}.",)
     said = recurrence.nomogram_cohort
     cohort = f"Nomogram: {said}" if said.startswith("Fitted on") else f"Nomogram fitted on: {said}"
@@ -295,16 +281,12 @@ def recurrence_rows(recurrence: RecurrenceReading) -> tuple[tuple[str, str, str]
     """Predictor, value, points: what went into the risk stands where it can be checked."""
     return tuple(
         (
-            _without_unit(PREDICTOR_WORDS.get(name, name)),
+            input_words(name),
             _predictor_value(name, recurrence.values.get(name)),
             f"{points:.1f}",
         )
         for name, points in recurrence.points.items()
     )
-
-
-def _without_unit(words: str) -> str:
-    return words.partition(" (")[0]
 
 
 _YES_NO = frozenset(("asthma", "allergic_rhinitis", "female", "smoking", "drinking", "hypertension", "diabetes"))

@@ -10,6 +10,7 @@ from phantom_head import phantom_head
 from sinusviewer.analysis.endotype_checks import doubts
 from sinusviewer.analysis.protocol import TASKS
 from sinusviewer.analysis.read import read_series
+from sinusviewer.analysis.sinus_extent import measure_extent
 from sinusviewer.domain.anatomy import ImageSide, Side, Sinus, Structure
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.finding import Segmentation
@@ -137,6 +138,32 @@ def test_a_cards_patient_model_makes_the_probability_and_the_published_mean_stan
     assert found.threshold == 0.4
 
 
+def test_the_extent_is_measured_once_for_endotype_and_recurrence_and_not_at_all_for_published_cards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tiny_models.ct_models(tmp_path / "models")
+    measured: list[int] = []
+
+    def measure(*args: object) -> object:
+        measured.append(1)
+        return measure_extent(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("sinusviewer.analysis.ct.measure_extent", measure)
+    read_series(head(), TASKS, ModelRegistry(folder, tmp_path / "own", threads=1))
+    assert measured == []
+    terms = (PatientTerm(name="maxillary", weight=2.0, center=0.1),)
+    model = PatientModel(intercept=0.0, terms=terms, fitted_on="nobody", threshold=0.4)
+    for path in folder.iterdir():
+        if load_card(path).task in ("ecrs", "recurrence"):
+            save_card(load_card(path).model_copy(update={"patient_model": model}), path)
+    found = read_series(head(), TASKS, ModelRegistry(folder, tmp_path / "own", threads=1))
+    assert measured == [1]
+    assert found.endotype is not None
+    assert found.endotype.patient_model == "nobody"
+    assert found.recurrence is not None
+    assert found.recurrence.network_score is not None
+
+
 def test_a_cards_patient_model_joins_the_networks_score_with_the_measured_extent(tmp_path: Path) -> None:
     folder = tiny_models.ct_models(tmp_path / "models") / "recurrence"
     plain = read_series(
@@ -225,6 +252,38 @@ def test_what_casts_doubt_on_a_probability_stands_beside_it() -> None:
     own = replace(sure, mean_probability=0.4, network_threshold=0.3, slice_threshold=0.6)
     assert doubts(own, thin, whole) == ()  # each against its own
     assert "different sides" in doubts(replace(sure, mean_probability=0.4), thin, whole)[0]
+
+
+@pytest.mark.parametrize(
+    ("mean", "joined", "said"),
+    [
+        (
+            0.62,
+            0.31,
+            "at or above its threshold (0.62, threshold 0.50), the probability joined with the measured extent below",
+        ),
+        (
+            0.41,
+            0.72,
+            "below its threshold (0.41, threshold 0.50), the probability joined with the measured extent at or above",
+        ),
+        (0.45, 0.38, ""),  # each below its own
+        (0.55, 0.45, ""),  # each above its own, though on two sides of either one
+    ],
+)
+def test_a_published_mean_that_decides_otherwise_than_the_joined_probability_casts_doubt(
+    mean: float, joined: float, said: str
+) -> None:
+    labels = np.full((4, 20, 20), Structure.RIGHT_MAXILLARY, np.uint8)
+    ct = Volume(np.zeros(labels.shape, np.int16), np.eye(4), Identity())
+    slices = tuple(SliceProbability(str(i), mean, i) for i in range(8))
+    reading = EndotypeReading(
+        joined, slices, (), 0.4, network_threshold=0.5, mean_probability=mean, patient_model="forty patients"
+    )
+    found = doubts(reading, ct, Segmentation(labels, ct.affine, labels > 0))
+    assert len(found) == bool(said)
+    assert said in " ".join(found)
+    assert doubts(replace(reading, patient_model=""), ct, Segmentation(labels, ct.affine, labels > 0)) == ()
 
 
 def test_recurrence_without_a_nomogram_gives_the_score_alone(registry: ModelRegistry) -> None:

@@ -212,7 +212,7 @@ def test_the_structured_report_says_what_must_be_weighed_beside_a_risk(ct, tmp_p
     groups = hd.sr.Comprehensive3DSR.from_dataset(report).content.get_image_measurement_groups()
     words = next(g for g in groups if g.tracking_identifier.startswith("Recurrence")).tracking_identifier
     assert doubt.rstrip(".") in words
-    assert "outside the nomogram's training data: eosinophils per ul" in words
+    assert "outside the nomogram's training data: eosinophils" in words
 
 
 def test_boxes_on_a_film_keep_their_place_and_what_the_reader_said(film, tmp_path):

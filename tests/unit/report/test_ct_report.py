@@ -82,6 +82,16 @@ def test_a_doubtful_endotype_is_marked_in_report_and_json() -> None:
     assert list(reading_json._validator("reading.schema.json").iter_errors(part))
 
 
+def test_each_threshold_of_the_endotype_stands_beside_what_it_is_of() -> None:
+    ct = reading(replace(ENDOTYPE, mean_probability=0.6, network_threshold=0.55, slice_threshold=0.48))
+    part = reading_json.reading_as_json(ct)
+    written = part["series"][0]["endotype"]
+    assert (written["network_threshold"], written["slice_threshold"]) == (0.55, 0.48)
+    assert not list(reading_json._validator("reading.schema.json").iter_errors(part))
+    written["slice_threshold"] = 1.2
+    assert list(reading_json._validator("reading.schema.json").iter_errors(part))
+
+
 def test_a_remark_does_not_repeat_the_name_of_its_row_and_no_column_stands_empty() -> None:
     cut = SinusMeasurement(
         Sinus.FRONTAL, Side.LEFT, None, None, None, None, False, "left frontal: withheld, because of gaps"
