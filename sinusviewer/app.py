@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from sinusviewer import logs
 from sinusviewer.actions import Actions, Continuation, Engines
+from sinusviewer.actions.carrying_over import CarryingOver
 from sinusviewer.actions.keeping import ReadingKeeper, tracer
 from sinusviewer.actions.mask_folder import MaskFolder
 from sinusviewer.actions.mask_recording import MaskRecorder
@@ -29,12 +30,14 @@ from sinusviewer.jobs.runner import CancelToken, JobRunner, Progress
 from sinusviewer.paths import bundled_models_dir, user_data_dir, user_models_dir
 from sinusviewer.records.database import Database
 from sinusviewer.records.findings import FindingStore
+from sinusviewer.records.former_owner import FormerOwners
 from sinusviewer.records.readings import ReadingStore
 from sinusviewer.records.study_index import StudyIndex
 from sinusviewer.session import Image, Session
 from sinusviewer.settings import load_settings, save_settings
 from sinusviewer.ui.bridge import JobBridge
 from sinusviewer.ui.main_window import MainWindow
+from sinusviewer.ui.number_bar import NumberWiring
 from sinusviewer.ui.panel_wiring import PanelWiring
 from sinusviewer.ui.prior_wiring import PriorWiring
 from sinusviewer.ui.study_signs import StudySigns
@@ -147,6 +150,8 @@ class Program:
         self.wiring = PanelWiring(self.window, Reporting(self.session, self.actions.desk, findings, self.index))
         self.priors = PriorWiring(self.window, Priors(self.session, self.actions.opening, self.index))
         self.signs = StudySigns(self.session, self.window.studies_panel)
+        carrying = CarryingOver(self.session, self.actions.opening, findings, FormerOwners(self.database))
+        self.numbers = NumberWiring(self.window, carrying)
         self.window.restore_place()
         self.window.studies_panel.search_requested.connect(self._show_known)
         self._badges = QTimer(self.window)
@@ -224,6 +229,7 @@ class Program:
         self.wiring.release()
         self.priors.release()
         self.signs.release()
+        self.numbers.release()
         self.mask_recorder.release()
         self.window.close()
         self.recorder.release()

@@ -311,6 +311,18 @@ class Opening:
             self.show_study(following)
         self._tidy()
 
+    def put_away(self, study_uid: str) -> None:
+        """Take a study off the screen and out of the list for a moment; the others stay."""
+        study = self.session.studies.pop(study_uid, None)
+        if study is None:
+            return
+        for key in (s.key for s in study.series):
+            self._desk.cancel_group(f"load:{key}")
+            self._desk.cancel_group(f"read:{key}")
+        self.session.forget_images()
+        self.session.set_layout(LayoutKind.ONE, {v: ViewState() for v in VIEWS})
+        self.session.set_study("")
+
     def step_study(self, by: int) -> None:
         studies = self.session.studies
         uids = [uid for uid in self.session.study_order if uid in studies] or list(studies)

@@ -60,7 +60,7 @@ class Recorder:
             return study
         self._session.say(
             "Another patient's study with the same UID is in the records: what is kept of the two stays apart.", "warning",
-            "Number or birth date differ. If that is one person, have the sender put the files right.",
+            "Number or birth date differ. Where it may be one person, a bar above the images asks.",
         )  # fmt: skip
         return replace(study, series=tuple(replace(s, key=f"{s.key}{SEPARATOR}{key.mark}") for s in study.series))
 

@@ -85,6 +85,8 @@ class FindingStore:
         "film_unconfirmed",
         "masks_confirmed",
         "masks_unconfirmed",
+        "number_corrected",
+        "kept_apart",
     )
 
     def __init__(self, database: Database, reader: str | None = None) -> None:

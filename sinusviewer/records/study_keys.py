@@ -59,6 +59,10 @@ class StudyKeys:
             self._claimed[study_instance_uid] = claimed
         return claimed[1]
 
+    def forget(self, study_instance_uid: str) -> None:
+        """Ask anew whose records a UID stands for: its owners have changed."""
+        self._claimed.pop(study_instance_uid, None)
+
     def _key(self, uid: str, who: Identity) -> RecordsKey:
         owners = self._owners(uid)
         fitting = [key for key, owner in owners.items() if not may_be_two_people(owner, who)]

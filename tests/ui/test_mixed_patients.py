@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from window_parts import film, identity, study, waters_reading
 
 from sinusviewer.domain.clinical import ClinicalData
@@ -62,3 +63,76 @@ def test_two_patients_under_one_uid_never_share_what_is_kept_of_them(program_wit
     again.actions.opening.close_study()
     opened(again, anna)
     assert again.session.clinical["study-1"].asthma is True
+
+
+def corrected(program_with, **changes):
+    """Anna's film was judged and signed under P1; now it is opened under P2."""
+    program = program_with((film(),))
+    session, reports = program.session, program.wiring.patient._reporting
+    session.set_reading(waters_reading(), "series-1")
+    program.actions.marks.set_status("A", "ai-1", FindingStatus.ACCEPTED)
+    session.set_clinical("study-1", ClinicalData(asthma=True))
+    reports.sign(session.study, "Dr. Lee", "Right antrum opacified.")
+    program.actions.opening.close_study()
+    opened(program, replace(identity(patient="P2"), **changes))
+    return program
+
+
+def bar(program):
+    return program.numbers.bar
+
+
+def test_a_corrected_number_gets_its_readings_once_a_reader_says_that_it_is_one_person(program_with):
+    program = corrected(program_with)
+    session, findings = program.session, program.recorder._findings
+    assert bar(program).isVisible()
+    assert "signed report" in bar(program)._text.text()
+    assert "P1" in bar(program)._text.text()
+    assert session.reading("A") is None, "nothing comes over by itself"
+    assert not findings.signed_reports("study-1")
+    bar(program)._carry.click()
+    assert session.study.identity.patient_id == "P2"
+    assert [s.key for s in session.study.series] == ["series-1"]
+    assert [d.status for d in session.marks["series-1/film-1"].detections] == [FindingStatus.ACCEPTED]
+    assert session.clinical["study-1"].asthma is True
+    assert [r.content["text"] for r in findings.signed_reports("study-1")] == ["Right antrum opacified."]
+    assert not bar(program).isVisible()
+    last = findings.history("study-1")[-1]
+    assert (last.action, last.content) == ("number_corrected", {"former_patient_id": "P1", "patient_id": "P2"})
+    assert [k.patient_id for k in program.index.recent()] == ["P2"], (
+        "one line in the list of studies, with the new number"
+    )
+    assert program.close()
+
+    again = program_with((film(),))
+    again.actions.opening.close_study()  # which bears the old number again: asked once more, never taken silently
+    opened(again, identity(patient="P2"))
+    assert [d.status for d in again.session.marks["series-1/film-1"].detections] == [FindingStatus.ACCEPTED]
+
+
+def test_two_people_are_kept_apart_for_good_once_a_reader_says_so(program_with):
+    program = corrected(program_with)
+    bar(program)._apart.click()
+    assert not bar(program).isVisible()
+    program.actions.opening.close_study()
+    opened(program, identity(patient="P2"))
+    assert not bar(program).isVisible(), "asked once"
+    assert program.session.reading("A") is None
+    assert not program.recorder._findings.signed_reports("study-1")
+
+
+@pytest.mark.parametrize(
+    "differs", [{"patient_name": "Muster^Berta"}, {"birth_date": "19700102"}, {"birth_date": ""}, {"patient_name": ""}]
+)
+def test_nobody_is_asked_to_join_the_records_of_people_who_differ_otherwise(program_with, differs):
+    program = corrected(program_with, **differs)
+    assert not bar(program).isVisible()
+
+
+def test_what_was_done_under_the_new_number_is_never_joined_with_the_old(program_with):
+    program = corrected(program_with)
+    session = program.session
+    session.set_reading(waters_reading(), session.study.series[0].key)
+    program.actions.marks.set_status("A", "ai-1", FindingStatus.REJECTED)
+    program.numbers.refresh()
+    assert not bar(program).isVisible()
