@@ -22,6 +22,7 @@ import jsonschema
 import numpy as np
 import numpy.typing as npt
 
+from sinusviewer.domain.finding import ModelReference
 from sinusviewer.errors import InputError
 from sinusviewer.paths import resources_dir
 from sinusviewer.statistics.pretty import pretty
@@ -175,6 +176,8 @@ class Nomogram:
     fit: FitSummary
     test_cohort: CohortSummary | None = None
     cutoff: float | None = None
+    score_model: ModelReference | None = None
+    """The network whose scores it was fitted on; None where nobody said."""
 
     def __post_init__(self) -> None:
         if not self.predictors or len({p.name for p in self.predictors}) != len(self.predictors):
@@ -334,6 +337,7 @@ def nomogram_from_json(content: Any) -> Nomogram:
         fit=_dataclass_from(FitSummary, content["fit"]),
         test_cohort=None if test is None else _dataclass_from(CohortSummary, test),
         cutoff=content["cutoff"],
+        score_model=None if (network := content.get("score_model")) is None else ModelReference(**network),
     )
     for key, computed in (
         ("points_per_unit", nomogram.points_per_unit),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sinusviewer import paths
 from sinusviewer.analysis.networks import runner
 from sinusviewer.analysis.protocol import Context
-from sinusviewer.analysis.risk_limits import UNKNOWN_NETWORK, calibration_sentence
+from sinusviewer.analysis.risk_limits import calibration_sentence, network_sentence
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.finding import Heatmap, ModelReference, Segmentation
 from sinusviewer.domain.header_clinical import from_header, with_header
@@ -155,7 +155,7 @@ def assess(
     read = nomogram.read(values)
     held = calibration_sentence(nomogram, read.risk_interval)
     scored = any(clinical_name(p.name) == "dlr_score" for p in nomogram.predictors)
-    network = UNKNOWN_NETWORK if own and scored and overruled is None else ""
+    network = network_sentence(nomogram, model, own=own) if scored and overruled is None else ""
     return RecurrenceReading(
         dlr_score=dlr_score,
         risk=read.risk,

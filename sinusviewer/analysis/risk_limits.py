@@ -3,16 +3,32 @@
 import math
 
 from sinusviewer.domain.scoring import risk_percent
+from sinusviewer.domain.finding import ModelReference
 from sinusviewer.nomogram import Nomogram
 
-UNKNOWN_NETWORK = (
-    "This nomogram does not say which network its radiomic scores came from. "
-    "Only scores of the same network fit its axis."
-)
+SAME_NETWORK = "Only scores of the same network fit its axis."
+UNKNOWN_NETWORK = f"This nomogram does not say which network its radiomic scores came from. {SAME_NETWORK}"
 """Said of a site's own nomogram: the score of another network may mean another risk."""
 
 _NOTICED = 0.05
 """Risks that differ by less, after all that is uncertain about them, are not worth a sentence."""
+
+
+def network_sentence(nomogram: Nomogram, model: ModelReference | None, *, own: bool) -> str:
+    """Why a CT's score may not be what the nomogram's axis means; empty where the same network made the scores it was fitted on.
+
+    ``model`` made the CT's score; ``own`` is a site's own nomogram, of which nobody knows more than it says.
+    """
+    fitted = nomogram.score_model
+    if fitted is None:
+        return UNKNOWN_NETWORK if own else ""
+    here = "a network without a card" if model is None else f"{model.name} {model.version}"
+    there = f"{fitted.name} {fitted.version}"
+    if here == there and model is not None:
+        if not fitted.sha256 or not model.sha256 or fitted.sha256 == model.sha256:
+            return ""
+        here += " with other weights"
+    return f"This nomogram was fitted on radiomic scores of {there}, and this CT's is of {here}. {SAME_NETWORK}"
 
 
 def calibration_sentence(nomogram: Nomogram, risks: tuple[float, ...]) -> str:

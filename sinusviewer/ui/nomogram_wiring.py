@@ -13,7 +13,7 @@ from PySide6.QtPrintSupport import QPrintDialog, QPrinter
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog
 
 from sinusviewer.analysis.recurrence import NOMOGRAM_FILE, assess, clinical_name, predictor_values
-from sinusviewer.analysis.risk_limits import UNKNOWN_NETWORK
+from sinusviewer.analysis.risk_limits import network_sentence
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.header_clinical import from_header, with_header
 from sinusviewer.domain.reading import RecurrenceReading, SeriesReading, SeriesStatus
@@ -187,7 +187,10 @@ class NomogramWiring:
     def _doubt(self) -> str:
         """Why the CT's score may not be what the nomogram's axis means."""
         said = [w.message for w in self._reading.warnings if w.code == "recurrence_doubtful"] if self._reading else []
-        return " ".join((*said, UNKNOWN_NETWORK) if self._own else said)
+        recurrence = self._recurrence()
+        if self._nomogram is not None and recurrence is not None:
+            said.append(network_sentence(self._nomogram, recurrence.model, own=self._own))
+        return " ".join(sentence for sentence in said if sentence)
 
     def _refile(self, *, everywhere: bool = False) -> None:
         """Put the risks that follow from nomogram and clinical data in force into the readings.

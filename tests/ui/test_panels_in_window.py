@@ -425,6 +425,23 @@ def test_a_score_of_part_of_the_sinuses_is_doubted_beside_the_risk(start: Any) -
     assert "which network its radiomic scores came from" in desk.text("calibration_text"), "a site's own nomogram"
 
 
+def test_a_nomogram_of_another_networks_scores_is_doubted_beside_the_risk(start: Any, tmp_path: Path) -> None:
+    desk = start()
+    desk.open("1.2")
+    desk.read()
+    network = desk.session.readings["1.2.1"].recurrence.model
+    own = desk.wiring.patient.nomogram_wiring
+    for fitted, said in (
+        (network, ""),
+        (replace(network, version="0.3"), f"fitted on radiomic scores of {network.name} 0.3"),
+    ):
+        write_nomogram(nomogram(score_model=fitted), tmp_path / "ours.json")
+        own.replace_by(tmp_path / "ours.json")
+        assert ("radiomic scores of" in desk.text("calibration_text")) == bool(said)
+        assert said in desk.text("calibration_text")
+        assert "which network" not in desk.text("calibration_text")
+
+
 def test_a_ct_that_was_read_but_not_scored_says_why_beside_the_score(start: Any) -> None:
     said = "Recurrence was not scored: not wholly on this CT: left maxillary."
 

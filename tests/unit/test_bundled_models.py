@@ -1,6 +1,7 @@
 import pytest
 
 from sinusviewer.inference.model_card import load_card, verify_weights
+from sinusviewer.nomogram import read_nomogram
 from sinusviewer.paths import bundled_models_dir
 
 MODELS = sorted(p.parent.name for p in bundled_models_dir().glob("*/card.json"))
@@ -14,6 +15,11 @@ def test_bundled_weights_match_their_card_and_name_no_folder_of_the_machine_that
     assert b"site-packages" not in weights
     assert b'File "' not in weights
     assert "simulated" in card.trained_on
+
+
+def test_the_bundled_nomogram_was_fitted_on_scores_of_the_bundled_network() -> None:
+    folder = bundled_models_dir() / "recurrence"
+    assert read_nomogram(folder / "nomogram.json").score_model == load_card(folder).reference
 
 
 def test_all_bundled_models_together_stay_below_60_mib() -> None:

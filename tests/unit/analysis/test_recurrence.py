@@ -5,6 +5,7 @@ import pytest
 
 from sinusviewer.analysis import recurrence
 from sinusviewer.domain.clinical import ClinicalData
+from sinusviewer.domain.finding import ModelReference
 from sinusviewer.domain.image import Identity
 from sinusviewer.nomogram import CohortSummary, FitSummary, Nomogram, Predictor
 from sinusviewer.report.wording import recurrence_sentences
@@ -95,3 +96,36 @@ def test_a_reading_carries_what_must_be_weighed_beside_its_risk() -> None:
     assert all(doubt in said for doubt in held.doubts)
     overruled = recurrence.assess(0.4, replace(KNOWN, overruled_dlr_score=0.3), off, None, own=True)
     assert not any("which network" in said for said in overruled.doubts)
+
+
+SCORER = ModelReference("recurrence", "1.1.0", "a" * 64, "Simulated patients.")
+
+
+@pytest.mark.parametrize(
+    ("fitted", "here", "own", "said"),
+    [
+        (SCORER, SCORER, True, ""),
+        (SCORER, replace(SCORER, sha256=""), True, ""),
+        (
+            SCORER,
+            replace(SCORER, version="1.2.0"),
+            False,
+            "scores of recurrence 1.1.0, and this CT's is of recurrence 1.2.0.",
+        ),
+        (SCORER, replace(SCORER, name="ours"), True, "this CT's is of ours 1.1.0."),
+        (SCORER, replace(SCORER, sha256="b" * 64), True, "this CT's is of recurrence 1.1.0 with other weights."),
+        (SCORER, None, True, "this CT's is of a network without a card."),
+        (None, SCORER, True, "does not say which network"),
+        (None, SCORER, False, ""),
+    ],
+)
+def test_a_score_of_another_network_than_the_nomogram_was_fitted_on_is_doubted(
+    fitted: ModelReference | None, here: ModelReference | None, own: bool, said: str
+) -> None:
+    one = replace(nomogram(), score_model=fitted)
+    doubts = recurrence.assess(0.4, KNOWN, one, here, own=own).doubts
+    assert [said in doubt for doubt in doubts] == ([True] if said else [])
+    overruled = recurrence.assess(0.4, replace(KNOWN, overruled_dlr_score=0.3), one, here, own=own)
+    assert overruled.doubts == ()
+    without = replace(one, predictors=one.predictors[:3])
+    assert recurrence.assess(0.4, KNOWN, without, here, own=own).doubts == ()
