@@ -3,26 +3,39 @@
 It is said of the masks on screen: a stroke, another reading or other sides make other masks, of which nobody has said anything.
 """
 
+import zlib
 from dataclasses import replace
+
+import numpy as np
 
 from sinusviewer.domain.finding import Author
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
 from sinusviewer.session import ImageMarks, Session
 
-CONFIRMED = "Sinus masks confirmed as right."
+_EVERY = 4
+"""Along each axis: every fourth voxel tells masks from a file apart, and takes milliseconds, not the time of all."""
+CONFIRMED = "The sinus masks are right."
+
+
+def can_be_confirmed(reading: SeriesReading | None) -> bool:
+    """Whether there are masks, and no network is still at work on them."""
+    if reading is None or reading.segmentation is None:
+        return False
+    return reading.segmentation_model is None or reading.status is not SeriesStatus.VIEWED_ONLY
 
 
 def masks_stamp(reading: SeriesReading | None) -> str:
     """What names the masks of a reading, the same when it comes back from the records; empty where none are finished."""
-    if reading is None or reading.segmentation is None:
+    if reading is None or reading.segmentation is None or not can_be_confirmed(reading):
         return ""
     model = reading.segmentation_model
     if model is not None:
-        at_work = reading.status is SeriesStatus.VIEWED_ONLY
-        return "" if at_work else f"{model.sha256} {reading.provenance.created}".strip()
+        return f"{model.sha256} {reading.provenance.created}".strip()
     if reading.segmentation.author is Author.READER:
         return "drawn"
-    return f"stored {next((w.message for w in reading.warnings if w.code == 'stored_masks'), '')}".strip()
+    own = reading.segmentation.original or reading.segmentation
+    some = np.ascontiguousarray(own.labels[::_EVERY, ::_EVERY, ::_EVERY])
+    return f"stored {zlib.crc32(some.tobytes()):08x}"
 
 
 def masks_confirmed(marks: ImageMarks | None, reading: SeriesReading | None) -> bool:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog
 from sinusviewer.actions import Continuation
 from sinusviewer.actions.box_export import export_training_film, why_no_training_film
 from sinusviewer.actions.dicom_export import export_dicom
-from sinusviewer.actions.mask_confirming import masks_confirmed, masks_stamp
+from sinusviewer.actions.mask_confirming import can_be_confirmed, masks_confirmed
 from sinusviewer.actions.mask_export import export_training_case, why_no_training_case
 from sinusviewer.actions.prior_reading import prior_reading
 from sinusviewer.actions.reporting import Reporting
@@ -68,7 +68,7 @@ class SinusWiring:
         marks = session.marks.get(session.image_key(session.active_view), ImageMarks())
         self.panel.brush.set_edits(len(marks.mask_patches))
         self.panel.set_series_reading(reading, prior, date)
-        self.panel.set_confirmation(masks_confirmed(marks, reading) if masks_stamp(reading) else None)
+        self.panel.set_confirmation(masks_confirmed(marks, reading) if can_be_confirmed(reading) else None)
         segmentation = reading.segmentation if reading is not None else None
         revision = session.mask_revisions.get(session.image_key(session.active_view), 0)
         if segmentation is self._surface_of and revision != self._surface_revision:

@@ -72,7 +72,7 @@ def test_one_click_confirms_the_masks_and_can_be_taken_back(desk):
     desk.panel.confirmation.ask.click()
     assert desk.confirmed
     report = desk.program.wiring.patient._reporting.report(desk.session.study).content
-    assert any("masks confirmed as right" in line for s in report.sections for line in s.sentences)
+    assert any(line == "Reader: the sinus masks are right." for s in report.sections for line in s.sentences)
     desk.press("confirm_film")
     assert not desk.confirmed
     desk.press("undo")
@@ -151,3 +151,8 @@ def test_masks_that_came_with_the_study_can_be_confirmed(desk):
     desk.session.set_reading(stored)
     desk.press("confirm_film")
     assert desk.confirmed
+    others = stored.segmentation.labels.copy()
+    others[6:, :, :] = 0
+    desk.session.set_reading(replace(stored, segmentation=replace(stored.segmentation, labels=others)))
+    desk.settle()
+    assert not desk.confirmed, "another file's masks"

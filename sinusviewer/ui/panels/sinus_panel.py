@@ -165,7 +165,7 @@ class SinusPanel(ScrollPanel):
                 button(
                     "Training data",
                     "export_training",
-                    "Save this CT, without identity, and its masks as data for the trainer.",
+                    "Save this CT, without identity, and its masks as data for the trainer, once they are corrected or confirmed.",
                     self.export_training_requested.emit,
                 ),
                 button(
