@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 from shared_data import shared_dir
 from statsmodels.stats.proportion import proportion_confint
+from tiny_models import recurrence_model
 
 from sinustrainer.evaluate.nomogram_tables import p_or_reason
 from sinustrainer.fit_nomogram import add_arguments, run, run_arguments
+from sinustrainer.score_model import write_score_model
+from sinusviewer.domain.finding import ModelReference
 from sinusviewer.errors import InputError, SinusViewerError
 from sinusviewer.nomogram import check_schema, read_nomogram
 from sinusviewer.statistics.logistic import fit_logistic
@@ -349,6 +352,7 @@ def put_all(column: str, value: Callable[[Row], Any]) -> Change:
 WRONG: dict[str, tuple[Change, str]] = {
     "text in a number": (put(3, "eos", "many"), r"train\.csv, column eos, row 5: 'many' is not a number"),
     "decimal comma": (put(3, "dlr", "0,5"), r"column dlr, row 5: '0,5' is not a number"),
+    "asthma coded 1 and 2": (put(3, "asthma", 2), r"column asthma, row 5: 2 is neither 0 \(no\) nor 1 \(yes\)"),
     "infinite": (put(0, "dlr", "inf"), r"column dlr, row 2: 'inf'"),
     "text in another column": (put(7, "age", "old"), r"column age, row 9: 'old' is not a number"),
     "negative count": (put(3, "eos", -120), r"column eos, row 5: -120 is a negative count"),
@@ -445,6 +449,63 @@ def test_the_command_line_takes_the_options_of_the_contract(tmp_path: Path) -> N
     assert (tmp_path / "out" / "nomogram.json").exists()
 
 
+def test_the_network_whose_scores_it_was_fitted_on_stays_with_the_nomogram(tmp_path: Path) -> None:
+    def fitted() -> ModelReference | None:
+        return read_nomogram(tmp_path / "out" / "nomogram.json").score_model
+
+    fit(tmp_path)
+    assert fitted() is None
+    network = ModelReference("recurrence", "1.1.0", "a" * 64, "Simulated patients.")
+    write_score_model(network, tmp_path / "train.csv")
+    content = fit(tmp_path)
+    assert fitted() == network
+    assert content["settings"]["score_model"]["version"] == "1.1.0"
+    ours = recurrence_model(tmp_path / "ours")
+    with pytest.raises(InputError, match=r"--score-model are of ours 1\.0 .* train\.csv of recurrence 1\.1\.0"):
+        fit(tmp_path, score_model=tmp_path / "ours")
+    (tmp_path / "score_model.json").unlink()
+    fit(tmp_path, score_model=tmp_path / "ours" / "card.json")
+    assert fitted() == ours.reference
+    (tmp_path / "score_model.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match="does not say which network"):
+        fit(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: "", "cohort.csv is empty"),
+        (lambda text: "PK\x03\x04" + text, "cohort.csv is an Excel workbook, whatever its name"),
+        (lambda text: text.replace("A0003", "A\0003"), "cohort.csv cannot be read as a text table"),
+        (lambda text: text.replace(",", ";").replace(".", ","), r"column dlr, row 2: '0,\d+' is not a number. Write 0.5, not 0,5"),
+        (lambda text: text.replace(".", ","), r"row 2 has 9 cells where the header has 8. Numbers have a decimal point"),
+        (lambda text: text.replace("age", "", 1), "a column without a name in row 1"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_table_of_numbers_ends_in_one_line(
+    tmp_path: Path, change: Callable[[str], str], said: str
+) -> None:
+    path = write_csv(tmp_path / "cohort.csv", make_cohort(30, 1))
+    path.write_text(change(path.read_text()))
+    with pytest.raises(InputError, match=said) as raised:
+        run(path, None, "recurrence", PREDICTORS, CLINICAL, tmp_path / "out", bootstraps=0, report=False)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_table_as_spreadsheets_write_it_is_read(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "cohort.csv", make_cohort(80, 1))
+    path.write_text("\ufeff" + path.read_text().replace(",", ";"), encoding="utf-8")
+    run(path, None, "recurrence", PREDICTORS, CLINICAL, tmp_path / "out", bootstraps=0, report=False)
+    assert read_nomogram(tmp_path / "out" / "nomogram.json").cohort.n == 80
+
+
+def test_a_score_in_per_cent_is_warned_of(tmp_path: Path) -> None:
+    content = fit(
+        tmp_path, train=put_all("dlr", lambda r: 100 * r["dlr"]), test=put_all("dlr", lambda r: 100 * r["dlr"])
+    )
+    assert any("dlr runs from" in said and "between 0 and 1" in said for said in content["warnings"])
+
+
 def test_what_the_cohort_is_stays_with_the_nomogram(tmp_path: Path) -> None:
     fit(tmp_path, trained_on="Simulated patients.")
     trained_on = read_nomogram(tmp_path / "out" / "nomogram.json").trained_on
@@ -461,9 +522,9 @@ def test_coefficients_in_the_file_are_those_of_the_regression(tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_two_hundred_patients_and_a_thousand_bootstraps_take_less_than_twenty_seconds(tmp_path: Path) -> None:
-    start = time.perf_counter()
+    start = time.process_time()  # not the clock: another's work on the same machine is not this one's
     evaluation = fit(tmp_path, sizes=(200, 65), bootstraps=1000, report=True)
-    assert time.perf_counter() - start < 20.0
+    assert time.process_time() - start < 20.0
     assert evaluation["optimism"]["nomogram"]["resamples"]["used"] > 900
 
 

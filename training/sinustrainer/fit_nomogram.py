@@ -1,14 +1,11 @@
 """``sinustrainer fit-nomogram``: fit and validate a recurrence nomogram on a site's own cohort (He 2023)."""
 
 import argparse
-import csv
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from sinustrainer.evaluate import evaluation_json
 from sinustrainer.evaluate import recurrence_evaluation as evaluation
@@ -18,23 +15,22 @@ from sinustrainer.evaluate.cohort_table import (
     refuse_different_units,
     refuse_shared_patients,
 )
+from sinustrainer.evaluate.fit_warnings import fit_warnings
+from sinustrainer.evaluate.fitted_nomogram import fitted_nomogram
 from sinustrainer.evaluate.given_predictions import read_predictions
 from sinustrainer.evaluate.nomogram_report import write_report
+from sinustrainer.evaluate.predictions_table import write_predictions
 from sinustrainer.evaluate.radiomics_row import radiomics_row, with_radiomics
 from sinustrainer.evaluate.recurrence_evaluation import SplitEvaluation, evaluate_split
 from sinustrainer.evaluate.recurrence_models import (
-    FittedModel,
-    ModelPlan,
     Predictions,
     fit_models,
-    make_nomogram,
     plan_models,
     predict,
-    summarise,
 )
+from sinustrainer.score_model import score_model_of_tables
 from sinusviewer.errors import InputError
-from sinusviewer.nomogram import FitSummary, Nomogram, check_schema, write_nomogram
-from sinusviewer.statistics.bootstrap import OptimismCorrection
+from sinusviewer.nomogram import Nomogram, check_schema, write_nomogram
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--firth", action="store_true", help="Firth's penalised fit, for separated data")
     parser.add_argument(
         "--trained-on", default="", metavar="TEXT", help="what the cohort is; shown wherever the nomogram is"
+    )
+    parser.add_argument(
+        "--score-model",
+        type=Path,
+        metavar="MODEL",
+        help="folder, card or name of the model whose scores the cohort has (default: what recurrence-table wrote beside --train)",
     )
     parser.add_argument(
         "--radiomics",
@@ -88,6 +90,7 @@ def run_arguments(arguments: argparse.Namespace) -> None:
         report=not arguments.no_report,
         trained_on=arguments.trained_on,
         radiomics=arguments.radiomics,
+        score_model=arguments.score_model,
     )
 
 
@@ -116,6 +119,7 @@ def run(
     report: bool = True,
     trained_on: str = "",
     radiomics: Sequence[Path] = (),
+    score_model: Path | None = None,
 ) -> None:
     """Fit the three models, or take given probabilities, and write all results into ``out_dir``.
 
@@ -132,6 +136,8 @@ def run(
         Whether to write the page, tables and figures, too.
     radiomics
         Score files of ``evaluate`` that hold a radiomics baseline, for its row of Table 2.
+    score_model
+        The model whose scores the cohort has; None: what stands beside the tables, if anything.
 
     Raises
     ------
@@ -148,13 +154,14 @@ def run(
     if train_csv is None or not outcome or not predictors:
         raise InputError("A fit needs --train, --outcome, --predictors and --clinical.")
     train, test = _read_tables(train_csv, test_csv, outcome, predictors)
+    network = score_model_of_tables(score_model, train_csv, test_csv)
     plan = plan_models(train, predictors, clinical, nonlinear_eos=nonlinear_eos)
     fitted = fit_models(plan, train, "firth" if firth else "ml", profile=profile)
     predictions = [predict(plan, fitted, table) for table in (train, test) if table is not None]
     splits = _evaluate(predictions, bootstraps, seed)
     corrections = evaluation.correct_models(plan, fitted, train, bootstraps, seed)
-    warnings = _fit_warnings(fitted, (train, test))
-    content = _content(splits, predictions, warnings) | {
+    warnings = fit_warnings(fitted, (train, test))
+    content = evaluation_json.content_of(splits, predictions, warnings) | {
         "models": {model: evaluation_json.fit_to_json(entry) for model, entry in fitted.items()},
         "optimism": evaluation_json.optimism_to_json(corrections),
         "settings": {
@@ -165,6 +172,7 @@ def run(
             "seed": seed,
             "firth": firth,
             "nonlinear_eos": nonlinear_eos,
+            "score_model": None if network is None else asdict(network),
         },
     }
     scored = (with_radiomics(train, radiomics), with_radiomics(test, radiomics))
@@ -173,7 +181,9 @@ def run(
     tests = evaluation.univariate_tests(train, test)
     content["univariate"] = evaluation_json.univariate_to_json(tests)
     whose = trained_on or f"Cohort not named, file {train_csv.name}"
-    nomogram = _nomogram(plan, fitted, train, splits, corrections["nomogram"], whose)
+    nomogram = replace(
+        fitted_nomogram(plan, fitted, train, splits, corrections["nomogram"], whose), score_model=network
+    )
     out_dir.mkdir(parents=True, exist_ok=True)
     write_nomogram(nomogram, out_dir / "nomogram.json")
     _write(content, predictions, out_dir, nomogram)
@@ -207,7 +217,7 @@ def _evaluate_given(
     predictions = read_predictions(predictions_csv)
     splits = _evaluate(predictions, bootstraps, seed)
     warnings = ["Given probabilities were evaluated; nothing was fitted."]
-    content = _content(splits, predictions, warnings) | {"models": {}, "univariate": {}}
+    content = evaluation_json.content_of(splits, predictions, warnings) | {"models": {}, "univariate": {}}
     tables: tuple[CohortTable | None, CohortTable | None] = (None, None)
     tests = {}
     if train_csv is not None and outcome:
@@ -231,94 +241,6 @@ def _evaluate(predictions: Sequence[Predictions], bootstraps: int, seed: int) ->
     return splits
 
 
-def _content(
-    splits: dict[str, SplitEvaluation], predictions: Sequence[Predictions], warnings: list[str]
-) -> dict[str, Any]:
-    cutoffs = evaluation.carry_cutoffs(splits["train"], splits.get("test")) if "train" in splits else {}
-    found = [
-        f"{name}: {split.roc['nomogram'].reason}." for name, split in splits.items() if split.roc["nomogram"].reason
-    ]
-    found += [
-        f"{entry.split}: no patient is complete in every predictor; this file is not evaluated."
-        for entry in predictions
-        if entry.split not in splits
-    ]
-    return {
-        "schema_version": evaluation.SCHEMA_VERSION,
-        "research_use_only": True,
-        "rows": {
-            entry.split: {
-                "patients": len(entry.ids),
-                "without_outcome": int(np.isnan(entry.y).sum()),
-                "evaluated": int(entry.evaluated.sum()),
-                "events": int(np.nansum(entry.y[entry.evaluated])),
-            }
-            for entry in predictions
-        },
-        "roc": {name: evaluation_json.roc_to_json(split) for name, split in splits.items()},
-        "delong_test": {name: evaluation_json.delong_tests_to_json(split) for name, split in splits.items()},
-        "calibration": {name: evaluation_json.calibrations_to_json(split) for name, split in splits.items()},
-        "decision_curve": {name: evaluation_json.decision_to_json(split) for name, split in splits.items()},
-        "cutoff_from_train": evaluation_json.cutoffs_to_json(cutoffs),
-        "predictions": {entry.split: f"predictions_{entry.split}.csv" for entry in predictions},
-        "warnings": warnings + found,
-    }
-
-
-def _fit_warnings(fitted: dict[str, FittedModel], tables: Sequence[CohortTable | None]) -> list[str]:
-    warnings = []
-    for model, entry in fitted.items():
-        fit = entry.fit
-        if fit.separation and fit.method == "ml":
-            warnings.append(
-                f"{model}: {', '.join(fit.separation)} separates the outcome ({fit.separation_kind}); the "
-                "maximum-likelihood estimate does not exist. Fit again with --firth."
-            )
-        elif not fit.converged:
-            warnings.append(f"{model}: the fit did not converge.")
-        if fit.redundant:
-            warnings.append(
-                f"{model}: {', '.join(fit.redundant)} left out, constant or a combination of other predictors."
-            )
-        if fit.events < 10 * (len(fit.names) - 1):
-            warnings.append(
-                f"{model}: {fit.events} events for {len(fit.names) - 1} predictors, fewer than 10 for each."
-            )
-    for table in tables:
-        if table is not None and table.ignored:
-            warnings.append(f"{table.name}: columns without numbers ignored: {', '.join(table.ignored)}.")
-    return warnings
-
-
-def _nomogram(
-    plan: ModelPlan,
-    fitted: dict[str, FittedModel],
-    train: CohortTable,
-    splits: dict[str, SplitEvaluation],
-    correction: OptimismCorrection | None,
-    cohort: str,
-) -> Nomogram:
-    fit = fitted["nomogram"].fit
-    summaries = {
-        name: summarise(name, split.roc["nomogram"], split.calibration["nomogram"]) for name, split in splits.items()
-    }
-    cutoff = evaluation.carry_cutoffs(splits["train"], None)["nomogram"].threshold
-    trained_on = (
-        f"{cohort.rstrip('.')}: {fit.n} patients with {fit.events} events ({train.outcome}); {fitted['nomogram'].missing} of "
-        f"{len(train.ids)} left out for missing values."
-    )
-    summary = FitSummary(
-        method=fit.method,
-        converged=fit.converged,
-        separation=fit.separation,
-        dropped=fit.redundant,
-        auc_optimism_corrected=None if correction is None else correction.auc.corrected,
-        slope_optimism_corrected=None if correction is None else correction.slope.corrected,
-    )
-    nomogram = make_nomogram(plan, fit, train, trained_on, summaries["train"], summaries.get("test"), summary, cutoff)
-    return replace(nomogram, cutoff=cutoff if cutoff is not None and 0.0 <= cutoff <= 1.0 else None)
-
-
 def _write(
     content: dict[str, Any], predictions: Sequence[Predictions], out_dir: Path, nomogram: Nomogram | None
 ) -> None:
@@ -326,25 +248,4 @@ def _write(
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     (out_dir / "evaluation.json").write_text(text + "\n", encoding="utf-8")
     for entry in predictions:
-        _write_predictions(entry, out_dir / f"predictions_{entry.split}.csv", nomogram)
-
-
-def _write_predictions(entry: Predictions, path: Path, nomogram: Nomogram | None) -> None:
-    """Write the predictions in the format ``--predictions`` reads, with points and raw score beside them."""
-    columns: dict[str, Any] = {"id": entry.ids, "split": [entry.split] * len(entry.ids), "y": entry.y}
-    columns |= entry.probabilities
-    if entry.scores["nomogram"] is not entry.scores.get("dlr") and nomogram is not None:
-        columns["dlr_score"] = entry.scores["dlr"]
-    if nomogram is not None and entry.linear_predictor is not None:
-        columns["linear_predictor"] = entry.linear_predictor
-        columns["total_points"] = (entry.linear_predictor - nomogram.intercept_adjusted) * nomogram.points_per_unit
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(zip(*([_cell(v) for v in values] for values in columns.values()), strict=True))
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, str):
-        return value
-    return "" if np.isnan(value) else int(value) if value in (0.0, 1.0) else repr(float(value))
+        write_predictions(entry, out_dir / f"predictions_{entry.split}.csv", nomogram)

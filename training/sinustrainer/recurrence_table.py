@@ -7,13 +7,18 @@ Without folds, ``--fresh`` scores a cohort that the network never saw.
 
 import argparse
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sinustrainer.cross_validation import ALL, OOF_FILE, read_scores
-from sinustrainer.data.manifest import Case, load_manifest
+from sinustrainer.data.manifest import MANIFEST_FILE, Case, load_manifest
+from sinustrainer.evaluate.cohort_table import NUMBER, YES_NO, check_plausible, read_records
+from sinustrainer.score_model import SCORE_MODEL_FILE, score_model_of, write_score_model
 from sinusviewer.errors import InputError
 from sinusviewer.inference.model_card import CARD_FILE, load_card
 from sinusviewer.jobs.runner import CancelToken, Progress
@@ -45,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--segmentation", default="sinus_segmentation", help="with --fresh and a model that joins the extent"
     )
+    parser.add_argument(
+        "--score-model", type=Path, metavar="MODEL", help="with --scores: the model that made them, for the nomogram"
+    )
     parser.add_argument("--data", type=Path, required=True, help="data folder with manifest.json")
     parser.add_argument("--out", type=Path, required=True, help="folder for train.csv and test.csv")
 
@@ -53,7 +61,7 @@ def run_from_arguments(args: argparse.Namespace, progress: Progress, token: Canc
     """Write the tables; the result counts their rows."""
     splits = tuple(s for s in str(args.splits).split(",") if s)
     if args.scores is not None:
-        return {"train": write_given_table(args.scores, args.data, args.out, splits)}
+        return {"train": write_given_table(args.scores, args.data, args.out, splits, args.score_model)}
     if args.fresh is not None:
         masks = str(args.segmentation)
         return {"train": write_fresh_table(args.fresh, args.data, args.out, splits, progress, token, masks)}
@@ -61,7 +69,7 @@ def run_from_arguments(args: argparse.Namespace, progress: Progress, token: Canc
 
 
 def write_tables(run: Path, data: Path, out: Path, progress: Progress, token: CancelToken) -> dict[str, Any]:
-    """Write ``train.csv`` (out-of-fold scores) and, where there is a test split, ``test.csv``."""
+    """Write ``train.csv`` (out-of-fold scores) and, where there is a test split, ``test.csv``; and whose scores they are."""
     manifest = load_manifest(data)
     out.mkdir(parents=True, exist_ok=True)
     train = {s.case_id: s.dlr for s in read_scores(run / OOF_FILE) if s.dlr is not None}
@@ -74,6 +82,9 @@ def write_tables(run: Path, data: Path, out: Path, progress: Progress, token: Ca
         rows = score_cases(graph, graph.cases(manifest.folder, tests), progress, token, shifts=False)
         scores = {row.case_id: row.dlr for row in rows if row.dlr is not None}
         result["test"] = write_table(out / TEST_FILE, tests, scores)
+    write_score_model(
+        score_model_of(run / ALL), *(out / name for name in (TRAIN_FILE, TEST_FILE) if (out / name).is_file())
+    )
     return result
 
 
@@ -109,34 +120,72 @@ def write_fresh_table(
         graph = RecurrenceGraph(model)
         rows = score_cases(graph, graph.cases(manifest.folder, cases), progress, token, shifts=False)
         scores = {row.case_id: row.dlr for row in rows if row.dlr is not None}
-    return write_table(out / TRAIN_FILE, _named(cases, data), scores)
+    rows_written = write_table(out / TRAIN_FILE, _named(cases, data), scores)
+    write_score_model(score_model_of(model), out / TRAIN_FILE)
+    return rows_written
 
 
-def write_given_table(scores: Path, data: Path, out: Path, splits: tuple[str, ...] = ()) -> int:
+def write_given_table(
+    scores: Path, data: Path, out: Path, splits: tuple[str, ...] = (), score_model: Path | None = None
+) -> int:
     """Write ``train.csv`` with scores that were made elsewhere (``case_id, probability``); returns its rows.
+
+    ``score_model`` is the model that made them; where it is not named, nothing is said of it.
 
     Raises
     ------
     InputError
         Where the file holds no such scores, or none of this data folder.
     """
-    try:
-        with scores.open(newline="", encoding="utf-8") as file:
-            given = {row["case_id"]: float(row["probability"]) for row in csv.DictReader(file)}
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{scores.name} holds no scores.", "It needs the columns case_id and probability.") from error
+    given = _read_scores(scores)
     out.mkdir(parents=True, exist_ok=True)
     cases = tuple(c for c in usable(load_manifest(data).cases) if not splits or c.split in splits)
-    return write_table(out / TRAIN_FILE, _named(cases, data), given)
+    network = None if score_model is None else score_model_of(score_model)
+    rows = write_table(out / TRAIN_FILE, _named(cases, data), given)
+    if network is None:
+        (out / SCORE_MODEL_FILE).unlink(missing_ok=True)  # of a table that was there before
+    else:
+        write_score_model(network, out / TRAIN_FILE)
+    return rows
 
 
 def _named(cases: Sequence[Case], data: Path) -> tuple[Case, ...]:
     return tuple(replace(c, patient_id=f"{data.name}-{c.patient_id}") for c in cases)
 
 
+def _read_scores(path: Path) -> dict[str, float]:
+    header, records = read_records(path)
+    for wanted in ("case_id", "probability"):
+        if wanted not in header:
+            raise InputError(f"{path.name} holds no scores: no column {wanted!r}.", f"It has: {', '.join(header)}.")
+    scores: dict[str, float] = {}
+    for row, record in records:
+        case_id, text = (record[header.index(name)] for name in ("case_id", "probability"))
+        place = f"{path.name}, column probability, row {row}"
+        if not NUMBER.fullmatch(text) or not 0.0 <= float(text) <= 1.0:
+            raise InputError(f"{place}: {text!r} is no probability.", "A number from 0 to 1.")
+        if case_id in scores:
+            raise InputError(f"{path.name}, column case_id, row {row}: case {case_id!r} is there twice.")
+        scores[case_id] = float(text)
+    return scores
+
+
 def known_outcome(cases: Sequence[Case]) -> tuple[Case, ...]:
-    """Cases with a known outcome."""
-    return tuple(c for c in cases if c.labels.get("recurrence") in (0, 1))
+    """Cases with a known outcome; one that is absent, null or blank is not known.
+
+    Raises
+    ------
+    InputError
+        Where an outcome is anything else than 0 or 1.
+    """
+    known = []
+    for case in cases:
+        outcome = case.labels.get("recurrence")
+        if outcome in (0, 1):
+            known.append(case)
+        elif outcome not in (None, ""):
+            raise InputError(f"{MANIFEST_FILE}, case {case.case_id}: recurrence must be 0 or 1, got {outcome!r}.")
+    return tuple(known)
 
 
 def usable(cases: Sequence[Case]) -> tuple[Case, ...]:
@@ -150,11 +199,12 @@ def write_table(path: Path, cases: Sequence[Case], scores: Mapping[str, float]) 
     Raises
     ------
     InputError
-        Where no case has a score.
+        Where no case has a score, a patient has two, or the manifest holds a clinical value that cannot be.
     """
-    chosen = [case for case in cases if case.case_id in scores]
+    chosen = [case for case in known_outcome(cases) if case.case_id in scores]
     if not chosen:
         raise InputError(f"No case of the data folder has a score for {path.name}.", "Is it the cohort of the run?")
+    _refuse_wrong_patients(chosen)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "recurrence", "dlr", *COLUMNS])
@@ -164,7 +214,33 @@ def write_table(path: Path, cases: Sequence[Case], scores: Mapping[str, float]) 
     return len(chosen)
 
 
+def _refuse_wrong_patients(cases: Sequence[Case]) -> None:
+    first: dict[str, str] = {}
+    for case in cases:
+        if case.patient_id in first:
+            raise InputError(
+                f"{MANIFEST_FILE}, case {case.case_id}: patient {case.patient_id!r} already has case {first[case.patient_id]}.",
+                "One CT per patient.",
+            )
+        first[case.patient_id] = case.case_id
+    places = [f"case {case.case_id}" for case in cases]
+    for column, field in COLUMNS.items():
+        values = np.full(len(cases), np.nan)
+        for i, case in enumerate(cases):
+            value = case.clinical.get(field)
+            if value is None or value == "":
+                continue
+            if not isinstance(value, int | float) or not math.isfinite(value):
+                raise InputError(
+                    f"{MANIFEST_FILE}, {places[i]}, {field}: {value!r} is not a number.", "null means missing."
+                )
+            if column in YES_NO and value not in (0, 1):
+                raise InputError(f"{MANIFEST_FILE}, {places[i]}, {field}: {value!r} is neither true nor false.")
+            values[i] = float(value)
+        check_plausible(MANIFEST_FILE, field, values, places)
+
+
 def _cell(value: Any) -> str:
-    if value is None:
+    if value is None or value == "":
         return ""
     return str(int(value)) if isinstance(value, bool) or float(value).is_integer() else repr(float(value))

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from onnx import helper
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
+from sklearn.metrics import log_loss, roc_auc_score
+from tiny_models import WINDOWS, recurrence_model, save_model, save_tiny_card
 from torch import nn
 from toy_ct import toy_ct_folder
 
@@ -27,12 +29,15 @@ from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D
 from sinustrainer.networks.sinus_concepts import concepts_of, measure
 from sinustrainer.recurrence_table import write_fresh_table, write_given_table, write_tables
 from sinustrainer.run_folder import load_run
+from sinustrainer.score_model import score_model_beside, score_model_of
 from sinustrainer.tasks.perceptron import fit_perceptron
 from sinustrainer.tasks.recurrence import RecurrenceTask
 from sinustrainer.tasks.task import ExportSpec
 from sinustrainer.train import train
 from sinustrainer.train_recipe import TrainRecipe, parse_recipe
 from sinusviewer.errors import InputError
+from sinusviewer.inference.model_card import ModelTask, save_card
+from sinusviewer.inference.patient_model import PatientModel, PatientTerm
 from sinusviewer.jobs.runner import CancelToken, silent_progress
 
 
@@ -115,6 +120,9 @@ def test_the_nomograms_tables_hold_out_of_fold_scores_for_training_patients(
     assert write_tables(run, data, tmp_path, silent_progress(), CancelToken())["test"] == 8
     with (tmp_path / "train.csv").open(newline="") as file:
         rows = {row["id"]: row for row in csv.DictReader(file)}
+    exported = export.export_run(run / "all", tmp_path / "model").reference
+    assert score_model_beside(tmp_path / "train.csv") == score_model_beside(tmp_path / "test.csv") == exported
+    assert score_model_of(run / "all") == exported
     for score in read_scores(run / "oof.csv"):
         assert float(rows[score.patient_id]["dlr"]) == score.dlr
     name, first = next(iter(rows.items()))
@@ -141,9 +149,48 @@ def test_scores_made_elsewhere_stand_in_the_table(data: Path, tmp_path: Path) ->
             f"{data.name}-p1": "0.25",
             f"{data.name}-p2": "0.75",
         }
-    scores.write_text("case_id\nc1\n")
-    with pytest.raises(InputError, match="no scores"):
-        write_given_table(scores, data, tmp_path / "none")
+    assert not (tmp_path / "train" / "score_model.json").exists()
+    card = recurrence_model(tmp_path / "model", version="3.1")
+    write_given_table(scores, data, tmp_path / "train", ("train",), tmp_path / "model")
+    assert score_model_beside(tmp_path / "train" / "train.csv") == card.reference
+    assert score_model_beside(tmp_path / "train" / "test.csv") is None
+    for text, said in (
+        ("case_id\nc1\n", "no scores: no column 'probability'"),
+        ("case_id,probability\nc1,0.2\nc2,high\n", "column probability, row 3: 'high' is no probability"),
+        ("case_id,probability\nc1,1.2\n", "column probability, row 2: '1.2' is no probability"),
+        ("case_id,probability\nc1,0.2\nc1,0.3\n", "column case_id, row 3: case 'c1' is there twice"),
+        ("", "is empty"),
+    ):
+        scores.write_text(text)
+        with pytest.raises(InputError, match=said):
+            write_given_table(scores, data, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "said"),
+    [
+        ("labels", "recurrence", "yes", "case c3: recurrence must be 0 or 1, got 'yes'"),
+        ("labels", "recurrence", 2, "case c3: recurrence must be 0 or 1, got 2"),
+        ("clinical", "eosinophils_per_ul", "many", "case c3, eosinophils_per_ul: 'many' is not a number"),
+        ("clinical", "eosinophils_per_ul", -5, "column eosinophils_per_ul, case c3: -5 is a negative count"),
+        ("clinical", "eosinophils_per_ul", 0.3, "column eosinophils_per_ul, case c3: 0.3 is off by a factor of 1000"),
+        ("clinical", "age", 160, "column age, case c3: 160 is no possible age"),
+        ("clinical", "asthma", 2, "case c3, asthma: 2 is neither true nor false"),
+        ("", "patient_id", "p1", "case c3: patient .*p1' already has case c1"),
+    ],
+)
+def test_a_manifest_with_a_wrong_value_makes_no_table(
+    data: Path, tmp_path: Path, part: str, name: str, value: object, said: str
+) -> None:
+    content = json.loads((data / "manifest.json").read_text())
+    case = next(c for c in content["cases"] if c["case_id"] == "c3")
+    (case[part] if part else case)[name] = value
+    (tmp_path / "manifest.json").write_text(json.dumps(content))
+    (tmp_path / "scores.csv").write_text("case_id,probability\nc1,0.25\nc3,0.75\nc4,0.5\n")
+    with pytest.raises(InputError, match=said):
+        write_given_table(tmp_path / "scores.csv", tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out" / "train.csv").exists()
 
 
 def test_the_evaluation_agrees_with_its_own_tables_and_shows_the_ceiling(run: Path, data: Path, tmp_path: Path) -> None:
@@ -174,6 +221,71 @@ def test_limit_and_splits_choose_the_test_patients(run: Path, data: Path, tmp_pa
     assert "at most 4 of each" in (tmp_path / "report.html").read_text()
     with pytest.raises(InputError, match="in these splits"):
         evaluate(run, data, tmp_path, silent_progress(), CancelToken(), splits=("external",))
+
+
+def air_model(folder: Path) -> Path:
+    """Segments only: what is air is sinus."""
+    shape = (16, 24, 24)
+    nodes = [
+        helper.make_node("Slice", ["image", "zero", "one", "axis"], ["soft"]),
+        helper.make_node("Sub", ["half", "soft"], ["air"]),
+        helper.make_node("Sub", ["soft", "half"], ["tissue"]),
+        helper.make_node("Concat", ["tissue", "air"], ["segmentation"], axis=1),
+    ]
+    weights = {"zero": np.array([0]), "one": np.array([1]), "axis": np.array([1]), "half": np.float32(0.25)}
+    save_model(folder, nodes, weights, ["n", 2, *shape], {"segmentation": ["n", 2, *shape]})
+    box = {"name": "ct_box_v1", "spacing_mm": 5.0, "shape": list(shape), "windows": [list(w) for w in WINDOWS]}
+    save_tiny_card(folder, ModelTask.RECURRENCE, {"segmentation": [None, 2, *shape]}, (None, 2, *shape), box)
+    return folder
+
+
+def test_single_task_networks_stand_beside_a_plain_run(run: Path, data: Path, tmp_path: Path) -> None:
+    plain, alone, segments = run / "all", tmp_path / "alone", air_model(tmp_path / "segments")
+    recurrence_model(alone, threshold=0.3)
+    out = tmp_path / "out"
+    evaluate(plain, data, out, silent_progress(), CancelToken(), limit=6, beside=(alone, segments))
+    content = json.loads((out / "evaluation.json").read_text())
+    with (out / "scores_test.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    y, score = [int(r["y"]) for r in rows], [float(r["single_classification"]) for r in rows]
+    assert content["roc"]["test"]["single_classification"]["auc"] == pytest.approx(roc_auc_score(y, score))
+    compared = content["delong_test"]["test"]["multi_task_vs_single_classification"]
+    own = roc_auc_score(y, [float(r["multi_task"]) for r in rows])
+    assert compared["difference"] == pytest.approx(own - roc_auc_score(y, score))
+    assert content["rates"]["single_classification"]["threshold"] == 0.3
+    gaps = [float(r["dice"]) - float(r["dice_single_segmentation"]) for r in rows]
+    paired = content["dice_paired"]["multi_task_vs_single_segmentation"]
+    assert (paired["n"], paired["difference"]) == (6, pytest.approx(np.mean(gaps)))
+    assert paired["p"] == pytest.approx(stats.wilcoxon(gaps).pvalue)
+    assert "--beside" not in (out / "report.html").read_text()
+    for wrong, said in (((alone, alone), "same variant"), ((plain,), "no single-task variant")):
+        with pytest.raises(InputError, match=said):
+            evaluate(plain, data, out, silent_progress(), CancelToken(), limit=6, beside=wrong)
+
+
+def test_a_model_that_joins_the_extent_is_judged_with_and_without_it(run: Path, data: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "model", tmp_path / "out"
+    terms = (
+        PatientTerm(name="network", weight=0.1, center=0.0),
+        PatientTerm(name="maxillary", weight=-6.0, center=0.5),
+    )
+    model = PatientModel(intercept=0.0, terms=terms, fitted_on="nobody", threshold=0.6)
+    save_card(export.export_run(run / "all", folder).model_copy(update={"patient_model": model}), folder)
+    evaluate(folder, data, out, silent_progress(), CancelToken(), limit=6)
+    content = json.loads((out / "evaluation.json").read_text())
+    with (out / "scores_shown.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with (out / "scores_test.csv").open(newline="") as file:
+        by_masks = {r["case_id"]: float(r["multi_task"]) for r in csv.DictReader(file)}
+    for row in rows:  # the same masks place the same box
+        assert float(row["network"]) == pytest.approx(by_masks[row["case_id"]], abs=1e-4)
+    y = [int(r["y"]) for r in rows]
+    shown = content["shown"]
+    assert (shown["n"], shown["masks"], len(rows)) == (6, "labelled masks", 6)
+    assert shown["roc"]["joined"]["auc"] == pytest.approx(roc_auc_score(y, [float(r["joined"]) for r in rows]))
+    assert shown["cut_off"]["joined"]["threshold"] == 0.6
+    assert "The score that is shown" in (out / "report.html").read_text()
+    assert {"shown.csv", "calibration.csv"} <= {p.name for p in out.iterdir()}
 
 
 def test_dice_of_two_networks_is_tested_in_pairs_on_the_same_patients() -> None:

@@ -16,9 +16,14 @@ from sinusviewer.errors import InputError
 from sinusviewer.statistics.arrays import BoolArray, FloatArray
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # xlsx; xls
 BLANKS = {"", "na", "nan"}
 ID_COLUMNS = ("id", "patient_id", "patient", "case_id", "study_instance_uid")
 NOT_VARIABLES = {*ID_COLUMNS, "split", "set", "fold", "site", "center", "centre", "row", "index"}
+YES_NO = (
+    "female", "asthma", "ar", "allergic_rhinitis", "hypertension", "diabetes", "smoking", "drinking",
+)  # fmt: skip
+"""Predictors that the window gives as 0 or 1: an axis from 1 to 2 would read every patient wrong."""
 OLDEST = 120.0
 EOSINOPHILS_MOST = 20_000.0  # cells/µL; more is a unit a thousand times too small
 
@@ -91,15 +96,27 @@ def read_cohort(path: Path, name: str, outcome: str, predictors: Sequence[str]) 
             columns[column] = _outcome(path.name, column, cells[column], rows)
         else:
             columns[column] = _numbers(path.name, column, cells[column], rows)
-            check_plausible(path.name, column, columns[column], rows)
+            check_plausible(path.name, column, columns[column], tuple(f"row {row}" for row in rows))
+            if column in predictors:
+                _refuse_other_than_yes_no(path.name, column, columns[column], rows)
     return CohortTable(name, ids, rows, columns, outcome, tuple(ignored))
 
 
 def read_records(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Read a CSV file (comma, semicolon or tab) as its header and its non-empty rows, cells stripped."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(f"There is no file {path.name}.") from error
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be read.", "Is it a file, and may you read it?") from error
+    if content.startswith(_WORKBOOKS):
+        raise InputError(f"{path.name} is an Excel workbook, whatever its name.", "Save it as CSV in UTF-8.")
+    try:
+        text = content.decode("utf-8-sig")
+        if "\0" in text:
+            raise ValueError("NUL in a text table")
+    except ValueError as error:
         raise InputError(f"{path.name} cannot be read as a text table.", "Save it as CSV in UTF-8.") from error
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
@@ -108,12 +125,19 @@ def read_records(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise InputError(f"{path.name} is empty.")
     header = table[0]
     for column in header:
-        if not column or header.count(column) > 1:
-            raise InputError(f"{path.name} has {'two columns' if column else 'a column'} named {column!r} in row 1.")
+        if not column:
+            raise InputError(
+                f"{path.name} has a column without a name in row 1.", "The names must be in the first row."
+            )
+        if header.count(column) > 1:
+            raise InputError(f"{path.name} has two columns named {column!r} in row 1.")
     records = [(number, row) for number, row in enumerate(table[1:], start=2) if any(row)]
     for number, row in records:
         if len(row) != len(header):
-            raise InputError(f"{path.name} row {number} has {len(row)} cells where the header has {len(header)}.")
+            raise InputError(
+                f"{path.name} row {number} has {len(row)} cells where the header has {len(header)}.",
+                "Numbers have a decimal point, not a comma." if len(row) > len(header) else "",
+            )
     return header, records
 
 
@@ -164,7 +188,8 @@ def _numbers(file: str, column: str, cells: list[str], rows: tuple[int, ...]) ->
         if cell.lower() in BLANKS:
             continue
         if not NUMBER.fullmatch(cell) or not math.isfinite(float(cell)):
-            raise InputError(f"{file}, column {column}, row {row}: {cell!r} is not a number.", "Blank means missing.")
+            hint = "Write 0.5, not 0,5." if NUMBER.fullmatch(cell.replace(",", ".")) else "Blank means missing."
+            raise InputError(f"{file}, column {column}, row {row}: {cell!r} is not a number.", hint)
         values[i] = float(cell)
     return values
 
@@ -191,20 +216,33 @@ def is_eosinophil_count(column: str) -> bool:
     return name.startswith("eos") and not any(mark in name for mark in other)
 
 
-def check_plausible(file: str, column: str, values: FloatArray, rows: tuple[int, ...]) -> None:
-    """Refuse ages that no one has, counts below 0 and eosinophils in a unit a factor of 1000 away from cells/µL."""
+def check_plausible(file: str, column: str, values: FloatArray, places: Sequence[str]) -> None:
+    """Refuse ages that no one has, counts below 0 and eosinophils in a unit a factor of 1000 away from cells/µL.
+
+    ``places`` are each value's row or case, as the message is to call it.
+    """
     name = column.lower()
     if name in {"age", "age_years"}:
-        _refuse(file, column, values, rows, (values < 0.0) | (values > OLDEST), "is no possible age", "Give years.")
+        _refuse(file, column, values, places, (values < 0.0) | (values > OLDEST), "is no possible age", "Give years.")
     eosinophils = is_eosinophil_count(column)
     if eosinophils or "count" in name or name.endswith("_per_ul"):
-        _refuse(file, column, values, rows, values < 0.0, "is a negative count", "")
+        _refuse(file, column, values, places, values < 0.0, "is a negative count", "")
     if eosinophils:
-        wrong = _wrong_unit(values)
-        _refuse(file, column, values, rows, wrong, "is off by a factor of 1000 from cells/µL", "0.3 x 10⁹/L is 300.")
+        small, large = _wrong_unit(values)
+        off = "is off by a factor of 1000 from cells/µL"
+        _refuse(file, column, values, places, small, off, "0.3 x 10⁹/L is 300.")
+        _refuse(file, column, values, places, large, off, "300000 cells/mL is 300.")
 
 
-def _wrong_unit(values: FloatArray) -> BoolArray:
+def _refuse_other_than_yes_no(file: str, column: str, values: FloatArray, rows: tuple[int, ...]) -> None:
+    if column.lower() in YES_NO:
+        wrong = np.isfinite(values) & ~np.isin(values, (0.0, 1.0))
+        places = tuple(f"row {row}" for row in rows)
+        _refuse(file, column, values, places, wrong, "is neither 0 (no) nor 1 (yes)", "")
+
+
+def _wrong_unit(values: FloatArray) -> tuple[BoolArray, BoolArray]:
+    """Values too small and too large by a factor of 1000."""
     median = _median_of_positive(values)
     small = (values > 0.0) & (values < 1.0)
     large = (values > EOSINOPHILS_MOST) | ((values >= 10_000.0) & (values >= 30.0 * median))
@@ -213,7 +251,7 @@ def _wrong_unit(values: FloatArray) -> BoolArray:
         small |= (values < 20.0) & (values % 1.0 != 0.0)
     if 0.0 < median < 10.0:
         small |= (values > 0.0) & (values < 10.0)
-    return np.asarray(small | large)
+    return np.asarray(small), np.asarray(large)
 
 
 def _median_of_positive(values: FloatArray) -> float:
@@ -222,8 +260,8 @@ def _median_of_positive(values: FloatArray) -> float:
 
 
 def _refuse(
-    file: str, column: str, values: FloatArray, rows: tuple[int, ...], wrong: BoolArray, what: str, hint: str
+    file: str, column: str, values: FloatArray, places: Sequence[str], wrong: BoolArray, what: str, hint: str
 ) -> None:
     if bool(wrong.any()):
         i = int(np.flatnonzero(wrong)[0])
-        raise InputError(f"{file}, column {column}, row {rows[i]}: {values[i]:g} {what}.", hint)
+        raise InputError(f"{file}, column {column}, {places[i]}: {values[i]:g} {what}.", hint)

@@ -1,12 +1,13 @@
 """The figures of ``evaluation.json`` as JSON: fits, ROC, tests, calibration, decision curves, cut-offs."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from sinustrainer.evaluate.recurrence_evaluation import CarriedCutoff, SplitEvaluation
-from sinustrainer.evaluate.recurrence_models import FittedModel
+from sinustrainer.evaluate.recurrence_evaluation import SCHEMA_VERSION, CarriedCutoff, SplitEvaluation, carry_cutoffs
+from sinustrainer.evaluate.recurrence_models import FittedModel, Predictions
 from sinusviewer.statistics.bootstrap import OptimismCorrection
 from sinusviewer.statistics.calibration import Calibration
 from sinusviewer.statistics.decision_curve import decision_curve, percent_thresholds
@@ -14,6 +15,41 @@ from sinusviewer.statistics.delong import DelongTest
 from sinusviewer.statistics.logistic import LogisticFit
 from sinusviewer.statistics.roc import BinaryCounts
 from sinusviewer.statistics.univariate import UnivariateTest
+
+
+def content_of(
+    splits: dict[str, SplitEvaluation], predictions: Sequence[Predictions], warnings: list[str]
+) -> dict[str, Any]:
+    """Everything that is the same whether models were fitted or probabilities were given."""
+    cutoffs = carry_cutoffs(splits["train"], splits.get("test")) if "train" in splits else {}
+    found = [
+        f"{name}: {split.roc['nomogram'].reason}." for name, split in splits.items() if split.roc["nomogram"].reason
+    ]
+    found += [
+        f"{entry.split}: no patient is complete in every predictor; this file is not evaluated."
+        for entry in predictions
+        if entry.split not in splits
+    ]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "research_use_only": True,
+        "rows": {
+            entry.split: {
+                "patients": len(entry.ids),
+                "without_outcome": int(np.isnan(entry.y).sum()),
+                "evaluated": int(entry.evaluated.sum()),
+                "events": int(np.nansum(entry.y[entry.evaluated])),
+            }
+            for entry in predictions
+        },
+        "roc": {name: roc_to_json(split) for name, split in splits.items()},
+        "delong_test": {name: delong_tests_to_json(split) for name, split in splits.items()},
+        "calibration": {name: calibrations_to_json(split) for name, split in splits.items()},
+        "decision_curve": {name: decision_to_json(split) for name, split in splits.items()},
+        "cutoff_from_train": cutoffs_to_json(cutoffs),
+        "predictions": {entry.split: f"predictions_{entry.split}.csv" for entry in predictions},
+        "warnings": warnings + found,
+    }
 
 
 def fit_to_json(entry: FittedModel) -> dict[str, Any]:

@@ -7,10 +7,7 @@ import numpy as np
 
 from sinustrainer.evaluate.cohort_table import CohortTable, is_eosinophil_count
 from sinusviewer.errors import InputError
-from sinusviewer.nomogram import CohortSummary, FitSummary, Nomogram, Predictor, axis_ticks
 from sinusviewer.statistics.arrays import BoolArray, FloatArray
-from sinusviewer.statistics.calibration import Calibration
-from sinusviewer.statistics.delong import AucEstimate
 from sinusviewer.statistics.logistic import LogisticFit, Method, fit_logistic
 from sinusviewer.statistics.profile import Interval, profile_ci95
 from sinusviewer.statistics.spline import restricted_cubic_spline, spline_knots
@@ -170,58 +167,3 @@ def predict(plan: ModelPlan, fitted: dict[str, FittedModel], table: CohortTable)
         scores["dlr"] = table.columns[plan.score_column]
     linear = fitted["nomogram"].fit.linear_predictor(plan.design("nomogram", table))
     return Predictions(table.name, table.ids, table.y, probabilities, scores, linear)
-
-
-def summarise(name: str, estimate: AucEstimate, calibration: Calibration) -> CohortSummary:
-    return CohortSummary(
-        name=name,
-        n=estimate.n_positive + estimate.n_negative,
-        events=estimate.n_positive,
-        auc=estimate.auc,
-        auc_ci95=estimate.ci95,
-        brier=calibration.brier,
-        calibration_intercept=calibration.intercept,
-        calibration_slope=calibration.slope,
-    )
-
-
-def make_nomogram(
-    plan: ModelPlan,
-    fit: LogisticFit,
-    train: CohortTable,
-    trained_on: str,
-    cohort: CohortSummary,
-    test_cohort: CohortSummary | None,
-    summary: FitSummary,
-    cutoff: float | None,
-) -> Nomogram:
-    """Put the fusion model on axes; a predictor the fit had to drop has none."""
-    coefficients: dict[str, list[float]] = {}
-    for (name, _), value in zip(plan.columns("nomogram"), fit.coefficients[1:], strict=True):
-        if value is not None:
-            coefficients.setdefault(name, []).append(value)
-    rows = train.complete(plan.fusion)
-    linear = fit.linear_predictor(plan.design("nomogram", train)[rows])
-    axes = [
-        Predictor(
-            name=name,
-            label=label(name),
-            unit=unit(name),
-            coefficients=tuple(values),
-            ticks=axis_ticks(train.columns[name]),
-            training_range=(float(np.nanmin(train.columns[name])), float(np.nanmax(train.columns[name]))),
-            knots=plan.knots.get(name, ()) if len(values) > 1 else (),
-        )
-        for name, values in coefficients.items()
-    ]
-    return Nomogram(
-        outcome=train.outcome,
-        intercept=fit.coefficients[0] or 0.0,
-        predictors=tuple(axes),
-        linear_predictor_range=(float(linear.min()), float(linear.max())),
-        trained_on=trained_on,
-        cohort=cohort,
-        fit=summary,
-        test_cohort=test_cohort,
-        cutoff=cutoff,
-    )

@@ -135,8 +135,9 @@ def rates_table(content: dict[str, Any]) -> Table | None:
         parts = (he.accuracy, he.sensitivity, he.specificity, he.fpr, he.fnr)
         rows.append((f"{HE}: {text}", he.auc, "", "", *(percent(p, 1) for p in parts)))
     note = (
-        f"Cut-offs: the multi-task network's from {content['cut_off']['from']}, the others' by Youden on their out-of-fold scores; a "
-        "positive is a score at or above it. Rates with Wilson's 95 % interval. Clinical model and nomogram: see fit-nomogram, which "
+        f"Cut-offs: the multi-task network's from {content['cut_off']['from']}; the others' by Youden on their out-of-fold scores, or, "
+        "of a network without folds, on its training's held-out patients. A positive is a score at or above it. "
+        "Rates with Wilson's 95 % interval. Clinical model and nomogram: see fit-nomogram, which "
         f"reads scores_train.csv and scores_test.csv for the radiomics row (--radiomics). {HE_TABLE_2_NOTE}"
     )
     return Table("table2", "Table 2. Results in the test cohort", tuple(rows), note)
