@@ -45,6 +45,7 @@ class Actions:
         self.marks = MarkActions(session)
         self.masks = MaskEditing(session, self.desk)
         self.stored_masks = StoredMaskActions(session, self.desk)
+        self.opening.masks_taken = self.stored_masks.take
 
 
 def study_title(study: Study | None) -> str:

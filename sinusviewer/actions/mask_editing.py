@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from sinusviewer.actions.desk import Continuation, JobDesk
+from sinusviewer.actions.reading import NO_IMAGE, NO_IMAGE_HINT
 from sinusviewer.analysis.mask_follow import EditableMasks, Followed, editable, follow, note_patch
 from sinusviewer.domain.anatomy import Structure
 from sinusviewer.domain.image import Volume
 from sinusviewer.domain.mask_edit import Box, Brush, BrushMode, Labels, MaskPatch, joined, patch_between, slices
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
+from sinusviewer.domain.study import MASKS_ALONE
 from sinusviewer.imaging import mask_brush
 from sinusviewer.imaging.mask_brush import Canvas, Point
 from sinusviewer.jobs.runner import CancelToken, Progress
@@ -70,6 +72,8 @@ class MaskEditing:
         session = self._session
         volume, key = session.volume(view), session.views[view].series_key
         stack = session.stack(key, session.views[view].plane)
+        if self._says_masks_alone(volume):
+            return None
         if volume is None or stack is None or len(volume.voxels) < 2:
             return None
         desk = self._edited.get(key) or self._make_now(key, volume)
@@ -77,6 +81,13 @@ class MaskEditing:
         brush = session.display.brush
         brush = replace(brush, mode=BrushMode.ERASE) if erase else brush
         return Stroke(view, key, canvas, session.views[view].slice_index, brush, at)
+
+    def _says_masks_alone(self, volume: Volume | None) -> bool:
+        """Of masks without an image nothing would follow: no opacified share, no density."""
+        alone = volume is not None and any(w.code == MASKS_ALONE for w in volume.warnings)
+        if alone:
+            self._session.say(NO_IMAGE, "warning", NO_IMAGE_HINT)
+        return alone
 
     def extend(self, stroke: Stroke, at: Point) -> None:
         """Paint on to a further point; a fill happens once, where the stroke ends."""

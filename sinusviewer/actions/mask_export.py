@@ -5,6 +5,7 @@ from pathlib import Path
 from sinusviewer.actions.desk import Continuation, JobDesk
 from sinusviewer.actions.mask_confirming import masks_confirmed
 from sinusviewer.domain.reading import SeriesReading
+from sinusviewer.domain.study import MASKS_ALONE
 from sinusviewer.errors import SinusViewerError
 from sinusviewer.jobs.runner import CancelToken, Job, Progress
 from sinusviewer.report.training_data import MasksState, masks_state, why_no_case
@@ -13,7 +14,9 @@ from sinusviewer.session import Session
 
 def why_no_training_case(session: Session, view: str) -> SinusViewerError | None:
     """What is missing before the CT of a view can teach anything; None where nothing is."""
-    reading = session.reading(view)
+    reading, volume = session.reading(view), session.volume(view)
+    if volume is not None and any(w.code == MASKS_ALONE for w in volume.warnings):
+        return SinusViewerError("These are masks alone: there is no image to learn from.", "Open their CT.")
     return why_no_case(reading, confirmed=_confirmed(session, view, reading))
 
 

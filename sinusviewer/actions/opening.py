@@ -30,6 +30,8 @@ class Opening:
     ) -> None:
         self.session, self._desk, self._scan, self._load, self._preview = session, desk, scan, load, preview
         self._tidy = tidy
+        self.masks_taken: Callable[[tuple[Study, ...], Callable[[str], None]], bool] = lambda *_: False
+        """Puts studies that are masks alone over the CT on screen; False where they are to be shown as anything else."""
         self.owned: Callable[[Study], Study] = lambda study: study
         """Gives a study that is opened to its patient's records, where two patients came under one UID."""
 
@@ -65,15 +67,19 @@ class Opening:
             files = "1 file" if len(failed) == 1 else f"{len(failed)} files"
             self.session.say(f"{files} could not be opened.", "warning", "Click for the list.", details)
         if not result.studies:
+            only = result.files[0].reason if len(result.files) == 1 else None
             self.session.say(
-                "No images were found there.", "warning", "Choose DICOM files, a ZIP, NIfTI, NRRD, PNG, JPEG or TIFF."
-            )
+                "No images were found there.", "warning",
+                only or "Choose DICOM files, a ZIP, NIfTI, NRRD, PNG, JPEG or TIFF.",
+            )  # fmt: skip
             return
         current = self.session.study
         studies = tuple(self.owned(s) for s in result.studies if not self._under_another_name(s))
         if not studies:
             return
         self.session.add_studies(studies)
+        if self.masks_taken(studies, self.show_study):
+            return
         first = studies[0]
         if current is not None and self._belongs_beside(current, first):
             self.compare_study(first.study_instance_uid)

@@ -15,7 +15,7 @@ from sinusviewer.domain.finding import Detection
 from sinusviewer.domain.hanging import hang_film
 from sinusviewer.domain.image import OrientationEvidence, Radiograph, Volume
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
-from sinusviewer.domain.study import Series
+from sinusviewer.domain.study import MASKS_ALONE, Series
 from sinusviewer.errors import SinusViewerError
 from sinusviewer.jobs.runner import CancelToken, Job, Progress, silent_progress
 from sinusviewer.report.content import models_of
@@ -23,6 +23,10 @@ from sinusviewer.session import Image, ImageMarks, Session, reading_key
 
 Read = Callable[[Image, ClinicalData, str, Progress, CancelToken], tuple[SeriesReading, ...]]
 Load = Callable[[Series, Progress, CancelToken], Image]
+
+
+NO_IMAGE = "These are masks alone: there is no image to read or to paint on."
+NO_IMAGE_HINT = "Open their CT: they are shown over it."
 
 
 class ReadingActions:
@@ -48,6 +52,9 @@ class ReadingActions:
         key = session.views[session.active_view].series_key
         image = session.images.get(key)
         if image is None or self.is_reading(key):
+            return None
+        if _is_masks_alone(session.series(key)):
+            session.say(NO_IMAGE, "warning", NO_IMAGE_HINT)
             return None
         film = session.film(session.active_view)
         subject: Image = (film,) if film is not None else image
@@ -195,7 +202,8 @@ class ReadingActions:
 
     def read_many(self, keys: Sequence[str]) -> Job | None:
         """Read one series after the other; each reading is filed as soon as it is there. One that fails is named, not fatal."""
-        series = [found for found in (self.session.series(k) for k in keys) if found is not None]
+        known = (self.session.series(k) for k in keys)
+        series = [found for found in known if found is not None and not _is_masks_alone(found)]
         if not series or self._desk.works_for("batch"):
             return None
         clinical = dict(self.session.clinical)
@@ -261,6 +269,10 @@ def outdated(reading: SeriesReading | None, models: Mapping[str, str]) -> str:
         f"Read{f' on {made}' if made else ''} with a model that has changed since ({', '.join(gone)}). "
         "Read again to see what the present one finds."
     )
+
+
+def _is_masks_alone(series: Series | None) -> bool:
+    return series is not None and any(w.code == MASKS_ALONE for w in series.warnings)
 
 
 def _confirmed(detection: Detection, film: Radiograph, *, swapped: bool) -> Detection:

@@ -18,6 +18,8 @@ CT_PRESETS: tuple[Window, ...] = (
     Window(-600, 1500, name="Lung"),
     Window(200, 600, name="Contrast"),
 )
+MASKS_ONLY = Window(1000, 100, name="Masks alone")
+"""Black, for masks that have no image behind them."""
 _RANK = {
     SeriesKind.VOLUME: 0,
     SeriesKind.RADIOGRAPH: 1,
@@ -53,8 +55,7 @@ def hang_volume(
         plane = acquired_plane(volume)
         shown = BONE if volume.identity.modality == "CT" else None
         return {"A": ViewState(key, plane, volume_stack(volume, plane).count // 2, shown)}
-    window, second = BONE, SOFT_TISSUE
-
+    window, second = (MASKS_ONLY, MASKS_ONLY) if volume.identity.modality == "SEG" else (BONE, SOFT_TISSUE)
     center = face_center(volume) if center is None else center
 
     def view(plane: Plane, shown: Window | None) -> ViewState:
@@ -83,6 +84,10 @@ def face_center(volume: Volume) -> npt.NDArray[np.float64]:
     """
     shape = np.array(volume.voxels.shape)
     middle = (volume.affine @ np.append((shape[::-1] - 1) / 2, 1.0))[:3]
+    if volume.identity.modality == "SEG" and volume.voxels.any():  # in the middle of the masks
+        at = [float(np.average(np.arange(n), weights=(volume.voxels > 0).sum(axis=tuple({0, 1, 2} - {a}))))
+              for a, n in enumerate(shape)]  # fmt: skip
+        return np.asarray((volume.affine @ np.array([*at[::-1], 1.0]))[:3], dtype=np.float64)
     if volume.identity.modality != "CT" or min(shape) < 8:
         return np.asarray(middle, dtype=np.float64)
     steps = tuple(max(1, int(n) // 64) for n in shape)
@@ -111,8 +116,8 @@ def _coarse(affine: npt.NDArray[np.float64], steps: tuple[int, ...]) -> npt.NDAr
 
 
 def is_sinus_ct(volume: Volume) -> bool:
-    """Whether planes can be cut: a CT of at least eight slices. One slice alone is what is here while the rest loads."""
-    return volume.identity.modality == "CT" and min(volume.voxels.shape) >= 8
+    """Whether planes can be cut: a CT, or its masks, of at least eight slices. One slice is what is here while the rest loads."""
+    return volume.identity.modality in ("CT", "SEG") and min(volume.voxels.shape) >= 8
 
 
 def acquired_plane(volume: Volume) -> Plane:
@@ -127,7 +132,9 @@ def acquired_plane(volume: Volume) -> Plane:
 
 
 def layout_for(volume: Volume | None, count_of_films: int) -> LayoutKind:
-    """Waters' view: one large view. Sinus CT: bone and soft tissue side by side, with axial and sagittal."""
+    """Waters' view: one large view. Sinus CT: bone and soft tissue side by side, with axial and sagittal; masks: three planes."""
     if volume is None:
         return LayoutKind.TWO if count_of_films == 2 else LayoutKind.ONE
+    if is_sinus_ct(volume) and volume.identity.modality == "SEG":
+        return LayoutKind.MPR
     return LayoutKind.SINUS_CT if is_sinus_ct(volume) else LayoutKind.ONE

@@ -13,6 +13,10 @@ def mark_of(uid: str) -> str:
     return hashlib.sha256(uid.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
+MASKS_ALONE = "label_map"
+"""Code of the warning that a series bears which is masks and no image (a label map in a research format)."""
+
+
 class SeriesKind(StrEnum):
     """What a series can be used for."""
 

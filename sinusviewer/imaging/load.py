@@ -3,6 +3,7 @@
 from sinusviewer.domain.image import Radiograph, Volume
 from sinusviewer.domain.study import Series, SeriesKind
 from sinusviewer.errors import DicomReadError, GeometryError, SinusViewerError
+from sinusviewer.imaging.label_map import ALONE
 from sinusviewer.imaging.radiograph import load_frames, load_radiograph
 from sinusviewer.imaging.volume import FirstImage, load_volume
 from sinusviewer.jobs.runner import CancelToken, Progress
@@ -28,7 +29,7 @@ def load_series(
     CancelledError
         If the token was cancelled.
     """
-    if series.kind in (SeriesKind.VOLUME, SeriesKind.STACK) or _forms_a_stack(series):
+    if series.kind in (SeriesKind.VOLUME, SeriesKind.STACK) or _forms_a_stack(series) or ALONE in series.warnings:
         try:
             return load_volume(series, progress, token, first_image)
         except (GeometryError, DicomReadError):

@@ -39,6 +39,8 @@ class RawVolumeHeader:
     slope: float
     intercept: float
     affine: npt.NDArray[np.float64]
+    description: bytes = b""
+    """What the writing program put into the header's description."""
 
 
 def _open(path: Path) -> BinaryIO:
@@ -94,6 +96,7 @@ def _parse_1(raw: bytes, order: str) -> RawVolumeHeader:
         int(sform),
         quaternion,
         rows,
+        raw[148:228].partition(b"\0")[0],
     )
 
 
@@ -115,12 +118,14 @@ def _parse_2(raw: bytes, order: str) -> RawVolumeHeader:
         int(sform),
         get("6d", 352),
         rows,
+        raw[240:320].partition(b"\0")[0],
     )
 
 
 def _header(
     dim: tuple[float, ...], code: int, order: str, offset: float, slope: float, intercept: float, pixdim: tuple[float, ...],
     qform: int, sform: int, quaternion: tuple[float, ...], rows: tuple[tuple[float, ...], ...],
+    description: bytes = b"",
 ) -> RawVolumeHeader:  # fmt: skip
     sizes = [int(v) for v in dim[1:8]]
     count = int(dim[0])
@@ -136,7 +141,8 @@ def _header(
     if not np.isfinite(slope) or slope == 0 or not np.isfinite(intercept):
         slope, intercept = 1.0, 0.0
     affine = _affine(pixdim, qform, sform, quaternion, rows)
-    return RawVolumeHeader(shape, np.dtype(order + _TYPES[code]), int(offset), float(slope), float(intercept), affine)
+    dtype = np.dtype(order + _TYPES[code])
+    return RawVolumeHeader(shape, dtype, int(offset), float(slope), float(intercept), affine, description)
 
 
 def _affine(

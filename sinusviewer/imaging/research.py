@@ -1,6 +1,7 @@
 """Research formats: NIfTI, NRRD, PNG, JPEG and TIFF as series without DICOM's identity or proof of sides."""
 
 import hashlib
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from sinusviewer.domain.image import Identity, ImageWarning
 from sinusviewer.domain.study import Instance, Series, SeriesKind
 from sinusviewer.errors import InputError
 from sinusviewer.imaging.headers import made_up_uid
+from sinusviewer.imaging.label_map import ALONE, label_map_note, whole_of
 from sinusviewer.imaging.nifti import read_nifti_header
 from sinusviewer.imaging.nrrd import data_file_of, read_nrrd_header
 from sinusviewer.imaging.pixel_layout import MAX_FRAME_PIXELS
@@ -30,6 +32,10 @@ PICTURES = (ResearchFormat.PNG, ResearchFormat.JPEG, ResearchFormat.TIFF)
 UNORIENTED = ImageWarning(
     "side_unverified", "The file format proves no patient orientation: left and right are not known."
 )
+
+
+class PartOfMasksError(InputError):
+    """A file that is no image of its own: other masks are shown with it."""
 
 
 def sniff_format(start: bytes, name: str) -> ResearchFormat | None:
@@ -63,6 +69,13 @@ def research_series(path: Path, name: str, kind: ResearchFormat) -> Series:
         return _picture(path, name, kind)
     header = read_nifti_header(path) if kind is ResearchFormat.NIFTI else read_nrrd_header(path)
     columns, rows, slices = header.shape_xyz
+    note = label_map_note(path, header) if kind is ResearchFormat.NIFTI else None
+    if note is not None and note.holds == "labels" and slices > 1:
+        masks = _series(path, name, kind, SeriesKind.VIEW_ONLY, rows, columns, slices, "SEG")
+        return replace(masks, warnings=(ALONE,))
+    whole = whole_of(path) if note is not None and note.holds == "opacified" else None
+    if whole is not None:
+        raise PartOfMasksError(f"The opacified part of the masks in “{whole.name}”: it is shown with them.")
     return _series(path, name, kind, SeriesKind.VOLUME if slices > 1 else SeriesKind.STACK, rows, columns, slices, "CT")
 
 

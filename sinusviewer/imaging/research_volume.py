@@ -10,6 +10,7 @@ from sinusviewer.domain.image import Volume
 from sinusviewer.domain.study import Series
 from sinusviewer.errors import InputError
 from sinusviewer.imaging.geometry import ORTHOGONAL_TOLERANCE
+from sinusviewer.imaging.label_map import ALONE, codes_of, label_map_note
 from sinusviewer.imaging.nifti import RawVolumeHeader, read_nifti
 from sinusviewer.imaging.nrrd import read_nrrd
 from sinusviewer.imaging.research import UNORIENTED, ResearchFormat, sniff_format
@@ -41,6 +42,10 @@ def load_research_volume(
         raise InputError(f"The file cannot be opened ({error.strerror or type(error).__name__}).") from error
     if token is not None:
         token.raise_if_cancelled()
+    note = label_map_note(path, header) if ALONE in series.warnings else None
+    codes = None if note is None else codes_of(stored)
+    if note is not None and codes is not None:
+        return _masks_alone(series, codes, header, proved=note.side_verified)
     voxels = _to_hu(stored, header)
     affine = header.affine.copy()
     directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
@@ -65,6 +70,18 @@ def load_research_volume(
             )
         )
     return volume
+
+
+def _masks_alone(series: Series, codes: npt.NDArray[np.uint8], header: RawVolumeHeader, *, proved: bool) -> Volume:
+    """Codes of structures where an image has values; no network reads them, and no side of theirs is asked for.
+
+    ``proved`` says that they were written over a CT whose sides were known: they then name the patient's.
+    """
+    uids = tuple(f"{series.instances[0].sop_instance_uid}#{i + 1}" for i in range(len(codes)))
+    return Volume(
+        codes.astype(np.int16), header.affine.copy(), series.identity, uids, oriented=proved, for_models=False,
+        warnings=(ALONE,),
+    )  # fmt: skip
 
 
 def _to_hu(stored: npt.NDArray[Any], header: RawVolumeHeader) -> npt.NDArray[np.int16]:

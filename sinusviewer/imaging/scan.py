@@ -16,8 +16,9 @@ from sinusviewer.imaging.archive import Candidate, ScanSession, unpack
 from sinusviewer.imaging.dicomdir import MEDIA_STORAGE_DIRECTORY, referenced_files
 from sinusviewer.imaging.elements import looks_like_dicom
 from sinusviewer.imaging.headers import Header, identity_of, read_open_header
+from sinusviewer.imaging.label_map import ALONE
 from sinusviewer.imaging.pixel_layout import why_unreadable
-from sinusviewer.imaging.research import research_series, sniff_format
+from sinusviewer.imaging.research import PartOfMasksError, research_series, sniff_format
 from sinusviewer.imaging.series import build_series, instance_of
 from sinusviewer.imaging.tags import Tag
 from sinusviewer.jobs.runner import CancelToken, Progress
@@ -245,7 +246,10 @@ def _examine_other(candidate: Candidate, start: bytes) -> _Found:
     kind = sniff_format(start, name)
     if kind is None:
         return FileOutcome(candidate.label, FileStatus.IGNORED, _NOT_AN_IMAGE)
-    return research_series(candidate.path, name, kind)
+    try:
+        return research_series(candidate.path, name, kind)
+    except PartOfMasksError as error:
+        return FileOutcome(candidate.label, FileStatus.IGNORED, str(error))
 
 
 def _without_copies(headers: list[tuple[str, Header]], outcomes: dict[str, FileOutcome]) -> list[tuple[str, Header]]:
@@ -310,6 +314,10 @@ def _studies(headers: Sequence[Header], research: Sequence[Series], masks: Seque
         for uid, members in by_uid.items()
     ]  # fmt: skip
     studies += [
-        Study(s.identity.study_instance_uid, s.identity, (s,), str(s.instances[0].path.parent)) for s in research
-    ]
+        Study(
+            s.identity.study_instance_uid, s.identity, (s,), str(s.instances[0].path.parent),
+            s.instances if ALONE in s.warnings else (),
+        )
+        for s in research
+    ]  # fmt: skip
     return tuple(studies)

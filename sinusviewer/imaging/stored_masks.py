@@ -45,6 +45,8 @@ class StoredMasks:
     segmentation: Segmentation
     description: str
     others: tuple[str, ...]
+    label_map: bool = False
+    """Whether they come from a label map instead of a Segmentation object."""
 
 
 def read_stored_masks(path: Path, volume: Volume, token: CancelToken | None = None) -> StoredMasks:

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from sinusviewer.domain.anatomy import Structure
 from sinusviewer.domain.finding import Author, Segmentation
 from sinusviewer.errors import StorageError
+from sinusviewer.imaging.label_map import OF_OPACITY, WRITER
 from sinusviewer.report.atomic import write_bytes, write_text
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -20,7 +21,9 @@ _MILLIMETRES = 2
 _ALIGNED = 2
 
 
-def nifti_bytes(labels: npt.NDArray[np.uint8] | npt.NDArray[np.int16], affine: npt.NDArray[np.float64]) -> bytes:
+def nifti_bytes(
+    labels: npt.NDArray[np.uint8] | npt.NDArray[np.int16], affine: npt.NDArray[np.float64], description: bytes = WRITER
+) -> bytes:
     """A gzipped NIfTI-1 file of ``labels``, or of HU, ``[z, y, x]`` with LPS ``affine`` (NIfTI wants RAS: x, y turn sign).
 
     The same voxels give the same bytes: no time stamp is kept.
@@ -38,7 +41,7 @@ def nifti_bytes(labels: npt.NDArray[np.uint8] | npt.NDArray[np.int16], affine: n
     struct.pack_into("<8f", header, 76, handedness, *spacing, 0, 0, 0, 0)
     struct.pack_into("<fff", header, 108, 352.0, 1.0, 0.0)
     header[123] = _MILLIMETRES
-    header[148:160] = b"SinusViewer\0"
+    header[148 : 148 + len(description)] = description
     # The affine (sform) is exact; the rotation (qform) helps readers that take no sheared axes.
     struct.pack_into("<hh", header, 252, _ALIGNED, _ALIGNED)
     struct.pack_into("<6f", header, 256, *quaternion, *ras[:3, 3])
@@ -74,7 +77,7 @@ def write_mask(folder: Path, stem: str, segmentation: Segmentation) -> tuple[Pat
     write_bytes(written[0], nifti_bytes(segmentation.labels, segmentation.affine))
     if segmentation.opacified is not None:
         written.append(folder / f"{stem}_opacified.nii.gz")
-        write_bytes(written[1], nifti_bytes(segmentation.opacified.astype(np.uint8), segmentation.affine))
+        write_bytes(written[1], nifti_bytes(segmentation.opacified.astype(np.uint8), segmentation.affine, OF_OPACITY))
     if segmentation.original is not None and segmentation.original.author is Author.AI:
         written.append(folder / f"{stem}_ai.nii.gz")
         write_bytes(written[-1], nifti_bytes(segmentation.original.labels, segmentation.affine))

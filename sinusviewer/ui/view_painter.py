@@ -111,6 +111,8 @@ class ViewPainter:
             return None
         labels = content.labels[state.slice_index]
         opacity, hidden = display.mask_opacity, display.hidden_structures
+        if content.identity.modality == "SEG":  # nothing lies under them that must be seen
+            opacity = max(opacity, 0.95)
         key = (id(content.labels), state.slice_index, opacity, hidden, display.masks_outlined, content.mask_revision,
                id(content.original_labels))  # fmt: skip
         own = content.original_labels

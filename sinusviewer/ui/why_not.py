@@ -4,7 +4,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sinusviewer.actions.reading import NO_IMAGE, NO_IMAGE_HINT
 from sinusviewer.domain.display import is_drawn
+from sinusviewer.domain.study import MASKS_ALONE
 from sinusviewer.session import ImageMarks
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ _OF_FILMS = {
     "shutter": "Blank borders are covered on films",
 }
 _FINDINGS = ("accept_finding", "edit_finding", "next_finding", "previous_finding")
+_OF_IMAGES = ("read", "tool_brush", "brush_grow", "brush_shrink", "export_training")
 _ALWAYS = {
     "undo": "There is nothing to undo.",
     "redo": "There is nothing to do again.",
@@ -41,6 +44,8 @@ def why_not(session: "Session", verb: str, *, enabled: bool = True) -> str:
     """A sentence where ``verb`` has nothing to work on in the active view; empty where it has."""
     view = session.active_view
     film, volume = session.film(view), session.volume(view)
+    if verb in _OF_IMAGES and volume is not None and any(w.code == MASKS_ALONE for w in volume.warnings):
+        return f"{NO_IMAGE} {NO_IMAGE_HINT}"
     if film is None and volume is None:
         return "" if enabled else _ALWAYS.get(verb, "No image is open.")
     if film is not None and verb in _OF_CT:
