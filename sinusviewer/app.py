@@ -25,7 +25,7 @@ from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.image import Volume
 from sinusviewer.domain.reading import SeriesReading
 from sinusviewer.domain.study import ScanResult, Series, SeriesKind
-from sinusviewer.errors import InputError
+from sinusviewer.errors import InputError, SinusViewerError
 from sinusviewer.jobs.runner import CancelToken, JobRunner, Progress
 from sinusviewer.paths import bundled_models_dir, user_data_dir, user_models_dir
 from sinusviewer.records.database import Database
@@ -40,6 +40,7 @@ from sinusviewer.ui.main_window import MainWindow
 from sinusviewer.ui.number_bar import NumberWiring
 from sinusviewer.ui.panel_wiring import PanelWiring
 from sinusviewer.ui.prior_wiring import PriorWiring
+from sinusviewer.ui.starting import SECOND_HINT, SECOND_WINDOW, claim_records, say_why_not, unusable_folder
 from sinusviewer.ui.study_signs import StudySigns
 from sinusviewer.ui.theme import apply_theme
 
@@ -145,6 +146,7 @@ class Program:
         self.recorder = Recorder(self.session, findings, self.index, keeper, pending)
         self.actions.reading.settle = self.recorder.settled
         self.actions.opening.owned = self.recorder.owned
+        self.actions.opening.together = self.recorder.together
         self.mask_recorder = MaskRecorder(self.session, findings, self.index, pending)
         self.window = MainWindow(self.session, self.actions, self.settings, save_settings)
         self.wiring = PanelWiring(self.window, Reporting(self.session, self.actions.desk, findings, self.index))
@@ -248,7 +250,13 @@ def main(paths: list[str]) -> int:
     application.setApplicationName("SinusViewer")
     settings = load_settings()
     apply_theme(application, settings.theme, settings.scale_percent)
-    program = Program()
+    try:
+        lock, program = claim_records(user_data_dir()), Program()
+    except (SinusViewerError, OSError) as error:
+        say_why_not(error if isinstance(error, SinusViewerError) else unusable_folder(error))
+        return 1
+    if lock is None:
+        program.session.say(SECOND_WINDOW, "warning", SECOND_HINT)
 
     def on_error(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
@@ -267,4 +275,6 @@ def main(paths: list[str]) -> int:
         program.window.open_paths([Path(p) for p in paths])
     status = application.exec()
     program.close()
+    if lock is not None:
+        lock.unlock()
     return status

@@ -10,7 +10,7 @@ from sinusviewer.domain.display import LayoutKind, ViewState
 from sinusviewer.domain.hanging import face_center, first_series, hang_film, hang_volume, layout_for
 from sinusviewer.domain.image import Volume
 from sinusviewer.domain.prior import may_be_two_people, same_patient
-from sinusviewer.domain.study import FileStatus, ScanResult, Series, Study
+from sinusviewer.domain.study import EMPTY_FILE, FileStatus, ScanResult, Series, Study
 from sinusviewer.errors import SinusViewerError
 from sinusviewer.jobs.events import JobFailed
 from sinusviewer.jobs.runner import CancelToken, Job, Progress
@@ -32,6 +32,8 @@ class Opening:
         self._tidy = tidy
         self.masks_taken: Callable[[tuple[Study, ...], Callable[[str], None]], bool] = lambda *_: False
         """Puts studies that are masks alone over the CT on screen; False where they are to be shown as anything else."""
+        self.together: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+        """Joins what is noted of many studies, so that the window does not wait for the disk once for each."""
         self.owned: Callable[[Study], Study] = lambda study: study
         """Gives a study that is opened to its patient's records, where two patients came under one UID."""
 
@@ -74,10 +76,21 @@ class Opening:
             )  # fmt: skip
             return
         current = self.session.study
-        studies = tuple(self.owned(s) for s in result.studies if not self._under_another_name(s))
+        empty = sum(f.reason == EMPTY_FILE for f in result.files)
+        if (
+            empty
+        ):  # a copy that broke off: of a CT its first or last slices may be missing, and nothing else would say so
+            files = "1 file is" if empty == 1 else f"{empty} files are"
+            self.session.say(
+                f"{files} empty (0 bytes).", "warning",
+                "The copy may be incomplete, and slices may be missing: copy the folder again.",
+            )  # fmt: skip
+        studies: tuple[Study, ...] = ()
+        with self.together():
+            studies = tuple(self.owned(s) for s in result.studies if not self._under_another_name(s))
+            self.session.add_studies(studies)
         if not studies:
             return
-        self.session.add_studies(studies)
         if self.masks_taken(studies, self.show_study):
             return
         first = studies[0]

@@ -1,5 +1,7 @@
 """Keeps what a person does: every change goes to the records at once, and comes back when the study is opened again."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -52,6 +54,17 @@ class Recorder:
     def settled(self, series_key: str, image: Image) -> Image:
         """Films with the sides and turns that are in the records; safe to call in the background."""
         return self._restorer.settled(series_key, image)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Join what is noted of many studies in one writing; a disk that refuses it is said, and it is noted the next time."""
+        try:
+            with ExitStack() as stack:
+                with suppress(StorageError):  # then each is written, or refused, by itself
+                    stack.enter_context(self._findings.together())
+                yield
+        except StorageError as error:
+            self._session.say(error.message, "error", error.hint)
 
     def owned(self, study: Study) -> Study:
         """The study under its patient's own records: series of a second patient under one UID get keys of their own."""
@@ -185,6 +198,11 @@ class Recorder:
         )
 
     def _studies_changed(self) -> None:
+        with self.together():
+            self._take_up()
+
+    def _take_up(self) -> None:
+        """Note the studies that are new here, and bring back what is kept of them."""
         for uid, study in self._session.studies.items():
             key = self._findings.claim(uid, study.identity)
             before = self._known.get(uid)

@@ -13,6 +13,8 @@ def mark_of(uid: str) -> str:
     return hashlib.sha256(uid.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
+EMPTY_FILE = "The file is empty."
+"""Why a file of 0 bytes is left out."""
 MASKS_ALONE = "label_map"
 """Code of the warning that a series bears which is masks and no image (a label map in a research format)."""
 

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from sinusviewer.domain.study import FileOutcome, FileStatus, ScanResult, Series, Study
+from sinusviewer.domain.study import EMPTY_FILE, FileOutcome, FileStatus, ScanResult, Series, Study
 from sinusviewer.errors import DicomReadError, InputError
 from sinusviewer.imaging.archive import Candidate, ScanSession, unpack
 from sinusviewer.imaging.dicomdir import MEDIA_STORAGE_DIRECTORY, referenced_files
@@ -223,7 +223,7 @@ def _examine(candidate: Candidate, fallback: str) -> _Found:
         with candidate.path.open("rb", buffering=0) as file:
             start = file.read(400)
             if not start:
-                return FileOutcome(candidate.label, FileStatus.IGNORED, "The file is empty.")
+                return FileOutcome(candidate.label, FileStatus.IGNORED, EMPTY_FILE)
             if not looks_like_dicom(start):
                 return _examine_other(candidate, start)
             header = read_open_header(cast(BinaryIO, file), candidate.path, fallback)

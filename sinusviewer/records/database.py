@@ -47,24 +47,49 @@ CREATE TRIGGER IF NOT EXISTS finding_event_is_immutable BEFORE UPDATE ON finding
 """
 
 
+class _DamagedError(sqlite3.DatabaseError):
+    """The file is readable and its content is not sound."""
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file itself is damaged; one that is locked, or on a disk that takes nothing, is whole."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(error, _DamagedError) or (
+        isinstance(code, int) and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    )
+
+
+def _why(error: sqlite3.DatabaseError) -> str:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return "Another window of this program is writing to them. Wait a moment and start again."
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return "Their folder cannot be written to: check its rights."
+    return "Check the folder of the records, and that the disk is not full."
+
+
 class Database:
     """A SQLite file shared by the stores of this package; safe to use from several threads.
 
     Parameters
     ----------
     path
-        The file; its folder must exist. A damaged file is renamed to ``*.damaged-<time>`` and a new one is begun
-        (``was_damaged`` is then True): the index is rebuildable from the images, and nothing is thrown away.
+        The file; its folder must exist. A damaged file (never one that is locked, or cannot be written) is renamed to
+        ``*.damaged-<time>`` and a new one is begun (``was_damaged`` is then True): the index is rebuildable from the images,
+        and nothing is thrown away.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.was_damaged = False
         self._lock = threading.RLock()
+        self._joined = False
         self.keys = StudyKeys(self)
         try:
             self._connection = self._open()
-        except sqlite3.DatabaseError:
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise StorageError("The records cannot be opened.", _why(error)) from error
             self.was_damaged = True
             self._set_aside()
             self._connection = self._open()
@@ -78,7 +103,7 @@ class Database:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             if connection.execute("PRAGMA quick_check").fetchone()[0] != "ok":
-                raise sqlite3.DatabaseError("quick_check failed")
+                raise _DamagedError("quick_check failed")
             connection.executescript(_SCHEMA)
             connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
             connection.commit()
@@ -99,12 +124,46 @@ class Database:
         """Commit on success, roll back on failure; a full disk or a locked file becomes a StorageError."""
         with self._lock:
             try:
+                if self._joined:
+                    with self._part():
+                        yield self._connection
+                    return
                 with self._connection:
                     yield self._connection
             except sqlite3.IntegrityError:
                 raise
             except sqlite3.DatabaseError as error:
                 raise StorageError("The database could not be written.", "Check that the disk is not full.") from error
+
+    @contextmanager
+    def _part(self) -> Iterator[None]:
+        """A transaction within a joined one: undone by itself where it fails."""
+        self._connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK TO part")
+            self._connection.execute("RELEASE part")
+            raise
+        self._connection.execute("RELEASE part")
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write to the disk once for all transactions within: of two thousand studies each would wait for the disk by itself.
+
+        Only for what the next opening makes anew: a disk that is full at the end takes back what had been written within.
+        """
+        with self._lock:
+            if self._joined:
+                yield
+                return
+            with self.transaction() as connection:
+                connection.execute("BEGIN")
+                self._joined = True
+                try:
+                    yield
+                finally:
+                    self._joined = False
 
     def query(self, sql: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         with self._lock:

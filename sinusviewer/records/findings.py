@@ -6,6 +6,7 @@ rows are replayed. The network's original stays as the first row of its finding.
 
 import getpass
 import json
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -96,6 +97,10 @@ class FindingStore:
     def key_of(self, study_instance_uid: str) -> RecordsKey:
         """Whose records a UID stands for now; what is written later, by this key, is still theirs."""
         return self._key(study_instance_uid)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Write what is noted of many studies at once; for what the next opening notes anew."""
+        return self._database.together()
 
     def claim(self, study_instance_uid: str, who: Identity) -> RecordsKey:
         """From now on the UID stands for this patient's records."""

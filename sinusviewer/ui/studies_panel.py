@@ -75,6 +75,7 @@ class StudiesPanel(QWidget):
         self._known: tuple[IndexedStudy, ...] = ()
         self._badges: dict[str, str] = {}
         self._settled: set[str] = set()
+        self._listed: tuple[object, ...] = ()
         self._key_images: tuple[KeyImage, ...] = ()
         self._thumbnails: dict[str, QIcon] = {}
         self._current = ("", "")
@@ -89,7 +90,14 @@ class StudiesPanel(QWidget):
         """Studies from the index; those that are open stand above already and lend them their badge."""
         self._badges = {k.study_instance_uid: k.badge for k in known}
         self._known = known
-        self._rebuild()
+        listed = self._listed_known()
+        if listed != self._listed:
+            self._rebuild()
+            return
+        for number, study in self._tops():  # of two thousand films one changed: the others stay as they are
+            top = self._tree.topLevelItem(number)
+            if top is not None:
+                self._word_study(top, study)
 
     def set_key_images(self, key_images: tuple[KeyImage, ...]) -> None:
         self._key_images = key_images
@@ -121,12 +129,17 @@ class StudiesPanel(QWidget):
         self._current = (study_uid, series_key)
         for item in self._series_items():
             self._mark(item)
+        current: QTreeWidgetItem | None = None
         for number in range(self._tree.topLevelItemCount() if moved else 0):
             top = self._tree.topLevelItem(number)
             if top is not None and top.data(0, _UID):
                 top.setExpanded(top.data(0, _UID) == study_uid or len(self._studies) == 1)
                 if top.data(0, _UID) == study_uid:
-                    self._tree.scrollToItem(top)
+                    current = top
+        if moved and current is not None:  # with its series, which its line alone would leave out of sight
+            last = current.child(current.childCount() - 1)
+            self._tree.scrollToItem(last or current)
+            self._tree.scrollToItem(current)
 
     def _mark(self, item: QTreeWidgetItem) -> None:
         font = item.font(0)
@@ -136,11 +149,11 @@ class StudiesPanel(QWidget):
     def _rebuild(self, *_: object) -> None:
         words = self._search.text().replace("-", "").casefold().split()
         self._tree.clear()
+        self._listed = self._listed_known()
         shown = [s for s in self._studies if _matches(study_words(s), words)]
         for study in shown:
             self._add_study(study)
-        open_ones = {s.study_instance_uid for s in self._studies}
-        earlier = [k for k in self._known if k.study_instance_uid not in open_ones]
+        earlier = self._earlier()
         if earlier:
             head = self._heading("Seen before")
             for one in earlier:
@@ -157,6 +170,25 @@ class StudiesPanel(QWidget):
         self._empty.setText("No study fits the search." if words else "No study is open.")
         self._empty.setVisible(not shown and not earlier)
 
+    def _earlier(self) -> list[IndexedStudy]:
+        open_ones = {s.study_instance_uid for s in self._studies}
+        return [k for k in self._known if k.study_instance_uid not in open_ones]
+
+    def _listed_known(self) -> tuple[object, ...]:
+        """What the lines of studies seen before say."""
+        return tuple(
+            (k.study_instance_uid, k.patient_name, k.patient_id, k.study_date, k.modalities, k.badge, k.source,
+             k.thumbnail_png)
+            for k in self._earlier()
+        )  # fmt: skip
+
+    def _tops(self) -> list[tuple[int, Study]]:
+        """The lines of open studies, each with its study."""
+        studies = {s.study_instance_uid: s for s in self._studies}
+        tops = [(n, self._tree.topLevelItem(n)) for n in range(self._tree.topLevelItemCount())]
+        uids = [(n, top.data(0, _UID)) for n, top in tops if top is not None]
+        return [(n, studies[uid]) for n, uid in uids if uid in studies]
+
     def _heading(self, text: str) -> QTreeWidgetItem:
         head = QTreeWidgetItem([text])
         self._heads.add(text)
@@ -167,13 +199,8 @@ class StudiesPanel(QWidget):
 
     def _add_study(self, study: Study) -> None:
         who = study.identity
-        badge = self._badges.get(study.study_instance_uid, "")
-        name = who.patient_name.replace("^", " ").strip() or "No name"
-        line = " · ".join(p for p in (date_text(who.study_date), badge) if p)
-        top = QTreeWidgetItem(["\n".join(p for p in (name, who.patient_id, line) if p)])
-        top.setSizeHint(
-            0, QSize(0, round(self.fontMetrics().lineSpacing() * (top.text(0).count("\n") + 1.7)))
-        )  # patients apart
+        top = QTreeWidgetItem()
+        self._word_study(top, study)
         top.setData(0, _UID, study.study_instance_uid)
         top.setToolTip(0, "\n".join(p for p in (who.study_description, study.source) if p))
         self._tree.addTopLevelItem(top)
@@ -187,6 +214,17 @@ class StudiesPanel(QWidget):
             top.addChild(item)
         # A list of two hundred films stays short: only the study on screen, or the only one, shows its series.
         top.setExpanded(study.study_instance_uid == self._current[0] or len(self._studies) == 1)
+
+    def _word_study(self, top: QTreeWidgetItem, study: Study) -> None:
+        """Name, number, date and how far it has come."""
+        who, badge = study.identity, self._badges.get(study.study_instance_uid, "")
+        name = who.patient_name.replace("^", " ").strip() or "No name"
+        line = " · ".join(p for p in (date_text(who.study_date), badge) if p)
+        text = "\n".join(p for p in (name, who.patient_id, line) if p)
+        if text != top.text(0):
+            top.setText(0, text)
+            height = round(self.fontMetrics().lineSpacing() * (text.count("\n") + 1.7))  # patients apart
+            top.setSizeHint(0, QSize(0, height))
 
     def _word(self, item: QTreeWidgetItem, series: Series) -> None:
         """Text and tooltip of a series, with a sign where there still is something to know."""

@@ -90,3 +90,19 @@ def test_the_sign_beside_a_series_goes_once_its_side_is_confirmed(program_with):
     assert open_side.message not in item.toolTip(0)
     assert "⚠" not in text(open_side), "and when the list is made anew"
     assert "⚠" in text(open_side, other), "what else is to be known stays"
+
+
+def test_a_decision_on_one_of_many_films_makes_no_other_line_anew(program_with):
+    program = program_with((film(),))
+    others = tuple(study((film(),), f"series-{n}", f"study-{n}", f"P{n}") for n in range(2, 40))
+    program.session.add_studies(others)
+    program._show_known()
+    tree = program.window.findChild(QTreeWidget, "study_tree")
+    lines = [tree.topLevelItem(n) for n in range(tree.topLevelItemCount())]
+    program.session.set_reading(waters_reading(), "series-1")
+    program.actions.marks.set_status("A", "ai-1", FindingStatus.ACCEPTED)
+    program._show_known()
+    assert [tree.topLevelItem(n) for n in range(tree.topLevelItemCount())] == lines, "the same lines, not new ones"
+    assert lines[0].text(0).endswith("edited")
+    program.window.studies_panel._search.setText("P7")
+    assert tree.topLevelItemCount() == 1

@@ -12,7 +12,7 @@ from sinusviewer.actions.thumbnails import thumbnail
 from sinusviewer.domain.display import LayoutKind, Measurement, Plane, Tool, ViewState
 from sinusviewer.domain.hanging import acquired_plane, face_center, first_series, hang_volume, layout_for
 from sinusviewer.domain.image import Volume
-from sinusviewer.domain.study import FileOutcome, FileStatus, Instance, ScanResult, Series, SeriesKind
+from sinusviewer.domain.study import EMPTY_FILE, FileOutcome, FileStatus, Instance, ScanResult, Series, SeriesKind
 from sinusviewer.errors import DicomReadError
 from sinusviewer.jobs.runner import JobRunner
 from sinusviewer.session import ImageMarks, Session
@@ -220,3 +220,10 @@ def test_views_ask_for_nothing_while_their_pixels_are_missing():
     session.go_to_slice("A", 4)
     session.go_to_point("A", (0.0, 0.0, 0.0))
     assert session.views["A"] == ViewState("nowhere")
+
+
+def test_files_of_no_bytes_are_said_for_slices_may_be_missing(program_with):
+    program = program_with((film(),))
+    empty = FileOutcome("0001.dcm", FileStatus.IGNORED, EMPTY_FILE)
+    program.actions.opening._scanned(ScanResult((study((film(),)),), (empty, replace(empty, path="0002.dcm"))))
+    assert any(m.text == "2 files are empty (0 bytes)." and m.level == "warning" for m in program.session.messages)

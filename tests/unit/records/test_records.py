@@ -7,6 +7,7 @@ import pytest
 
 from sinusviewer.domain.image import Identity
 from sinusviewer.domain.study import Series, SeriesKind, Study
+from sinusviewer.errors import StorageError
 from sinusviewer.records.database import Database
 from sinusviewer.records.findings import FindingStore
 from sinusviewer.records.study_index import StudyIndex
@@ -103,4 +104,42 @@ def test_an_edit_survives_a_kill_right_after_it(tmp_path):
     subprocess.run([sys.executable, "-c", code, str(path)], check=False)
     database = Database(path)
     assert FindingStore(database).latest("1.2")["f1"].content == {"n": 1}
+    database.close()
+
+
+def test_records_that_another_window_writes_to_are_never_taken_for_damaged(tmp_path, monkeypatch):
+    path = tmp_path / "records.sqlite"
+    first = Database(path)
+    first.transaction().__enter__().execute("BEGIN EXCLUSIVE")
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, **{**k, "timeout": 0.05}))
+    with pytest.raises(StorageError) as caught:
+        Database(path)
+    assert "Another window" in caught.value.hint
+    assert not [p for p in tmp_path.iterdir() if "damaged" in p.name], "the records stay where they are"
+    first._connection.rollback()
+    first.close()
+
+
+def delete_and_fail(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.execute("DELETE FROM study")
+        raise sqlite3.OperationalError("disk I/O error")
+
+
+def test_many_studies_are_noted_in_one_writing_and_a_failed_part_takes_no_other_with_it(tmp_path):
+    database = Database(tmp_path / "records.sqlite")
+    index, other = StudyIndex(database), sqlite3.connect(tmp_path / "records.sqlite")
+
+    def on_disk() -> int:
+        return int(other.execute("SELECT COUNT(*) FROM study").fetchone()[0])
+
+    with database.together():
+        for number in range(3):
+            index.add(Study(f"1.{number}", Identity(patient_id=f"P{number}"), ()))
+        with pytest.raises(StorageError):
+            delete_and_fail(database)
+        assert on_disk() == 0, "nothing waits for the disk meanwhile"
+    assert on_disk() == 3
+    other.close()
     database.close()
