@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sinustrainer.calibrate import fit_calibration, youden_threshold
+from sinustrainer.calibrate import youden_threshold
 from sinustrainer.run_folder import RUN_FILE, load_run, save_run
 from sinustrainer.train import train
 from sinustrainer.train_recipe import TrainRecipe, load_recipe
@@ -183,15 +183,13 @@ def _with_fold(recipe: TrainRecipe, fold: int | None) -> TrainRecipe:
 
 
 def _tell_final_run(run: Path, scores: list[FoldScore], figures: dict[str, Any]) -> None:
-    """The run on all patients has none left to judge by: cut-off, calibration and figures are those of the folds."""
+    """The run on all patients has none left to judge by: cut-off and figures are those of the folds."""
     _, summary = load_run(run)
     scored = [s for s in scores if s.dlr is not None]
     metrics = {**summary.metrics, "cross_validation": figures}
     summary = replace(summary, metrics=metrics)
     if scored:
-        fitted_on = f"out-of-fold scores of {len(scored)} training patients"
-        y, dlr = [s.y for s in scored], [s.dlr for s in scored if s.dlr is not None]
-        summary = replace(summary, threshold=figures["cut_off"], calibration=fit_calibration(y, dlr, fitted_on))
+        summary = replace(summary, threshold=figures["cut_off"])
     save_run(run, summary)
 
 

@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--radiomics",
-        type=_paths,
+        type=lambda text: tuple(Path(name) for name in _names(text)),
         default=(),
         metavar="A.csv,B.csv",
         help="evaluate's scores_train.csv and scores_test.csv, for Table 2's radiomics row (or a column radiomics of the tables)",
@@ -94,10 +94,6 @@ def run_arguments(arguments: argparse.Namespace) -> None:
     )
 
 
-def _paths(text: str) -> tuple[Path, ...]:
-    return tuple(Path(name) for name in _names(text))
-
-
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
@@ -123,8 +119,8 @@ def run(
 ) -> None:
     """Fit the three models, or take given probabilities, and write all results into ``out_dir``.
 
-    Written are ``nomogram.json`` (fits only), ``evaluation.json``, ``predictions_<split>.csv``, ``report.html`` and the
-    paper's Tables 1 and 2 and Figures 3, 5, 6 and 7 as CSV, PNG and SVG.
+    Written are ``nomogram.json`` (fits only), ``evaluation.json``, ``predictions_<split>.csv``, ``report.html`` and the paper's
+    Tables 1 and 2 and Figures 3, 5, 6 and 7 as CSV, PNG and SVG.
 
     Parameters
     ----------

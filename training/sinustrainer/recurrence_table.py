@@ -17,7 +17,8 @@ import numpy as np
 
 from sinustrainer.cross_validation import ALL, OOF_FILE, read_scores
 from sinustrainer.data.manifest import MANIFEST_FILE, Case, load_manifest
-from sinustrainer.evaluate.cohort_table import NUMBER, YES_NO, check_plausible, read_records
+from sinustrainer.evaluate.cohort_table import NUMBER, read_records
+from sinustrainer.evaluate.plausibility import YES_NO, check_plausible
 from sinustrainer.score_model import SCORE_MODEL_FILE, score_model_of, write_score_model
 from sinusviewer.errors import InputError
 from sinusviewer.inference.model_card import CARD_FILE, load_card

@@ -8,16 +8,9 @@ import pytest
 from sinustrainer.data.manifest import Case
 from sinustrainer.evaluate.tables import Picture, write_page
 from sinustrainer.evaluate.waters import summary
+from sinustrainer.evaluate.waters_discrimination import discriminate, of_application, of_sides
 from sinustrainer.evaluate.waters_films import FilmResult, SideResult, judge, label_of, write_films
-from sinustrainer.evaluate.waters_tables import (
-    discriminate,
-    of_application,
-    of_sides,
-    table_2,
-    table_3,
-    table_4,
-    table_overlap,
-)
+from sinustrainer.evaluate.waters_tables import table_2, table_3, table_4, table_overlap
 from sinusviewer.domain.anatomy import Side
 from sinusviewer.domain.finding import Detection, ModelReference
 from sinusviewer.domain.image import Identity, Radiograph

@@ -12,6 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from sinustrainer.evaluate.plausibility import (
+    check_plausible,
+    is_eosinophil_count,
+    median_of_positive,
+    refuse_other_than_yes_no,
+)
 from sinusviewer.errors import InputError
 from sinusviewer.statistics.arrays import BoolArray, FloatArray
 
@@ -20,12 +26,6 @@ _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # xlsx; xls
 BLANKS = {"", "na", "nan"}
 ID_COLUMNS = ("id", "patient_id", "patient", "case_id", "study_instance_uid")
 NOT_VARIABLES = {*ID_COLUMNS, "split", "set", "fold", "site", "center", "centre", "row", "index"}
-YES_NO = (
-    "female", "asthma", "ar", "allergic_rhinitis", "hypertension", "diabetes", "smoking", "drinking",
-)  # fmt: skip
-"""Predictors that the window gives as 0 or 1: an axis from 1 to 2 would read every patient wrong."""
-OLDEST = 120.0
-EOSINOPHILS_MOST = 20_000.0  # cells/µL; more is a unit a thousand times too small
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,9 +96,10 @@ def read_cohort(path: Path, name: str, outcome: str, predictors: Sequence[str]) 
             columns[column] = _outcome(path.name, column, cells[column], rows)
         else:
             columns[column] = _numbers(path.name, column, cells[column], rows)
-            check_plausible(path.name, column, columns[column], tuple(f"row {row}" for row in rows))
+            places = tuple(f"row {row}" for row in rows)
+            check_plausible(path.name, column, columns[column], places)
             if column in predictors:
-                _refuse_other_than_yes_no(path.name, column, columns[column], rows)
+                refuse_other_than_yes_no(path.name, column, columns[column], places)
     return CohortTable(name, ids, rows, columns, outcome, tuple(ignored))
 
 
@@ -160,7 +161,7 @@ def refuse_different_units(train: CohortTable, test: CohortTable) -> None:
     for column in train.columns:
         if not is_eosinophil_count(column) or column not in test.columns:
             continue
-        medians = [_median_of_positive(table.columns[column]) for table in (train, test)]
+        medians = [median_of_positive(table.columns[column]) for table in (train, test)]
         if min(medians) > 0.0 and max(medians) >= 100.0 * min(medians):
             raise InputError(
                 f"Column {column}: the median is {medians[0]:g} in the training file and {medians[1]:g} in the test file.",
@@ -207,61 +208,3 @@ def _outcome(file: str, column: str, cells: list[str], rows: tuple[int, ...]) ->
         got = f"only {known[0]:g} in all {known.size} rows" if known.size else "no value at all"
         raise InputError(f"{file}, column {column}: the outcome has one class, {got}.", "Both 0 and 1 must occur.")
     return values
-
-
-def is_eosinophil_count(column: str) -> bool:
-    """Whether a column's name says eosinophils per µL rather than a share, a logarithm or another unit."""
-    name = column.lower()
-    other = ("pct", "percent", "%", "log", "ratio", "e9", "10^9", "giga", "per_l")
-    return name.startswith("eos") and not any(mark in name for mark in other)
-
-
-def check_plausible(file: str, column: str, values: FloatArray, places: Sequence[str]) -> None:
-    """Refuse ages that no one has, counts below 0 and eosinophils in a unit a factor of 1000 away from cells/µL.
-
-    ``places`` are each value's row or case, as the message is to call it.
-    """
-    name = column.lower()
-    if name in {"age", "age_years"}:
-        _refuse(file, column, values, places, (values < 0.0) | (values > OLDEST), "is no possible age", "Give years.")
-    eosinophils = is_eosinophil_count(column)
-    if eosinophils or "count" in name or name.endswith("_per_ul"):
-        _refuse(file, column, values, places, values < 0.0, "is a negative count", "")
-    if eosinophils:
-        small, large = _wrong_unit(values)
-        off = "is off by a factor of 1000 from cells/µL"
-        _refuse(file, column, values, places, small, off, "0.3 x 10⁹/L is 300.")
-        _refuse(file, column, values, places, large, off, "300000 cells/mL is 300.")
-
-
-def _refuse_other_than_yes_no(file: str, column: str, values: FloatArray, rows: tuple[int, ...]) -> None:
-    if column.lower() in YES_NO:
-        wrong = np.isfinite(values) & ~np.isin(values, (0.0, 1.0))
-        places = tuple(f"row {row}" for row in rows)
-        _refuse(file, column, values, places, wrong, "is neither 0 (no) nor 1 (yes)", "")
-
-
-def _wrong_unit(values: FloatArray) -> tuple[BoolArray, BoolArray]:
-    """Values too small and too large by a factor of 1000."""
-    median = _median_of_positive(values)
-    small = (values > 0.0) & (values < 1.0)
-    large = (values > EOSINOPHILS_MOST) | ((values >= 10_000.0) & (values >= 30.0 * median))
-    counted = values[values >= 20.0]
-    if counted.size >= 5 and bool((counted % 1.0 == 0.0).all()):  # whole cells everywhere else: 1.25 is not one
-        small |= (values < 20.0) & (values % 1.0 != 0.0)
-    if 0.0 < median < 10.0:
-        small |= (values > 0.0) & (values < 10.0)
-    return np.asarray(small), np.asarray(large)
-
-
-def _median_of_positive(values: FloatArray) -> float:
-    positive = values[values > 0.0]
-    return float(np.median(positive)) if positive.size else 0.0
-
-
-def _refuse(
-    file: str, column: str, values: FloatArray, places: Sequence[str], wrong: BoolArray, what: str, hint: str
-) -> None:
-    if bool(wrong.any()):
-        i = int(np.flatnonzero(wrong)[0])
-        raise InputError(f"{file}, column {column}, {places[i]}: {values[i]:g} {what}.", hint)

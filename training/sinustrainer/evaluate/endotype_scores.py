@@ -10,7 +10,7 @@ import onnxruntime
 
 from sinustrainer.data.ct_cases import CtCases
 from sinustrainer.evaluate.endotype_patient_model import PatientModelScores
-from sinustrainer.evaluate.evaluation_json import calibration_to_json
+from sinustrainer.evaluate.evaluation_json import calibration_to_json, delong_to_json
 from sinustrainer.evaluate.grad_cam_figure import Example, draw_grad_cam
 from sinustrainer.evaluate.intervals import (
     Interval,
@@ -19,7 +19,7 @@ from sinustrainer.evaluate.intervals import (
     compare_units,
     mean_interval,
     patient_pairs,
-    wilson,
+    rate_intervals,
 )
 from sinusviewer.inference.activation_map import enlarge, grad_cam, share_inside
 from sinusviewer.inference.classifier import classify
@@ -140,12 +140,12 @@ def network_summary(r: NetworkScores) -> dict[str, Any]:
     paired = None
     if len(set(r.patient_truth.tolist())) == 2:
         test = compare_aucs(r.patient_truth, r.patient_attention, r.patient_mean)
-        paired = {"difference": test.difference, "z": test.z, "p": test.p, "ci95": test.ci95}
+        paired = delong_to_json(test)
     gained = None
     if r.by_model is not None and len(set(r.by_model.truth.tolist())) == 2:
         test = compare_aucs(r.by_model.truth, r.by_model.probability, r.by_model.mean)
         mean = auc_interval(r.by_model.truth, r.by_model.mean).auc
-        gained = {"difference": test.difference, "z": test.z, "p": test.p, "ci95": test.ci95, "auc_mean": mean}
+        gained = {**delong_to_json(test), "auc_mean": mean}
     result: dict[str, Any] = {
         "attention_minus_mean": paired,
         "patient_model_minus_mean": gained,
@@ -169,13 +169,7 @@ def network_summary(r: NetworkScores) -> dict[str, Any]:
             "accuracy": c.accuracy,
             "sensitivity": c.sensitivity,
             "specificity": c.specificity,
-            "ci95_rates": _clustered_rates(r, truth, score)
-            if name == "image"
-            else {
-                "accuracy": wilson(c.tp + c.tn, c.n),
-                "sensitivity": wilson(c.tp, c.tp + c.fn),
-                "specificity": wilson(c.tn, c.tn + c.fp),
-            },
+            "ci95_rates": _clustered_rates(r, truth, score) if name == "image" else rate_intervals(c),
             "confusion": [c.tp, c.fp, c.fn, c.tn],
         }
         if name != "image":  # slices of one patient are alike: no test of fit holds for them

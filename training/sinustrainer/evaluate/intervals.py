@@ -6,6 +6,7 @@ bootstrap here draws patients (stratified by outcome where there is one), is see
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from scipy import stats
 
 from sinusviewer.statistics.bootstrap import percentile_interval
 from sinusviewer.statistics.delong import estimate_auc
+from sinusviewer.statistics.roc import BinaryCounts
 
 RESAMPLES = 2000
 SEED = 0
@@ -42,6 +44,15 @@ def wilson(part: int, whole: int, *, level: float = 0.95) -> Interval | None:
     middle = (p + z**2 / (2 * whole)) / shrunk
     half = z * float(np.sqrt(p * (1 - p) / whole + z**2 / (4 * whole**2))) / shrunk
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def rate_intervals(counts: BinaryCounts) -> dict[str, Interval | None]:
+    """Wilson's intervals of what a cut-off does to patients."""
+    return {
+        "accuracy": wilson(counts.tp + counts.tn, counts.n),
+        "sensitivity": wilson(counts.tp, counts.tp + counts.fn),
+        "specificity": wilson(counts.tn, counts.tn + counts.fp),
+    }
 
 
 def auc_interval(truth: npt.ArrayLike, scores: npt.ArrayLike) -> AucInterval:
@@ -140,6 +151,19 @@ def mean_interval(groups: Sequence[Sequence[float]], *, seed: int = SEED) -> Int
     sums, sizes = np.array([sum(g) for g in groups]), np.array([len(g) for g in groups], np.float64)
     draws = np.random.default_rng(seed).multinomial(len(groups), np.full(len(groups), 1 / len(groups)), RESAMPLES)
     return percentile_interval((draws @ sums) / np.maximum(draws @ sizes, 1))
+
+
+def mean_summary(values: Sequence[float]) -> dict[str, Any]:
+    """Mean, spread and lowest of one value per patient; the interval by drawing patients."""
+    if not values:
+        return {"n": 0, "mean": None, "sd": None, "lowest": None, "ci95": None}
+    return {
+        "n": len(values),
+        "mean": float(np.mean(values)),
+        "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        "lowest": float(np.min(values)),
+        "ci95": mean_interval([[v] for v in values]),
+    }
 
 
 def wilcoxon_p(first: npt.ArrayLike, second: npt.ArrayLike) -> float | None:

@@ -1,13 +1,12 @@
 """Scores of the same patients beside each other: ROC, what a cut-off does, DeLong's and Wilcoxon's tests in pairs, calibration."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from sinustrainer.evaluate.evaluation_json import calibration_to_json, counts_to_json, delong_to_json
-from sinustrainer.evaluate.intervals import auc_interval, mean_interval, wilcoxon_p
+from sinustrainer.evaluate.intervals import auc_interval, mean_interval, rate_intervals, wilcoxon_p
 from sinustrainer.evaluate.recurrence_scores import SplitScores
 from sinusviewer.statistics.calibration import calibrate
 from sinusviewer.statistics.delong import compare_aucs, estimate_auc
@@ -41,26 +40,14 @@ def against(first: str, split: dict[str, SplitScores]) -> dict[str, Any]:
 
 
 def rates(scores: SplitScores, threshold: float) -> dict[str, Any]:
-    """What a cut-off does: a positive is a score at or above it."""
-    return counts_to_json(count_at_threshold(scores.y, scores.scores, threshold))
+    """What a cut-off does, with Wilson's intervals: a positive is a score at or above it."""
+    counts = count_at_threshold(scores.y, scores.scores, threshold)
+    return {**counts_to_json(counts), "ci95": rate_intervals(counts)}
 
 
 def calibration(probabilities: SplitScores) -> dict[str, Any]:
     """Whether scores taken for probabilities come true in patients that nothing was fitted on."""
     return calibration_to_json(calibrate(probabilities.y, probabilities.scores, external=True))
-
-
-def dice_summary(known: Sequence[float]) -> dict[str, Any]:
-    """Mean, spread and lowest Dice of patients; the interval by drawing them."""
-    if not known:
-        return {"n": 0, "mean": None, "sd": None, "lowest": None, "ci95": None}
-    return {
-        "n": len(known),
-        "mean": float(np.mean(known)),
-        "sd": float(np.std(known, ddof=1)) if len(known) > 1 else None,
-        "lowest": float(np.min(known)),
-        "ci95": mean_interval([[v] for v in known]),
-    }
 
 
 def paired_dice(first: str, overlap: dict[str, dict[str, float]]) -> dict[str, Any]:

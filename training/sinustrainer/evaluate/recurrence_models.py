@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sinustrainer.evaluate.cohort_table import CohortTable, is_eosinophil_count
+from sinustrainer.evaluate.cohort_table import CohortTable
+from sinustrainer.evaluate.plausibility import is_eosinophil_count
 from sinusviewer.errors import InputError
 from sinusviewer.statistics.arrays import BoolArray, FloatArray
 from sinusviewer.statistics.logistic import LogisticFit, Method, fit_logistic

@@ -6,51 +6,39 @@ outcome from. Where the model's card joins the network's score with the measured
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sinustrainer.cross_validation import ALL, OOF_FILE, FoldScore, read_scores, summarise
+from sinustrainer.cross_validation import ALL, OOF_FILE, read_scores, summarise
 from sinustrainer.data.manifest import TRAIN, Case, Manifest, load_manifest
 from sinustrainer.evaluate import recurrence_comparison as comparison
+from sinustrainer.evaluate.intervals import mean_summary
 from sinustrainer.evaluate.recurrence_baselines import ceiling, radiomics_scores
 from sinustrainer.evaluate.recurrence_figures import draw_figure_4
 from sinustrainer.evaluate.recurrence_page import write_page
 from sinustrainer.evaluate.recurrence_scores import (
     CaseScore,
-    RecurrenceGraph,
-    SeenBox,
     SplitScores,
-    of_folds,
     of_rows,
     score_cases,
 )
 from sinustrainer.evaluate.recurrence_shown import NETWORK, ShownScores, read_shown, shown_to_json, write_shown
+from sinustrainer.evaluate.recurrence_variants import (
+    CEILING,
+    MULTI,
+    RADIOMICS,
+    SINGLE,
+    NetworksRead,
+    read_networks,
+)
 from sinustrainer.recurrence_table import known_outcome, usable
 from sinustrainer.run_folder import write_json
 from sinusviewer.errors import InputError
 from sinusviewer.inference.model_card import CARD_FILE
 from sinusviewer.jobs.runner import CancelToken, Progress
 from sinusviewer.statistics.delong import estimate_auc
-
-MULTI, RADIOMICS, CEILING = "multi_task", "radiomics", "ceiling"
-CLASSIFICATION, SEGMENTATION = "single_classification", "single_segmentation"
-SINGLE = (CLASSIFICATION, SEGMENTATION)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Networks:
-    """What the networks say: scores by split and network, the cut-offs they carry, Dice by network and case."""
-
-    graph: RecurrenceGraph
-    rows: list[CaseScore]
-    seen: list[SeenBox]
-    train: dict[str, SplitScores]
-    test: dict[str, SplitScores]
-    cut_offs: dict[str, float]
-    overlap: dict[str, dict[str, float]]
 
 
 def evaluate(
@@ -104,7 +92,7 @@ def evaluate(
     if shown is None and not tests:
         raise InputError(f"“{data.name}” has no test patient with a known outcome and masks in these splits.")
     oof = read_scores(folder / OOF_FILE) if (folder / OOF_FILE).is_file() else []
-    found = _read_networks(folder, main, manifest, tests, oof, beside, progress, token)
+    found = read_networks(folder, main, manifest, tests, oof, beside, progress, token)
     train, test = found.train, found.test
     if tests and limit is None and TRAIN not in chosen:
         settings, margin = found.graph.grid, found.graph.margin
@@ -129,7 +117,7 @@ def evaluate(
         "patients": {"n": len(everyone), "events": sum(int(c.labels["recurrence"]) for c in everyone)},
         "without_masks": len(everyone) - len(tests),
         "shown": None if shown is None else shown_to_json(shown),
-        "dice": {name: comparison.dice_summary(list(values.values())) for name, values in found.overlap.items()},
+        "dice": {name: mean_summary(list(values.values())) for name, values in found.overlap.items()},
         "dice_paired": comparison.paired_dice(MULTI, found.overlap),
         "roc": {
             "train": {name: comparison.roc(scores) for name, scores in train.items()},
@@ -158,61 +146,6 @@ def evaluate(
     }
 
 
-def _read_networks(
-    folder: Path,
-    main: Path,
-    manifest: Manifest,
-    tests: tuple[Case, ...],
-    oof: Sequence[FoldScore],
-    beside: Sequence[Path],
-    progress: Progress,
-    token: CancelToken,
-) -> _Networks:
-    """Read the test patients with the network in question, and with its single-task variants."""
-    graph = RecurrenceGraph(main)
-    seen: list[SeenBox] = []
-    rows = score_cases(graph, graph.cases(manifest.folder, tests), progress, token, seen=seen)
-    train = {MULTI: of_folds(oof)} if oof else {}
-    test, cut_offs = {}, {MULTI: graph.threshold}
-    if (scores := of_rows(rows)).ids:
-        test[MULTI] = scores
-    if oof and train[MULTI].ids:
-        cut_offs[MULTI] = summarise(oof)["cut_off"]
-    overlap = {MULTI: {row.case_id: row.dice for row in rows if row.dice is not None}}
-    variants = _named(beside) or {name: folder / name for name in SINGLE if (folder / name / ALL).is_dir()}
-    for name, place in variants.items():
-        single = RecurrenceGraph(place / ALL if (place / ALL).is_dir() else place)
-        progress.message(f"Single task: {place.name}")
-        read = score_cases(single, single.cases(manifest.folder, tests), progress, token, shifts=False)
-        overlap |= {name: dice} if (dice := {row.case_id: row.dice for row in read if row.dice is not None}) else {}
-        if (scores := of_rows(read)).ids:
-            test[name], cut_offs[name] = scores, single.threshold
-            if (place / OOF_FILE).is_file():
-                train[name] = of_folds(read_scores(place / OOF_FILE))
-    return _Networks(graph, rows, seen, train, test, cut_offs, overlap)
-
-
-def _named(folders: Sequence[Path]) -> dict[str, Path]:
-    """Which variant each folder holds, by what its network gives.
-
-    Raises
-    ------
-    InputError
-        Where one does both tasks, or two the same.
-    """
-    found: dict[str, Path] = {}
-    for folder in folders:
-        graph = RecurrenceGraph(folder / ALL if (folder / ALL).is_dir() else folder)
-        scores, segments = "score" in graph.names, "segmentation" in graph.names
-        if scores == segments:
-            raise InputError(f"“{folder.name}” is no single-task variant.", "It must segment or predict, not both.")
-        name = CLASSIFICATION if scores else SEGMENTATION
-        if name in found:
-            raise InputError(f"“{found[name].name}” and “{folder.name}” are the same variant.", "Name one of each.")
-        found[name] = folder
-    return found
-
-
 def _youden(train: Mapping[str, SplitScores], names: Sequence[str]) -> dict[str, float]:
     """The lowest of Youden's optima on out-of-fold scores."""
     optima = {name: comparison.roc(train[name])["youden"] for name in names}
@@ -224,7 +157,7 @@ def _at(test: Mapping[str, SplitScores], name: str, threshold: float) -> dict[st
 
 
 def _as_read(
-    found: _Networks,
+    found: NetworksRead,
     manifest: Manifest,
     tests: tuple[Case, ...],
     segmentation: Path | None,

@@ -9,7 +9,6 @@ from typing import Any
 from sinustrainer.data.manifest import Case
 from sinustrainer.evaluate import recurrence_comparison as comparison
 from sinustrainer.evaluate.feature_tables import features_table, masks_name, read_features
-from sinustrainer.evaluate.intervals import wilson
 from sinustrainer.evaluate.recurrence_baselines import ceiling
 from sinustrainer.evaluate.recurrence_scores import SplitScores, of_cases
 from sinusviewer.inference.model_card import ModelCard, load_card
@@ -90,14 +89,7 @@ def shown_to_json(shown: ShownScores) -> dict[str, Any]:
         scores = shown.scores[name]
         if not scores.ids:
             continue
-        at = comparison.rates(scores, threshold)
-        sick, well = at["tp"] + at["fn"], at["fp"] + at["tn"]
-        intervals = {
-            "accuracy": wilson(at["tp"] + at["tn"], sick + well),
-            "sensitivity": wilson(at["tp"], sick),
-            "specificity": wilson(at["tn"], well),
-        }
-        content["cut_off"][name] = {"threshold": threshold, **at, "ci95": intervals}
+        content["cut_off"][name] = {"threshold": threshold, **comparison.rates(scores, threshold)}
         content["calibration"][name] = comparison.calibration(scores)
     return content
 

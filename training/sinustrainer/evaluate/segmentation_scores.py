@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sinustrainer.data.manifest import Case
-from sinustrainer.evaluate.intervals import mean_interval
+from sinustrainer.evaluate.intervals import mean_interval, mean_summary
 from sinusviewer.analysis.sinus_measurement import measure_sinuses
 from sinusviewer.domain.anatomy import Side, Sinus, Structure
 from sinusviewer.domain.finding import Segmentation
@@ -114,11 +114,7 @@ def region_dice(results: Sequence[CaseDice]) -> dict[str, Any]:
     slices = [r.slice_dice for r in results]
     flat = [v for own in slices for v in own]
     return {
-        "n": len(values),
-        "mean": float(np.mean(values)),
-        "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
-        "lowest": float(np.min(values)),
-        "ci95": mean_interval([[v] for v in values]),
+        **mean_summary(values),
         "slices": len(flat),
         "slice_mean": float(np.mean(flat)) if flat else None,
         "slice_sd": float(np.std(flat, ddof=1)) if len(flat) > 1 else None,

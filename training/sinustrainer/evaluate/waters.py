@@ -11,18 +11,11 @@ from sinustrainer.data.film_sources import load_case_radiograph
 from sinustrainer.data.manifest import Case, Manifest
 from sinustrainer.data.selection import ANATOMY
 from sinustrainer.evaluate.tables import Picture, Table, write_page
+from sinustrainer.evaluate.waters_discrimination import of_application, of_sides, patch_accuracy
 from sinustrainer.evaluate.waters_figures import draw_outcomes, draw_reliability, draw_roc, draw_subclasses
 from sinustrainer.evaluate.waters_films import EVALUATED, FilmResult, read_films, registry_of, write_films
 from sinustrainer.evaluate.waters_patch import evaluate_patch
-from sinustrainer.evaluate.waters_tables import (
-    of_application,
-    of_sides,
-    patch_accuracy,
-    table_2,
-    table_3,
-    table_4,
-    table_overlap,
-)
+from sinustrainer.evaluate.waters_tables import table_2, table_3, table_4, table_overlap
 from sinustrainer.run_folder import write_json
 from sinusviewer.analysis import waters
 from sinusviewer.analysis.protocol import Context

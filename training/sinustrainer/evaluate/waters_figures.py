@@ -7,8 +7,9 @@ from typing import Any
 from sinustrainer.data.film_sources import load_case_radiograph
 from sinustrainer.data.manifest import Case
 from sinustrainer.evaluate.nomogram_figures import new_figure, save_figure
+from sinustrainer.evaluate.waters_discrimination import of_application, of_sides
 from sinustrainer.evaluate.waters_films import FilmResult
-from sinustrainer.evaluate.waters_tables import SUBCLASSES, of_application, of_sides, split_name
+from sinustrainer.evaluate.waters_tables import SUBCLASSES, split_name
 from sinusviewer.domain.anatomy import AnySide, ImageSide, Side
 from sinusviewer.imaging.preprocess import FilmPreprocessing, film_input, film_source, place_whole
 from sinusviewer.statistics.calibration import group_by_risk

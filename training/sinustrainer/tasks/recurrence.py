@@ -1,25 +1,23 @@
 """Recurrence after surgery (He 2023): one 3-D network that segments and predicts, and its single-task variants."""
 
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as functional
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from sinustrainer.calibrate import fit_calibration, youden_threshold
+from sinustrainer.calibrate import youden_threshold
 from sinustrainer.data.box_batches import BURDENS, BoxBatches
-from sinustrainer.data.ct_augmentation import CtAugmentation
 from sinustrainer.data.ct_cases import CtCases
 from sinustrainer.data.judged_masks import judged
 from sinustrainer.data.manifest import TRAIN, Case, Manifest, folds, hold_out
 from sinustrainer.networks.multitask_unet_3d import ExportedMultiTask, MultiTaskUNet3D, weigh_by_uncertainty
 from sinustrainer.tasks.perceptron import fit_perceptron
+from sinustrainer.tasks.recurrence_options import TARGETS, RecurrenceOptions
 from sinustrainer.tasks.segment_model import segment_with
-from sinustrainer.tasks.segmentation import SINUSES, dice_loss, opacity_loss
+from sinustrainer.tasks.segmentation_losses import dice_loss, opacity_loss
 from sinustrainer.tasks.task import Conclusion, ExportSpec
 from sinustrainer.train_recipe import TrainRecipe, parse_settings
 from sinusviewer.errors import InputError
@@ -27,50 +25,8 @@ from sinusviewer.imaging.preprocess_ct import BoxPreprocessing, box_input
 from sinusviewer.inference.model_card import InputSpec, OutputSpec
 from sinusviewer.statistics.delong import auc
 
-TARGETS = {
-    "region": ("background", "region"),
-    "opacified": ("background", "aerated", "opacified"),
-    "sinuses": SINUSES,
-}
-
-
 CONCEPT_RATE = 8.0
 """Learning rate of an MLP that reads concepts, over that of the convolutions."""
-
-
-class RecurrenceOptions(BaseModel):
-    """The ``[options]`` of a recurrence recipe."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    variant: Literal["multi", "segmentation", "classification"] = "multi"
-    target: Literal["region", "opacified", "sinuses"] = "region"
-    """What the decoder learns: nose and sinuses as one region (published), air and opacity apart, or each sinus."""
-    base: int = 8
-    depth: int = 4
-    hidden: int = 32
-    pool: int = 1
-    dropout: float = 0.4
-    norm: Literal["instance", "batch"] = "instance"
-    burden: bool = False
-    """Beside the published tasks, the bottleneck must tell how much of each sinus is filled, and how dense (needs its masks)."""
-    concepts: bool = False
-    """Predict recurrence from how much of each sinus is filled, counted on the decoder's voxels, not from the bottleneck as
-    published. The decoder then learns each sinus and what is opacified (``target = "sinuses"``, needs both masks)."""
-    outcome_reaches_decoder: bool = True
-    """With concepts: whether the loss of the outcome changes what is counted, or only how it is read."""
-    refit_l2: float | None = Field(default=None, gt=0)
-    """At the end, fit the perceptron of the concepts anew with this penalty, on all training patients at once."""
-    spacing_mm: float = 1.6
-    shape: tuple[int, int, int] = (64, 80, 80)
-    windows: tuple[tuple[float, float], ...] = ((40.0, 350.0), (300.0, 2000.0))
-    margin: int = 8
-    fold: int | None = Field(default=None, ge=0, lt=5)
-    """Stratified 5-fold cross-validation: hold out this fold; None trains on all but ``validation_share``."""
-    segmentation_model: Path | None = None
-    unjudged_masks: bool = False
-    """Learn from masks too that a network drew and no reader confirmed or edited."""
-    augmentation: CtAugmentation = CtAugmentation()
 
 
 class RecurrenceTask:
@@ -214,11 +170,8 @@ class RecurrenceTask:
             return Conclusion()
         truth, score, _ = self.scores(network, self.held_out)
         figures = {"held_out": self.validate(network)}
-        if not score:
-            return Conclusion(0.5, None, figures)
-        # The nomogram wants the raw DLR-score, so the calibration is kept beside it and moves no threshold.
-        calibration = fit_calibration(truth, score, f"{len(truth)} held-out patients of the training split")
-        return Conclusion(youden_threshold(truth, score), calibration, figures)
+        # no calibration: the nomogram wants the raw DLR-score, and a patient model's probability is calibrated as it is fitted
+        return Conclusion(youden_threshold(truth, score) if score else 0.5, None, figures)
 
     def export_spec(self, network: nn.Module) -> ExportSpec:
         if not isinstance(network, MultiTaskUNet3D):

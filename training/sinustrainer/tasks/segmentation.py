@@ -1,6 +1,6 @@
 """Segmentation of axial slices: the sinuses by name, or, as Hua 2022 had it, nose and sinuses as one region."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Literal
 
 import numpy as np
@@ -10,16 +10,18 @@ import torch.nn.functional as functional
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from sinustrainer.data.ct_augmentation import CtAugmentation, change_hu, draw_ct, move_plane
-from sinustrainer.data.ct_cases import UNKNOWN, CtCases
+from sinustrainer.data.ct_augmentation import CtAugmentation
+from sinustrainer.data.ct_cases import CtCases
 from sinustrainer.data.judged_masks import judged
 from sinustrainer.data.manifest import TRAIN, Manifest, hold_out
+from sinustrainer.data.slice_batches import SliceBatches
 from sinustrainer.networks.segmentation_2d import build_segmenter
+from sinustrainer.tasks.segmentation_losses import dice_loss, opacity_loss
 from sinustrainer.tasks.task import Conclusion, ExportSpec, two_groups
 from sinustrainer.train_recipe import TrainRecipe, parse_settings
 from sinusviewer.domain.anatomy import Structure
 from sinusviewer.errors import InputError
-from sinusviewer.imaging.preprocess_ct import AxialPreprocessing, AxialStack, axial_input, neighbour, to_eight_bits
+from sinusviewer.imaging.preprocess_ct import AxialPreprocessing, AxialStack, axial_input
 from sinusviewer.inference.model_card import InputSpec, OutputSpec
 
 SINUSES = tuple(s.name.lower() for s in sorted(Structure) if s <= Structure.NASAL_CAVITY)
@@ -54,56 +56,6 @@ class SegmentationOptions(BaseModel):
     augmentation: CtAugmentation = CtAugmentation()
     validation_cases: int = Field(default=12, gt=0)
     validation_slices: int = Field(default=24, gt=0)
-
-
-@dataclass(frozen=True)
-class SliceBatches:
-    """Training batches of slices by step number."""
-
-    cases: CtCases
-    settings: AxialPreprocessing
-    augmentation: CtAugmentation
-    batch: int
-    seed: int
-    empty_share: float
-    region: bool
-    opacity: bool = False
-
-    def __call__(self, step: int) -> dict[str, npt.NDArray[Any]]:
-        rows = [self._one(step * self.batch + i) for i in range(self.batch)]
-        batch: dict[str, npt.NDArray[Any]] = {
-            "image": np.stack([r[0] for r in rows]),
-            "labels": np.stack([r[1] for r in rows]),
-        }
-        if self.opacity:
-            batch["opacified"] = np.stack([r[2] for r in rows])
-        return batch
-
-    def _one(self, number: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.int8]]:
-        epoch, place = divmod(number, len(self.cases))
-        case = int(np.random.default_rng([self.seed, 1, epoch]).permutation(len(self.cases))[place])
-        rng = np.random.default_rng([self.seed, 2, number])
-        prepared = self.cases.stack(case)
-        held = np.flatnonzero(prepared.labels.any(axis=(1, 2)))
-        everywhere = rng.uniform() < self.empty_share or held.size == 0
-        index = int(rng.integers(prepared.labels.shape[0])) if everywhere else int(rng.choice(held))
-        drawn = draw_ct(self.augmentation, rng)
-        mm = self.settings.spacing_mm
-        planes = np.stack(
-            [
-                move_plane(neighbour(prepared.stack, index, offset), drawn, mm, labels=False)
-                for offset in self.settings.context_mm
-            ]
-        )
-        planes = change_hu(planes, drawn)
-        image = np.stack([to_eight_bits(hu, w) for hu in planes for w in self.settings.windows])
-        labels = move_plane(prepared.labels[index], drawn, mm, labels=True).astype(np.int64)
-        opacified = np.full(labels.shape, UNKNOWN, dtype=np.int8)
-        if self.opacity and (mask := self.cases.opacified(case)) is not None:
-            # as a code that mirroring leaves alone
-            moved = move_plane(mask[index] * np.uint8(Structure.NASAL_CAVITY), drawn, mm, labels=True)
-            opacified = np.where(labels > 0, moved > 0, UNKNOWN).astype(np.int8)
-        return image.astype(np.float32), (labels > 0).astype(np.int64) if self.region else labels, opacified
 
 
 class SegmentationTask:
@@ -235,27 +187,6 @@ class SegmentationTask:
 
     def optimiser_groups(self, rate: float, backbone_factor: float) -> list[dict[str, Any]]:
         return two_groups(self.network, "backbone", rate, backbone_factor)
-
-
-def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """One minus the mean soft Dice of the foreground classes that the batch holds."""
-    probabilities = logits.softmax(dim=1)
-    truth = functional.one_hot(labels, logits.shape[1]).movedim(-1, 1).to(probabilities.dtype)
-    axes = (0, *range(2, logits.ndim))
-    overlap = (probabilities * truth).sum(dim=axes)[1:]
-    total = (probabilities + truth).sum(dim=axes)[1:]
-    present = truth.sum(dim=axes)[1:] > 0
-    score = (2 * overlap + 1) / (total + 1)
-    if not bool(present.any()):
-        return score.sum() * 0
-    return 1 - score[present].mean()
-
-
-def opacity_loss(logits: Tensor, opacified: Tensor) -> Tensor:
-    """Half the mean cross-entropy of being opacified, over what is known of it (:data:`UNKNOWN` elsewhere)."""
-    known = opacified != UNKNOWN
-    wrong = functional.binary_cross_entropy_with_logits(logits, opacified.clamp(min=0).float(), reduction="none")
-    return 0.5 * (wrong * known).sum() / known.sum().clamp(min=1)
 
 
 def predict_slices(
