@@ -52,6 +52,29 @@ def test_air_is_clear_half_is_partial_and_full_is_total() -> None:
     assert rows[Sinus.SPHENOID, Side.LEFT].mean_hu == pytest.approx(-1000)
 
 
+@pytest.mark.parametrize(
+    ("sinus", "side_voxels", "filled", "score"),
+    [
+        (Sinus.FRONTAL, 6, 1.0, None),  # 0.2 ml without air: it may as well be no sinus, which scores 0
+        (Sinus.FRONTAL, 6, 0.0, 0),  # as small, with air: it is one
+        (Sinus.FRONTAL, 8, 1.0, 2),  # 0.5 ml
+        (Sinus.SPHENOID, 6, 1.0, 2),  # hardly ever absent
+    ],
+)
+def test_a_tiny_frontal_sinus_without_air_is_not_scored_as_full(
+    sinus: Sinus, side_voxels: int, filled: float, score: int | None
+) -> None:
+    code = SINUS_CODES[sinus, Side.RIGHT]
+    labels = boxes()
+    z, y, x = np.argwhere(labels == code).min(axis=0)
+    labels[labels == code] = 0
+    labels[z : z + side_voxels, y : y + side_voxels, x : x + side_voxels] = code
+    row = measured(labels, volume(labels, {code: filled}))[sinus, Side.RIGHT]
+    assert row.lund_mackay == score
+    assert (row.opacified_fraction is None) is (score is None)
+    assert ("absent or very small" in row.reason) is (score is None)
+
+
 def test_a_shell_of_mixed_voxels_is_not_opacification() -> None:
     labels = boxes()
     given = volume(labels)
