@@ -288,6 +288,7 @@ class MainWindow(WindowFrame):
 
     def set_scale(self, percent: int) -> None:
         self._change_settings(scale_percent=percent)
+        self.fit_panels(percent)
 
     def _change_settings(self, **changes: Any) -> None:
         self.settings = self.settings.model_copy(update=changes)

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QEvent, Signal
 from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QPushButton
 
 from sinusviewer.actions.carrying_over import CarryingOver, Offer
 from sinusviewer.session.connections import Connections
 from sinusviewer.ui.panels.foot_label import FootLabel
-from sinusviewer.ui.panels.form_grid import large_type
+from sinusviewer.ui.panels.form_grid import FONT_EVENTS, large_type
 
 if TYPE_CHECKING:
     from sinusviewer.ui.main_window import MainWindow
@@ -47,14 +47,22 @@ class NumberBar(QFrame):
     def set_offer(self, offer: Offer | None) -> None:
         """Ask, or ask nothing."""
         if offer is not None:
-            what = "a signed report and readings" if offer.signed else "readings or marks"
+            what = "A signed report is" if offer.signed else "Readings or marks are"
             self._text.setText(
-                f"This study has {what} under number {offer.former_number}, with the same name and birth date. "
-                f"Is it the same patient as {offer.number}?"
+                f"{what} kept under number {offer.former_number}, of the same study, name and birth date. "
+                f"Is that the patient of {offer.number}?"
             )
-        below = large_type()
-        self._row.setDirection(QBoxLayout.Direction.TopToBottom if below else QBoxLayout.Direction.LeftToRight)
+        self._lay()
         self.setVisible(offer is not None)
+
+    def _lay(self) -> None:
+        below = large_type()  # beside its buttons the question would be a narrow column
+        self._row.setDirection(QBoxLayout.Direction.TopToBottom if below else QBoxLayout.Direction.LeftToRight)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in FONT_EVENTS:
+            self._lay()
 
 
 class NumberWiring:

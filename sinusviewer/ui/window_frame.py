@@ -23,6 +23,8 @@ from sinusviewer.ui.start_page import StartPage
 from sinusviewer.ui.studies_panel import StudiesPanel
 from sinusviewer.ui.view_area import ViewArea
 
+_LEFT_WIDTH, _RIGHT_WIDTH = 210, 400
+"""Of the side panels at 100 %, in pixels."""
 ICON_SIDE = 20
 _TOOLBAR = (
     "open_files", "open_folder", "read", "", "tool_pointer", "tool_window", "tool_zoom", "tool_pan", "tool_magnifier", "",
@@ -79,7 +81,7 @@ class WindowFrame(QMainWindow):
             self._splitter.addWidget(widget)
         self._splitter.setStretchFactor(1, 1)
         self._splitter.setCollapsible(1, False)
-        self._splitter.setSizes([210, 830, 400])
+        self._splitter.setSizes([_LEFT_WIDTH, 830, _RIGHT_WIDTH])
         central = QWidget()
         central.setObjectName("central")
         outer = QVBoxLayout(central)
@@ -132,6 +134,17 @@ class WindowFrame(QMainWindow):
             self._more.setIconSize(QSize(12, side))
             self._more.setToolTip("More tools")
             self._more.setAccessibleName("More tools")
+
+    def fit_panels(self, scale_percent: int) -> None:
+        """Side panels as wide as the type asks for, where the screen has the room; the pictures keep half of the width."""
+        left, _middle, right = self._splitter.sizes()
+        whole = self._splitter.width()
+        wanted_left = min(_LEFT_WIDTH * scale_percent // 100, round(whole * 0.17))
+        wanted_right = min(_RIGHT_WIDTH * scale_percent // 100, round(whole * 0.30))
+        left, right = max(left, wanted_left), max(right, wanted_right)
+        if left + right > whole // 2:
+            left, right = wanted_left, wanted_right
+        self._splitter.setSizes([left, max(whole - left - right, 1), right])
 
     def add_panel(self, panel: QWidget, title: str, tooltip: str = "") -> None:
         """Put a panel into a tab on the right."""

@@ -84,3 +84,21 @@ def test_a_notice_that_only_tells_takes_two_lines_of_large_type_and_a_question_a
     assert label.height() >= label.heightForWidth(label.width()) - 1
     assert bar.height() < 768 * 0.2
     assert text.strip() in find(bar, QPushButton, "read_again_notice").toolTip()
+
+
+def test_on_a_large_screen_the_panels_grow_with_the_type(program_with):
+    window = program_with(volume()).window
+    window.resize(3840, 2160)
+    QApplication.processEvents()
+    try:
+        window.set_scale(200)
+        QApplication.processEvents()
+        assert window.tabs.width() >= 760
+        assert window.studies_panel.width() >= 400
+        assert window.view_area.width() > 1920, "the picture stays the largest thing"
+        window.resize(1280, 720)
+        window.fit_panels(200)
+        QApplication.processEvents()
+        assert window.view_area.width() >= 560
+    finally:
+        window.set_scale(100)
