@@ -102,6 +102,7 @@ def test_a_fit_writes_every_table_and_figure_of_the_paper(tmp_path: Path) -> Non
     assert "Research use only" in page
     assert "Table 1" in page
     assert "Figure 7" in page
+    assert "Nobody said which network" in page
     table_2 = read_rows(out / "table2.csv")
     assert [row["Model"] for row in table_2[:4]] == ["DLR-score", "Radiomics baseline", "Clinical model", "Nomogram"]
     assert all(row["Model"].startswith("He 2023 (their patients)") for row in table_2[4:])
@@ -353,6 +354,10 @@ WRONG: dict[str, tuple[Change, str]] = {
     "text in a number": (put(3, "eos", "many"), r"train\.csv, column eos, row 5: 'many' is not a number"),
     "decimal comma": (put(3, "dlr", "0,5"), r"column dlr, row 5: '0,5' is not a number"),
     "asthma coded 1 and 2": (put(3, "asthma", 2), r"column asthma, row 5: 2 is neither 0 \(no\) nor 1 \(yes\)"),
+    "a column without a value": (
+        put_all("eos", lambda _: ""),
+        r"complete in asthma, ar, eos, dlr. Column eos is blank",
+    ),
     "infinite": (put(0, "dlr", "inf"), r"column dlr, row 2: 'inf'"),
     "text in another column": (put(7, "age", "old"), r"column age, row 9: 'old' is not a number"),
     "negative count": (put(3, "eos", -120), r"column eos, row 5: -120 is a negative count"),
@@ -477,7 +482,7 @@ def test_the_network_whose_scores_it_was_fitted_on_stays_with_the_nomogram(tmp_p
         (lambda text: "", "cohort.csv is empty"),
         (lambda text: "PK\x03\x04" + text, "cohort.csv is an Excel workbook, whatever its name"),
         (lambda text: text.replace("A0003", "A\0003"), "cohort.csv cannot be read as a text table"),
-        (lambda text: text.replace(",", ";").replace(".", ","), r"column dlr, row 2: '0,\d+' is not a number. Write 0.5, not 0,5"),
+        (lambda text: text.replace(",", ";").replace(".", ","), r"column dlr, row 2: '0,\d+' is not a number. Numbers have"),
         (lambda text: text.replace(".", ","), r"row 2 has 9 cells where the header has 8. Numbers have a decimal point"),
         (lambda text: text.replace("age", "", 1), "a column without a name in row 1"),
     ],

@@ -189,7 +189,9 @@ def _numbers(file: str, column: str, cells: list[str], rows: tuple[int, ...]) ->
         if cell.lower() in BLANKS:
             continue
         if not NUMBER.fullmatch(cell) or not math.isfinite(float(cell)):
-            hint = "Write 0.5, not 0,5." if NUMBER.fullmatch(cell.replace(",", ".")) else "Blank means missing."
+            hint = "Blank means missing."
+            if "," in cell and NUMBER.fullmatch(cell.replace(",", "")):
+                hint = "Numbers have a decimal point and no thousands separator."
             raise InputError(f"{file}, column {column}, row {row}: {cell!r} is not a number.", hint)
         values[i] = float(cell)
     return values

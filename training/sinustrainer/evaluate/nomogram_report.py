@@ -209,6 +209,14 @@ def _table_html(name: str, title: str, table: Table, note: str) -> str:
     )
 
 
+def _fitted_on(nomogram: Nomogram) -> str:
+    said = f"The nomogram was fitted on {nomogram.trained_on}"
+    network = nomogram.score_model
+    if network is None:
+        return f"{said} Nobody said which network its radiomic scores came from (--score-model)."
+    return f"{said} Its radiomic scores came from {network.name} {network.version}."
+
+
 def _page(parts: Sequence[str], content: dict[str, Any], nomogram: Nomogram | None) -> str:
     warnings = "".join(f'<p class="warning">{html.escape(text)}</p>' for text in content["warnings"])
     counts = "".join(
@@ -216,7 +224,7 @@ def _page(parts: Sequence[str], content: dict[str, Any], nomogram: Nomogram | No
         f"{rows['events']} of them with the event</li>"
         for name, rows in content["rows"].items()
     )
-    fitted = "" if nomogram is None else f"<p>The nomogram was fitted on {html.escape(nomogram.trained_on)}</p>"
+    fitted = "" if nomogram is None else f"<p>{html.escape(_fitted_on(nomogram))}</p>"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Recurrence nomogram</title><style>{STYLE}</style>'
         f"<h1>Recurrence nomogram: fit and validation</h1><p><strong>{html.escape(RESEARCH_USE_ONLY)}</strong></p>"

@@ -122,7 +122,9 @@ def fit_models(plan: ModelPlan, train: CohortTable, method: Method, *, profile: 
     for model, predictors in plan.predictors.items():
         rows = train.complete(predictors)
         if not bool(rows.any()):
-            raise InputError(f"No patient of the training file is complete in {', '.join(predictors)}.")
+            blank = [name for name in predictors if not np.isfinite(train.columns[name]).any()]
+            hint = f"Column {blank[0]} is blank in every row." if blank else ""
+            raise InputError(f"No patient of the training file is complete in {', '.join(predictors)}.", hint)
         x, y, names = plan.design(model, train)[rows], train.y[rows], plan.design_names(model)
         if len(names) + 1 >= int(rows.sum()):
             raise InputError(
