@@ -27,6 +27,7 @@ from sinustrainer.evaluate.recurrence_comparison import paired_dice
 from sinustrainer.evaluate.recurrence_network import evaluate
 from sinustrainer.networks.multitask_unet_3d import MultiTaskUNet3D
 from sinustrainer.networks.sinus_concepts import concepts_of, measure
+from sinustrainer.patient_features import FEATURES
 from sinustrainer.recurrence_table import write_fresh_table, write_given_table, write_tables
 from sinustrainer.run_folder import load_run
 from sinustrainer.score_model import score_model_beside, score_model_of
@@ -266,7 +267,7 @@ def test_a_model_that_joins_the_extent_is_judged_with_and_without_it(run: Path, 
     folder, out = tmp_path / "model", tmp_path / "out"
     terms = (
         PatientTerm(name="network", weight=0.1, center=0.0),
-        PatientTerm(name="maxillary_extent", weight=-6.0, center=0.5),
+        PatientTerm(name=FEATURES[ModelTask.RECURRENCE][1], weight=-6.0, center=0.5),
     )
     model = PatientModel(intercept=0.0, terms=terms, fitted_on="nobody", threshold=0.6)
     save_card(export.export_run(run / "all", folder).model_copy(update={"patient_model": model}), folder)

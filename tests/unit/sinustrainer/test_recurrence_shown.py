@@ -15,14 +15,17 @@ from sinustrainer.evaluate import endotype
 from sinustrainer.evaluate.feature_tables import features_table
 from sinustrainer.evaluate.recurrence_shown import ShownScores, read_shown, shown_to_json, write_shown
 from sinustrainer.evaluate.recurrence_tables import calibration_table, shown_table
+from sinustrainer.patient_features import FEATURES
 from sinusviewer.errors import InputError
+from sinusviewer.inference.model_card import ModelTask
 from sinusviewer.inference.patient_model import PatientModel, PatientTerm, log_odds
 from sinusviewer.jobs.runner import CancelToken, silent_progress
 
 COUNT = 90
+MEASURED = FEATURES[ModelTask.RECURRENCE][1]
 MODEL = PatientModel(
     intercept=-0.2,
-    terms=(PatientTerm(name="network", weight=0.6, center=0.1), PatientTerm(name="nose", weight=3.0, center=0.3)),
+    terms=(PatientTerm(name="network", weight=0.6, center=0.1), PatientTerm(name=MEASURED, weight=3.0, center=0.3)),
     fitted_on="others",
     threshold=0.44,
 )
@@ -41,11 +44,11 @@ def cohort() -> tuple[list[Case], list[tuple[float, float | None]]]:
 
 
 def write_table(
-    path: Path, cases: list[Case], read: list[tuple[float, float | None]], columns: str = "network,nose"
+    path: Path, cases: list[Case], read: list[tuple[float, float | None]], columns: str = f"network,{MEASURED}"
 ) -> None:
     lines = [f"case_id,positive,score,{columns}"]
     for case, (score, nose) in zip(cases, read, strict=True):
-        values = {"network": repr(log_odds(score)), "nose": "" if nose is None else repr(nose)}
+        values = {"network": repr(log_odds(score)), MEASURED: "" if nose is None else repr(nose)}
         cells = [values[name] for name in columns.split(",")]
         lines.append(",".join([case.case_id, str(case.labels["recurrence"]), repr(score), *cells]))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -132,8 +135,16 @@ def test_what_was_read_is_not_read_again_and_other_patients_are_refused(tmp_path
     with pytest.raises(InputError, match="is of other patients: c0"):
         read_shown(folder, None, others, tmp_path, silent_progress(), CancelToken(), table)
     write_table(table, cases, read, "network")
-    with pytest.raises(InputError, match="lacks 'nose'"):
+    with pytest.raises(InputError, match=f"lacks {MEASURED!r}"):
         read_shown(*nothing_to_read)
+
+
+def test_a_model_that_reads_what_is_not_measured_is_refused_before_anyone_is_read(tmp_path: Path) -> None:
+    cases, _ = cohort()
+    old = MODEL.model_copy(update={"terms": (PatientTerm(name="turbinates", weight=1.0, center=0.0),)})
+    recurrence_model(tmp_path / "recurrence", patient_model=old)
+    with pytest.raises(InputError, match="reads 'turbinates', which is not measured"):
+        read_shown(tmp_path / "recurrence", None, cases, tmp_path, silent_progress(), CancelToken())
 
 
 def test_a_table_is_named_after_the_networks_that_read_it(tmp_path: Path) -> None:
