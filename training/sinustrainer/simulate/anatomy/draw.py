@@ -29,6 +29,8 @@ _RADIAL_RANGE: dict[Sinus, tuple[float, float]] = {
 _NASAL_AIR = (0.2, 0.42)
 """Share of nose without septum that holds air; the templates have 0.07 and 0.26, the parametric head measured 0.51."""
 _GROWN_AT = 13.0
+_ROOM_MM = 22.0
+"""Around all labels: an unerupted molar or a bud lies this far beside its antrum at most."""
 _SMALLEST_KEPT = 0.04
 """Of a lumen; below it the sinus is taken as absent (never an antrum: one without air is a sick one to a reader)."""
 
@@ -59,12 +61,29 @@ def draw_head(rng: np.random.Generator, sources: Sequence[Head], age: float, sex
     volumes = draw_volumes_ml(rng, age, sex)
     warps, keep = plan_sinuses(source, shape, volumes, rng, age)
     head = warp_head(source, replace(shape, sinus_warps=warps), rng, spacing_mm)
+    face, where = _face_of(head)
     for structure, share in keep.items():
-        shrink_lumen(head.hu, head.labels, head.spacing, structure, share, rng)
-    open_airway(head, float(rng.uniform(*_NASAL_AIR)), rng)
-    make_teeth_young(head, age, rng)
-    add_variants(head, age, rng)
-    return replace(head, landmarks=head.landmarks | antrum_floors(head.labels, head.affine))
+        shrink_lumen(face.hu, face.labels, face.spacing, structure, share, rng)
+    open_airway(face, float(rng.uniform(*_NASAL_AIR)), rng)
+    make_teeth_young(face, age, rng)
+    add_variants(face, age, rng)
+    head.hu[where], head.labels[where] = face.hu, face.labels
+    return replace(head, landmarks=head.landmarks | antrum_floors(face.labels, face.affine))
+
+
+def _face_of(head: Head) -> tuple[Head, tuple[slice, slice, slice]]:
+    """The part of a head that holds all labels, with room around it: a quarter of the voxels, which all changes keep to."""
+    marked = head.labels.max(axis=0) > 0
+    spans = [np.flatnonzero(head.labels.max(axis=(1, 2))), *(np.flatnonzero(marked.any(axis=i)) for i in (1, 0))]
+    z, y, x = (
+        slice(max(int(found[0] - _ROOM_MM / step), 0), min(int(found[-1] + _ROOM_MM / step) + 2, n))
+        if found.size
+        else slice(0, n)
+        for found, step, n in zip(spans, head.spacing, head.hu.shape, strict=True)
+    )
+    affine = head.affine.copy()
+    affine[:3, 3] += head.affine[:3, :3] @ np.array([x.start, y.start, z.start], dtype=np.float64)
+    return replace(head, hu=head.hu[z, y, x].copy(), labels=head.labels[z, y, x].copy(), affine=affine), (z, y, x)
 
 
 @lru_cache(maxsize=4)

@@ -39,18 +39,19 @@ def shrink_lumen(
     old = labels[where] == structure
     depth = ndimage.distance_transform_edt(old, spacing)
     score = _keeping_order(old, depth, spacing, structure, rng)
+    away = np.full(old.shape, 99.0)
     if keep_share <= 0:
         filled, kept = np.ones(old.shape, dtype=np.float32), np.zeros(old.shape, dtype=bool)
     else:
         level = float(np.quantile(score[old], 1 - keep_share))
         parts, count = ndimage.label(old & (score >= level))
         kept = parts == int(np.argmax(np.bincount(parts.ravel())[1:])) + 1 if count else np.zeros(old.shape, dtype=bool)
-        away = ndimage.distance_transform_edt(~kept, spacing)
+        away = ndimage.distance_transform_edt(~kept, spacing) if count else away
         # Soft edges: half a voxel on either side of the new wall.
         filled = np.clip(np.minimum(0.5 + (level - score), away / max(spacing)), 0, 1).astype(np.float32)
         filled[~kept & (score >= level)] = 1
     hu_box = hu[where].astype(np.float32)
-    bone = _new_bone(kept, depth, spacing, rng)
+    bone = _new_bone(away, depth, spacing, rng)
     reach = (old | ndimage.binary_dilation(old)) & (
         old | (labels[where] == 0) | (labels[where] > Structure.NASAL_CAVITY)
     )
@@ -85,15 +86,14 @@ def _keeping_order(
 
 
 def _new_bone(
-    kept: npt.NDArray[np.bool_],
+    away: npt.NDArray[np.float64],
     old_depth: npt.NDArray[np.float64],
     spacing: tuple[float, float, float],
     rng: np.random.Generator,
 ) -> npt.NDArray[np.float32]:
-    """Cortex of about a millimetre along the new wall, marrow behind it."""
-    away = ndimage.distance_transform_edt(~kept, spacing) if kept.any() else np.full(kept.shape, 99.0)
+    """Cortex of about a millimetre along the new wall, marrow behind it; ``away``: mm from what stays aerated."""
     cortex = float(rng.uniform(0.7, 1.6))
     rim = np.clip((cortex + 0.5 - away) / 0.8, 0, 1)
-    marrow = float(rng.uniform(60, 320)) + 110 * smooth_noise(kept.shape, 2.5, spacing, rng)
+    marrow = float(rng.uniform(60, 320)) + 110 * smooth_noise(away.shape, 2.5, spacing, rng)
     marrow = marrow + np.clip(1.5 - old_depth, 0, 1) * 150
     return (rim * float(rng.uniform(550, 1000)) + (1 - rim) * marrow).astype(np.float32)

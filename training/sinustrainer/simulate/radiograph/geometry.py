@@ -89,9 +89,17 @@ class FilmGeometry:
 
 
 def body_points(head: Head, step: int = 4) -> npt.NDArray[np.float64]:
-    """LPS mm of the body's voxels in every ``step``-th row and slice, ``[n, 3]``; all along x, so that mirrors match."""
-    z, y, x = np.nonzero(head.hu[::step, ::step] > _BODY_HU)
-    index = np.stack([x, y * step, z * step], axis=1).astype(np.float64)
+    """LPS mm of the first and last voxel of the body in every ``step``-th row and slice, ``[n, 3]``: it ends nowhere else.
+
+    All along x, so that mirrors match.
+    """
+    body = head.hu[::step, ::step] > _BODY_HU
+    z, y = np.nonzero(body.any(axis=2))
+    rows = body[z, y]
+    first, last = np.argmax(rows, axis=1), rows.shape[1] - 1 - np.argmax(rows[:, ::-1], axis=1)
+    index = np.stack([np.concatenate([first, last]), np.tile(y * step, 2), np.tile(z * step, 2)], axis=1).astype(
+        np.float64
+    )
     points: npt.NDArray[np.float64] = index @ head.affine[:3, :3].T + head.affine[:3, 3]
     return points
 

@@ -165,20 +165,12 @@ def smooth(image: Image, sigma_px: float) -> Image:
 
 def enlarge(image: Image, shape: tuple[int, int]) -> Image:
     """Linear interpolation to a larger grid over the same extent (pixel edges kept)."""
-    rows, columns = (_weights(n, m) for n, m in zip(image.shape, shape, strict=True))
-    r0, r1, rw = rows
-    c0, c1, cw = columns
-    tall = image[r0] * (np.float32(1) - rw)[:, None] + image[r1] * rw[:, None]
-    wide: Image = (tall[:, c0] * (np.float32(1) - cw) + tall[:, c1] * cw).astype(np.float32, copy=False)
+    from torch import from_numpy
+    from torch.nn import functional
+
+    picture = from_numpy(np.ascontiguousarray(image, dtype=np.float32))[None, None]
+    wide: Image = functional.interpolate(picture, shape, mode="bilinear", align_corners=False)[0, 0].numpy()
     return wide
-
-
-@lru_cache(maxsize=64)
-def _weights(size: int, wanted: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    position = (np.arange(wanted) + 0.5) * size / wanted - 0.5
-    low = np.clip(np.floor(position).astype(np.int64), 0, size - 1)
-    high = np.clip(low + 1, 0, size - 1)
-    return low, high, np.clip(position - low, 0, 1).astype(np.float32)
 
 
 def expose(
