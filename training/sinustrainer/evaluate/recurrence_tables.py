@@ -55,7 +55,7 @@ def _turned(pair: dict[str, Any]) -> str:
     """How much larger the second score's AUC is than the first's."""
     if pair["difference"] is None:
         return "–"
-    text = f"{-pair['difference']:+.3f}".replace("-", "−")
+    text = f"{0.0 - pair['difference']:+.3f}".replace("-", "−")
     ends = None if pair["ci95"] is None else (-pair["ci95"][1], -pair["ci95"][0])
     return text if ends is None else f"{text} ({interval_text(ends, signed=True)})"
 
