@@ -157,7 +157,8 @@ def _measure(state: CtState, context: Context) -> CtState:
     state = replace(state, reading=replace(state.reading, segmentation=segmentation))
     joins = [m for m in (*state.models.endotype, state.models.recurrence) if m is not None and m.card.patient_model]
     if joins:
-        state = replace(state, extent=measure_extent(volume.voxels, segmentation.labels, opacified).features())
+        extent = measure_extent(volume.voxels, segmentation.labels, opacified, volume.affine)
+        state = replace(state, extent=extent.features())
         context.token.raise_if_cancelled()
     if "opacification" not in state.tasks:
         return state

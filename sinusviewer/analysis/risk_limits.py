@@ -2,8 +2,8 @@
 
 import math
 
-from sinusviewer.domain.scoring import risk_percent
 from sinusviewer.domain.finding import ModelReference
+from sinusviewer.domain.scoring import risk_percent
 from sinusviewer.nomogram import Nomogram
 
 SAME_NETWORK = "Only scores of the same network fit its axis."

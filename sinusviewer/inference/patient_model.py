@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from sinusviewer.errors import ModelFileError
+
 SLICES, ATTENTION, NETWORK = "slices", "attention", "network"
 """Log odds, uncalibrated: of the mean of the slices, of attention, of the recurrence network's score. The other inputs are
 measured."""
@@ -47,7 +49,19 @@ class PatientModel(BaseModel):
         return self.intercept + sum(self.contributions(values).values())
 
     def contributions(self, values: Mapping[str, float | None]) -> dict[str, float]:
-        """What each input adds to the log odds, beside a usual patient's."""
+        """What each input adds to the log odds, beside a usual patient's.
+
+        Raises
+        ------
+        ModelFileError
+            Where the model reads what ``values`` does not name: it was fitted on other measurements.
+        """
+        unknown = [t.name for t in self.terms if t.name not in values]
+        if unknown:
+            raise ModelFileError(
+                f"The patient model reads “{unknown[0]}”, which is not measured.",
+                "Fit it again with this version: sinustrainer fit-patient-model.",
+            )
         return {
             t.name: 0.0 if (value := values.get(t.name)) is None else t.weight * (value - t.center) for t in self.terms
         }

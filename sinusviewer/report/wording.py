@@ -176,18 +176,20 @@ _LITTLE = 0.1
 def _reason_words(reason: Reason) -> str:
     """An input and which way it lies, e.g. “much disease in the posterior ethmoid sinuses”."""
     above = reason.above_usual
-    sinus = reason.name.removesuffix("_unlike").replace("_", " ")
+    sinus = reason.name.removesuffix("_extent").replace("_", " ")
     match reason.name:
         case "slices":
             return "the network's slices"
         case "attention":
             return "the network's attention"
-        case "nose":
+        case "nose_extent":
             return f"{'much' if above else 'little'} disease in the nose"
-        case "content_hu":
+        case "content_median_hu":
             return f"{'dense' if above else 'hardly dense'} content"
-        case name if name.endswith("_unlike"):
-            return f"{'unlike' if above else 'alike'} {sinus} sinuses"
+        case "unlike_sides":
+            return f"{'unlike' if above else 'alike'} sides"
+        case "air_fluid_level":
+            return f"{'an' if above else 'no'} air-fluid level"
         case _:
             return f"{'much' if above else 'little'} disease in the {sinus} sinuses"
 

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sinustrainer.calibrate import youden_threshold
 from sinustrainer.data.manifest import load_manifest
 from sinustrainer.evaluate.model_folders import model_folder
-from sinustrainer.patient_features import FEATURES, PatientFeatures, PatientReader, read_patients
+from sinustrainer.patient_features import FEATURES, PatientFeatures, PatientReader, read_patients, truth_of
 from sinusviewer.errors import InputError
 from sinusviewer.inference.model_card import ModelCard, load_card, save_card
 from sinusviewer.inference.patient_model import PatientModel, PatientTerm
@@ -58,10 +58,10 @@ def run_from_arguments(args: argparse.Namespace, progress: Progress, token: Canc
     """Rewrite the card; returns its new threshold and what was seen out of fold."""
     manifest = load_manifest(args.data)
     splits = tuple(s for s in str(args.splits).split(",") if s)
-    cases = tuple(
-        c for c in manifest.cases if c.labels.get("endotype") in ("ecrs", "necrs") and (not splits or c.split in splits)
-    )
     reader = PatientReader(args.model, model_folder(args.segmentation) if args.segmentation else None)
+    cases = tuple(
+        c for c in manifest.cases if truth_of(c, reader.task) is not None and (not splits or c.split in splits)
+    )
     rows = read_patients(reader, cases, args.table, progress, token)
     kind = "simulated patients" if manifest.simulated else "patients"
     card, unseen = with_patient_model(load_card(args.model), rows, str(args.fitted_on) or f"{len(rows)} {kind}")
@@ -137,7 +137,18 @@ def write_probabilities(path: Path, rows: Sequence[PatientFeatures], probabiliti
 
 
 def table_of(rows: Sequence[PatientFeatures], names: Sequence[str]) -> tuple[FloatArray, FloatArray]:
-    """``[patients, inputs]`` with each input's mean where it is not known, and these means."""
+    """``[patients, inputs]`` with each input's mean where it is not known, and these means.
+
+    Raises
+    ------
+    InputError
+        Where a table does not name an input: another version read it.
+    """
+    unnamed = sorted({n for n in names for r in rows if n not in r.values})
+    if unnamed:
+        raise InputError(
+            f"The table of patients has no “{unnamed[0]}”.", "Another version wrote it: delete it; it is made anew."
+        )
     raw = np.array([[np.nan if (v := r.values.get(n)) is None else v for n in names] for r in rows], dtype=np.float64)
     known = np.isfinite(raw)
     centers = np.where(known, raw, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)

@@ -14,8 +14,7 @@ import onnxruntime
 
 from sinustrainer.data.ct_cases import load_case_labels, load_case_opacified, load_case_volume
 from sinustrainer.data.manifest import Case
-from sinusviewer.analysis.sinus_extent import measure_extent
-from sinusviewer.domain.anatomy import Sinus
+from sinusviewer.analysis import sinus_extent
 from sinusviewer.errors import GeometryError, InputError
 from sinusviewer.imaging.preprocess_ct import (
     AxialPreprocessing,
@@ -30,13 +29,12 @@ from sinusviewer.imaging.preprocess_ct import (
 from sinusviewer.imaging.resample import canonical, reorient_array
 from sinusviewer.inference.classifier import classify
 from sinusviewer.inference.model_card import ModelTask, load_card, verify_weights
-from sinusviewer.inference.patient_model import ATTENTION, NETWORK, SLICES, log_odds, network_values
+from sinusviewer.inference.patient_model import NETWORK, SLICES, log_odds, network_values
 from sinusviewer.inference.segmenter import segment_with_opacity
 from sinusviewer.jobs.runner import CancelToken, Progress
 
-MEASURED = (*(name for s in Sinus for name in (s.value, f"{s.value}_unlike")), "nose", "content_hu")
-FEATURES = {ModelTask.ECRS: (SLICES, ATTENTION, *MEASURED), ModelTask.RECURRENCE: (NETWORK, *MEASURED)}
-"""What the patient model of a task reads."""
+FEATURES = {ModelTask.ECRS: (SLICES, *sinus_extent.FEATURES), ModelTask.RECURRENCE: (NETWORK, *sinus_extent.FEATURES)}
+"""What the patient model of a task reads. Attention says nothing that the slices do not (their log odds would get opposite weights)."""
 _HEAD = ("case_id", "positive", "score")
 
 
@@ -105,7 +103,7 @@ class PatientReader:
                 return None
         if opacified is None or not labels.any() or positive is None:
             return None
-        measured = measure_extent(volume.voxels, labels, opacified).features()
+        measured = sinus_extent.measure_extent(volume.voxels, labels, opacified, volume.affine).features()
         on_canonical = reorient_array(labels, volume.affine)
         if self._card.task is ModelTask.RECURRENCE:
             settings = settings_from_card(BoxPreprocessing, self._card.input.preprocessing)

@@ -121,19 +121,29 @@ def test_the_endotype_is_the_mean_over_slices_with_lesion(registry: ModelRegistr
     assert reading.endotype.attention_probability is not None
 
 
+def antra(reading: SeriesReading) -> float:
+    """Mean log odds of the share filled, as a patient's model reads it."""
+    shares = [
+        s.opacified_fraction for s in reading.sinuses if s.sinus is Sinus.MAXILLARY and s.opacified_fraction is not None
+    ]
+    return float(np.mean([np.log((share + 0.03) / (1.03 - share)) for share in shares]))
+
+
 def test_a_cards_patient_model_makes_the_probability_and_the_published_mean_stands_beside_it(tmp_path: Path) -> None:
     folder = tiny_models.ct_models(tmp_path / "models") / "ecrs_tiny"
-    terms = (PatientTerm(name="slices", weight=1.0, center=0.0), PatientTerm(name="maxillary", weight=4.0, center=0.1))
+    terms = (
+        PatientTerm(name="slices", weight=1.0, center=0.0),
+        PatientTerm(name="maxillary_extent", weight=4.0, center=0.1),
+    )
     model = PatientModel(intercept=-1.0, terms=terms, fitted_on="nobody", threshold=0.4)
     save_card(load_card(folder).model_copy(update={"patient_model": model}), folder)
     reading = read_series(head(), TASKS, ModelRegistry(tmp_path / "models", tmp_path / "own", threads=1))
     found = reading.endotype
     assert found is not None
     assert found.mean_probability == pytest.approx(np.mean([s.probability for s in found.slices]), abs=1e-6)
-    filled = [s.opacified_fraction for s in reading.sinuses if s.sinus is Sinus.MAXILLARY]
-    log_odds = -1.0 + np.log(found.mean_probability / (1 - found.mean_probability)) + 4 * (np.mean(filled) - 0.1)
+    log_odds = -1.0 + np.log(found.mean_probability / (1 - found.mean_probability)) + 4 * (antra(reading) - 0.1)
     assert found.probability_ecrs == pytest.approx(1 / (1 + np.exp(-log_odds)), abs=1e-3)
-    assert {reason.name for reason in found.reasons} == {"slices", "maxillary"}
+    assert {reason.name for reason in found.reasons} == {"slices", "maxillary_extent"}
     assert found.patient_model == "nobody"
     assert found.threshold == 0.4
 
@@ -151,7 +161,7 @@ def test_the_extent_is_measured_once_for_endotype_and_recurrence_and_not_at_all_
     monkeypatch.setattr("sinusviewer.analysis.ct.measure_extent", measure)
     read_series(head(), TASKS, ModelRegistry(folder, tmp_path / "own", threads=1))
     assert measured == []
-    terms = (PatientTerm(name="maxillary", weight=2.0, center=0.1),)
+    terms = (PatientTerm(name="maxillary_extent", weight=2.0, center=0.1),)
     model = PatientModel(intercept=0.0, terms=terms, fitted_on="nobody", threshold=0.4)
     for path in folder.iterdir():
         if load_card(path).task in ("ecrs", "recurrence"):
@@ -169,7 +179,10 @@ def test_a_cards_patient_model_joins_the_networks_score_with_the_measured_extent
     plain = read_series(
         head(), ("opacification", "recurrence"), ModelRegistry(tmp_path / "models", tmp_path / "own", threads=1)
     )
-    terms = (PatientTerm(name="network", weight=1.0, center=0.0), PatientTerm(name="maxillary", weight=2.0, center=0.0))
+    terms = (
+        PatientTerm(name="network", weight=1.0, center=0.0),
+        PatientTerm(name="maxillary_extent", weight=2.0, center=0.0),
+    )
     model = PatientModel(intercept=0.3, terms=terms, fitted_on="nobody", threshold=0.4)
     save_card(load_card(folder).model_copy(update={"patient_model": model}), folder)
     joined = read_series(
@@ -179,9 +192,8 @@ def test_a_cards_patient_model_joins_the_networks_score_with_the_measured_extent
     assert joined.recurrence is not None
     assert plain.recurrence.network_score is None
     assert joined.recurrence.network_score == pytest.approx(plain.recurrence.dlr_score, abs=1e-6)
-    filled = [s.opacified_fraction for s in joined.sinuses if s.sinus is Sinus.MAXILLARY]
     alone = plain.recurrence.dlr_score
-    log_odds = 0.3 + np.log(alone / (1 - alone)) + 2 * np.mean(filled)
+    log_odds = 0.3 + np.log(alone / (1 - alone)) + 2 * antra(joined)
     assert joined.recurrence.dlr_score == pytest.approx(1 / (1 + np.exp(-log_odds)), abs=1e-3)
     assert "joins the network's own score" in " ".join(recurrence_sentences(joined.recurrence))
 
