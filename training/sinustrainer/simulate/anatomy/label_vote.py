@@ -16,6 +16,7 @@ _CORNERS = tuple((z, y, x) for z in (0, 1) for y in (0, 1) for x in (0, 1))
 _TIE = 1e-5
 """Beyond what rounding does to weights, below what any point's place means."""
 _MIXED = 255
+_LAST = 0.999
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,30 +25,40 @@ class LabelCells:
 
     Attributes
     ----------
+    first
+        (x, y, z) of the map's padded part in the padded map: only where labels lie is kept.
     padded
-        ``[z, y, x]`` with a rim of background.
+        ``[z, y, x]`` that part with a rim of background.
     only
         Of the cell between a voxel and its next neighbours (of the padded map): the one code at all its corners, or 255.
     """
 
+    first: tuple[int, int, int]
     padded: Labels
     only: Labels
 
     @classmethod
     def of(cls, labels: Labels) -> "LabelCells":
-        padded = np.pad(labels, 1)
+        marked = labels > 0
+        spans = [np.flatnonzero(marked.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
+        kept_z, kept_y, kept_x = (slice(int(s[0]), int(s[-1]) + 1) if s.size else slice(0, 1) for s in spans)
+        padded = np.pad(labels[kept_z, kept_y, kept_x], 1)
         only = padded.copy()
         mixed = np.zeros(padded.shape, dtype=bool)
         for z, y, x in _CORNERS[1:]:
             here = tuple(slice(0, n - step) for n, step in zip(padded.shape, (z, y, x), strict=True))
             mixed[here] |= padded[here] != padded[z:, y:, x:]
         only[mixed] = _MIXED
-        return cls(padded, only)
+        return cls((kept_x.start, kept_y.start, kept_z.start), padded, only)
 
 
 def voted_in_cells(cells: LabelCells, x: Places, y: Places, z: Places) -> Labels:
-    """Codes at places in voxels of the padded map, all of which lie inside it; of the places' shape."""
+    """Codes at places in voxels of the padded map, of the places' shape; background outside."""
     row, plane = cells.padded.shape[2], cells.padded.shape[1] * cells.padded.shape[2]
+    x, y, z = (
+        np.clip(axis - np.float32(first), 0, np.float32(n - 2 + _LAST))
+        for axis, first, n in zip((x, y, z), cells.first, cells.padded.shape[::-1], strict=True)
+    )
     base = z.astype(np.int32)
     base *= plane
     base += y.astype(np.int32) * np.int32(row)
