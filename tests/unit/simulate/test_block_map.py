@@ -42,8 +42,11 @@ def test_blocks_read_what_a_plain_interpolation_reads_and_leave_out_no_tissue() 
         head.hu.astype(np.float32), points[..., ::-1].transpose(3, 0, 1, 2), order=1, mode="constant", cval=-1024
     )
     inside = ((points > 0) & (points < np.array(head.hu.shape[::-1]) - 1)).all(axis=-1)
-    left_out = np.abs(hu - expected) > 4  # places are kept to two thousandths of a voxel
-    assert not np.any(left_out & inside & (expected > -900))
+    # A place is one float32 in a tall picture of all slices: the last digit of its row, on the steepest edge.
+    steepest = float(max(np.abs(np.diff(head.hu.astype(np.float32), axis=axis)).max() for axis in range(3)))
+    limit = steepest * float(np.spacing(np.float32((head.hu.shape[0] + 2) * (head.hu.shape[1] + 2))))
+    assert limit < 1
+    assert not np.any((np.abs(hu - expected) > limit) & inside & (expected > -900))
     np.testing.assert_array_equal(labels, voted_labels(head.labels, points))
 
 
@@ -65,7 +68,7 @@ def test_prepared_cells_give_the_codes_of_a_vote_point_by_point() -> None:
 
 def test_the_map_of_a_grid_is_the_map_of_its_points() -> None:
     shape = draw_shape(np.random.default_rng(8))
-    axes = [np.arange(low, high, 7.0) for low, high in ((-95, 95), (-150, 110), (-120, 130))]
+    axes = [np.arange(low, high, 12.0) for low, high in ((-95, 95), (-150, 110), (-120, 130))]
     zz, yy, xx = np.meshgrid(axes[2], axes[1], axes[0], indexing="ij")
     points = np.stack([xx, yy, zz], axis=-1).astype(np.float32)
     np.testing.assert_allclose(source_points(points, shape, axes), source_points(points, shape), atol=1e-3)
@@ -96,8 +99,8 @@ def test_a_mirrored_head_in_the_mirrored_shape_is_the_mirrored_warp() -> None:
 
 @pytest.mark.parametrize("angle", [37.0, 75.0])
 def test_a_head_projected_some_planes_at_a_time_is_the_head_projected_whole(angle: float) -> None:
-    head = phantom_head(2.0)
-    geometry = film_geometry(head, Positioning(orbitomeatal_deg=angle, yaw_deg=4, roll_deg=-2), 160)
+    head = phantom_head(3.0)
+    geometry = film_geometry(head, Positioning(orbitomeatal_deg=angle, yaw_deg=4, roll_deg=-2), 96)
     whole = projector.project(projector.decompose(np.where(head.hu > -950, head.hu, -1000)), head.affine, geometry)
     parts = projector.project_hu(np.where(head.hu > -950, head.hu, np.int16(-1000)), head.affine, geometry)
     np.testing.assert_allclose(parts.soft, whole[0], atol=2e-3)

@@ -68,14 +68,15 @@ def blocks_of(nodes: npt.NDArray[np.float32], edge: int, head: Head) -> Iterator
     y, x = np.divmod(rest, bx)
     first = (z * ny + y) * nx + x
     steps = np.array([(c * ny + b) * nx + a for c in (0, 1) for b in (0, 1) for a in (0, 1)])
-    limits = np.asarray(head.hu.shape[::-1], dtype=np.float32)[:, None] + np.float32(_LAST)
-    places = torch.from_numpy(np.clip(nodes.reshape(-1, 3).T + np.float32(1), 0, limits))
+    limits = [n + _LAST for n in head.hu.shape[::-1]]
+    places = torch.from_numpy(np.ascontiguousarray(nodes.reshape(-1, 3).T + np.float32(1)))
     weights = _corner_weights(edge)
     at_once = max(1, _VOXELS_AT_ONCE // edge**3)
     for start in range(0, len(chosen), at_once):
         part = slice(start, start + at_once)
         corners = torch.from_numpy(first[part, None] + steps)
-        here = [places[i][corners] @ weights for i in range(3)]
+        # The voxels are kept within the template, not the corners: the map of a block that reaches beyond would bend.
+        here = [(places[i][corners] @ weights).clamp_(0, limits[i]) for i in range(3)]
         yield Blocks(chosen[part], marked[chosen[part]], *here)
 
 
