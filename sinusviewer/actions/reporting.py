@@ -254,8 +254,15 @@ def sinus_table(reading: SeriesReading, prior: SeriesReading | None = None, prio
         "complete",
         "reason",
         "edited_by_reader",
+        "air_fluid_level",
     )
-    more = ("prior_date", "prior_opacified_fraction", "prior_lund_mackay", "opacified_fraction_change")
+    more = (
+        "prior_date",
+        "prior_opacified_fraction",
+        "prior_lund_mackay",
+        "opacified_fraction_change",
+        "prior_air_fluid_level",
+    )
     # A table that travels alone says whose it is and what it is not.
     last = ("series_instance_uid", "model", "statement")
     rows.writerow((*names, *more, *last) if prior is not None else (*names, *last))
@@ -268,7 +275,7 @@ def sinus_table(reading: SeriesReading, prior: SeriesReading | None = None, prio
     before = {(s.sinus, s.side): s for s in prior.sinuses} if prior is not None else {}
     for s in reading.sinuses:
         cells = [s.sinus.value, s.side.value, _cell(s.volume_ml), _cell(s.opacified_fraction), _cell(s.mean_hu),
-                 _cell(s.lund_mackay), s.complete, s.reason, s.edited_by_reader]  # fmt: skip
+                 _cell(s.lund_mackay), s.complete, s.reason, s.edited_by_reader, s.air_fluid_level]  # fmt: skip
         if prior is not None:
             old = before.get((s.sinus, s.side))
             was = old.opacified_fraction if old is not None else None
@@ -278,6 +285,7 @@ def sinus_table(reading: SeriesReading, prior: SeriesReading | None = None, prio
                 _cell(was),
                 _cell(old.lund_mackay if old is not None else None),
                 _cell(change),
+                old.air_fluid_level if old is not None else None,
             ]
         rows.writerow((*cells, *origin))
     return out.getvalue()

@@ -142,4 +142,4 @@ def _without_image(sinus: SinusMeasurement, *, shares: bool) -> SinusMeasurement
     """What can be said of a mask that no image lies behind: never a density."""
     if shares:
         return replace(sinus, mean_hu=None)
-    return replace(sinus, mean_hu=None, opacified_fraction=None, lund_mackay=None)
+    return replace(sinus, mean_hu=None, opacified_fraction=None, lund_mackay=None, air_fluid_level=None)

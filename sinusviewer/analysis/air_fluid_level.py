@@ -2,17 +2,46 @@
 
 A level lies across the direction of gravity: front to back in a patient scanned on the back (or on the face). Direct coronal scans
 with the head hanging down are not looked at.
+
+Of 684 maxillary sinuses of 342 simulated CTs, with the bundled network's masks, 13 were cut off and not judged; all 92 with a painted
+level were told (95 % interval 96-100 %), and none of the 579 others (99.4-100 %). Simulated levels are even planes: froth, strands and
+a patient who lies aslant are not among them. Of two real heads that could be judged, one has small levels on both sides (post mortem),
+seen on its slices and told; the other has none, and none was told.
 """
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from sinusviewer.domain.geometry import canonical_axes, canonical_spacing
+from sinusviewer.imaging.resample import reorient_array
+
 LEVEL_FROM = 0.2
-"""Share of the surface between air and content that lies in one plane, from which it is a level. On 180 simulated maxillary
-sinuses (segmented by the bundled network) the 23 with a level had 0.34-0.71, 99 % of the others at most 0.11."""
+"""Share of the surface between air and content that lies in one plane, from which it is a level. Set on 180 simulated maxillary
+sinuses, where the 23 with a level had 0.34-0.71 and 99 % of the others at most 0.11; among 671 the least level (a sinus filled to four
+fifths) had 0.21, the flattest other content (a cyst on the rear wall) 0.18."""
+_MOST_TURNED_DEG = 5.0
+"""How far the grid's rows may be turned out of the patient's front-to-back line. A level that lies 4 degrees aslant keeps 0.85 of its
+share, at 8 degrees half of it, at 18 degrees a fifth."""
 _THICKNESS_MM, _LEAST_SURFACE_MM2, _FEWEST_VOXELS = 2.0, 40.0, 30
 Mask = npt.NDArray[np.bool_]
+
+
+def level_on_grid(sinus: Mask, opacified: Mask, affine: npt.NDArray[np.float64]) -> bool | None:
+    """Whether a sinus holds an air-fluid level; None where there is no sinus, and on an oblique grid, which would hide one.
+
+    Parameters
+    ----------
+    sinus, opacified
+        Of the same part of a volume, ``[z, y, x]`` of its own grid.
+    affine
+        Of that grid (voxel centres x, y, z to LPS mm).
+    """
+    permutation, _ = canonical_axes(affine)
+    back = affine[:3, 2 - permutation[1]]
+    if abs(back[1]) < np.cos(np.radians(_MOST_TURNED_DEG)) * np.linalg.norm(back):
+        return None
+    return has_level(reorient_array(sinus, affine), reorient_array(opacified, affine), canonical_spacing(affine))
 
 
 def has_level(sinus: Mask, opacified: Mask, spacing_mm: tuple[float, float, float]) -> bool | None:

@@ -5,7 +5,7 @@ The thresholds were set on what must pass (simulated and real head CTs, sharp an
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -111,6 +111,10 @@ def warnings_of(volume: Volume, air: SinusAir | None, token: CancelToken | None 
 _WHY_THICK = "because partial volume cannot be told from a thin lining"
 
 
+_UNKNOWN: dict[str, Any] = dict.fromkeys(("opacified_fraction", "mean_hu", "lund_mackay", "air_fluid_level"))
+"""What is not said of a sinus that is withheld."""
+
+
 def withhold(
     volume: Volume, segmentation: Segmentation, sinuses: tuple[SinusMeasurement, ...]
 ) -> tuple[SinusMeasurement, ...]:
@@ -126,7 +130,7 @@ def keep_withheld(before: SinusMeasurement | None, fresh: SinusMeasurement) -> S
         return fresh
     if before.volume_ml is None or before.opacified_fraction is not None:
         return fresh
-    return replace(fresh, opacified_fraction=None, mean_hu=None, lund_mackay=None, reason=before.reason)
+    return replace(fresh, **_UNKNOWN, reason=before.reason)
 
 
 def incomplete(volume: Volume, segmentation: Segmentation) -> str:
@@ -157,14 +161,14 @@ def _withhold_one(m: SinusMeasurement, volume: Volume, *, thick: bool, metal: fr
         return m
     words = f"{m.side.value} {m.sinus.value.replace('_', ' ')}"
     if not m.complete:
-        return replace(m, opacified_fraction=None, mean_hu=None, lund_mackay=None)
+        return replace(m, **_UNKNOWN)
     if thick:
         reason = f"{words} withheld: slices {max(volume.spacing):.1f} mm apart, {_WHY_THICK}"
     elif code_of(m.sinus, m.side) in metal:
         reason = f"{words} withheld: metal lies beside it, and its streaks change the grey values"
     else:
         return m
-    return replace(m, opacified_fraction=None, mean_hu=None, lund_mackay=None, reason=reason)
+    return replace(m, **_UNKNOWN, reason=reason)
 
 
 def _beside_metal(volume: Volume, labels: npt.NDArray[np.uint8]) -> frozenset[int]:

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from sinusviewer.analysis.air_fluid_level import has_level
 from sinusviewer.domain.anatomy import SINUS_CODES, Side, Sinus, Structure
-from sinusviewer.domain.geometry import canonical_axes
+from sinusviewer.domain.geometry import canonical_spacing
 from sinusviewer.imaging.resample import reorient_array
 
 EXTENT = tuple(f"{sinus.value}_extent" for sinus in Sinus)
@@ -94,7 +94,7 @@ def measure_extent(
     # of the part that holds them: counting a whole volume would take several times its memory
     part = tuple(slice(min(b[axis].start for b in boxes), max(b[axis].stop for b in boxes)) for axis in range(3))
     hu, labels, opacified = (reorient_array(array[part], affine) for array in (hu, labels, opacified))
-    spacing_mm = _canonical_spacing(affine)
+    spacing_mm = canonical_spacing(affine)
     count = np.bincount(labels.ravel(), minlength=nose + 1)
     filled = np.bincount(labels[opacified], minlength=nose + 1)
 
@@ -123,12 +123,6 @@ def _content_hu(
     content = content[(content > _CONTENT_HU[0]) & (content < _CONTENT_HU[1])]
     enough = content.size * math.prod(spacing_mm) / 1000 >= _LEAST_CONTENT_ML
     return float(np.median(content)) if enough else None
-
-
-def _canonical_spacing(affine: npt.NDArray[np.float64]) -> tuple[float, float, float]:
-    permutation, _ = canonical_axes(affine)
-    z, y, x = (float(np.linalg.norm(affine[:3, 2 - permutation[axis]])) for axis in range(3))
-    return z, y, x
 
 
 def _log_odds(share: float) -> float:

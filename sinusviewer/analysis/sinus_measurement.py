@@ -1,4 +1,4 @@
-"""Per sinus: volume, opacified share, mean HU, Lund-Mackay, and whether all of it is on the CT. Masks in, numbers out.
+"""Per sinus: volume, opacified share, mean HU, Lund-Mackay, air-fluid level, and whether all of it is on the CT. Masks in, numbers out.
 
 The scores follow the masks: when a reader edits a mask, these functions are called again.
 """
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from sinusviewer.analysis.air_fluid_level import level_on_grid
 from sinusviewer.analysis.sinus_air import AIR_HU, side_name
 from sinusviewer.domain.anatomy import SINUS_CODES, AnySide, ImageSide, Side, Sinus, Structure
 from sinusviewer.domain.finding import Segmentation
@@ -147,9 +148,11 @@ def measure_one(
         return SinusMeasurement(sinus, named, None, None, None, None, False, doubtful)
     mean_hu = float(volume.voxels[where][part].mean())
     score = lund_mackay_of(fraction) if complete else None
+    level = level_on_grid(part, opacified, volume.affine) if complete and sinus is Sinus.MAXILLARY else None
     return SinusMeasurement(
-        sinus, named, round(volume_ml, 3), round(fraction, 4), round(mean_hu, 1), score, complete, reason
-    )
+        sinus, named, round(volume_ml, 3), round(fraction, 4), round(mean_hu, 1), score, complete, reason,
+        air_fluid_level=level,
+    )  # fmt: skip
 
 
 def touches_edge(volume: Volume, labels: npt.NDArray[np.uint8], where: tuple[slice, ...], code: int) -> bool:

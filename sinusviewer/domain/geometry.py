@@ -52,6 +52,13 @@ def canonical_axes(affine: npt.NDArray[np.float64]) -> tuple[tuple[int, ...], tu
     return permutation, tuple(bool(f) for f in flips)
 
 
+def canonical_spacing(affine: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    """Spacing of z, y, x in mm once an array is turned by :func:`canonical_axes`."""
+    permutation, _ = canonical_axes(affine)
+    z, y, x = (float(np.linalg.norm(affine[:3, 2 - permutation[axis]])) for axis in range(3))
+    return z, y, x
+
+
 def reoriented_affine(
     affine: npt.NDArray[np.float64], shape: tuple[int, ...], permutation: tuple[int, ...], flips: tuple[bool, ...]
 ) -> npt.NDArray[np.float64]:

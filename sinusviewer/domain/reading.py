@@ -70,6 +70,8 @@ class SinusMeasurement:
     reason: str = ""
     edited_by_reader: bool = False
     """Whether a reader changed the mask that this follows from."""
+    air_fluid_level: bool | None = None
+    """Whether the masks show air above fluid, in a maxillary sinus; None elsewhere and where it cannot be known."""
 
 
 @dataclass(frozen=True, slots=True)

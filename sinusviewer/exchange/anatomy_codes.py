@@ -34,6 +34,8 @@ STANDING_WORDS = {
     "doubtful": Code("DOUBTFUL", SCHEME, "Doubtful"),
     "withheld": Code("WITHHELD", SCHEME, "Withheld: the images do not suffice"),
 }
+AIR_FLUID_LEVEL = Code("112104", "DCM", "Air-fluid level")
+PRESENCE = {True: Code("52101004", "SCT", "Present"), False: Code("272519000", "SCT", "Absent")}
 DLR_SCORE = Code("DLR_SCORE", SCHEME, "Radiomic score of recurrence")
 RECURRENCE_RISK = Code("RECURRENCE_RISK", SCHEME, "Risk of recurrence after surgery")
 READER_STATUS = Code("READER_STATUS", SCHEME, "What the reader said of the finding")

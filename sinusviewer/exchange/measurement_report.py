@@ -105,6 +105,13 @@ def _said(word: str) -> list[hd.sr.QualitativeEvaluation]:
     return [hd.sr.QualitativeEvaluation(name=CodedConcept.from_code(codes.READER_STATUS), value=value)]
 
 
+def _level(m: SinusMeasurement) -> list[hd.sr.QualitativeEvaluation]:
+    if m.air_fluid_level is None:
+        return []
+    name, value = codes.AIR_FLUID_LEVEL, codes.PRESENCE[m.air_fluid_level]
+    return [hd.sr.QualitativeEvaluation(CodedConcept.from_code(name), CodedConcept.from_code(value))]
+
+
 def _sinus(m: SinusMeasurement, reading: SeriesReading, masks: Dataset | None) -> _Group:
     model = reading.segmentation_model
     numbers = [_number(codes.VOLUME, m.volume_ml or 0.0, _ML, model)]
@@ -117,7 +124,7 @@ def _sinus(m: SinusMeasurement, reading: SeriesReading, masks: Dataset | None) -
     common: dict[str, Any] = {
         "tracking_identifier": _tracking(f"{m.side.value} {m.sinus.value.replace('_', ' ')}"),
         "finding_type": codes.SINUS_CODE[m.sinus], "finding_sites": [_site(m.sinus, m.side)], "measurements": numbers,
-        "qualitative_evaluations": _said("edited" if m.edited_by_reader else "proposed"),
+        "qualitative_evaluations": [*_said("edited" if m.edited_by_reader else "proposed"), *_level(m)],
     }  # fmt: skip
     present = structures_in(reading)
     structure = SINUS_CODES[m.sinus, m.side] if isinstance(m.side, Side) else None

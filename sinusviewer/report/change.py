@@ -31,6 +31,8 @@ def change_sentences(now: SeriesReading, prior: SeriesReading, prior_date: str) 
         said.append(f"Opacified share changed {by}: {'; '.join(changed)}.")
     elif len(missing) < len(now.sinuses):
         said.append(f"No opacified share {'that was measured twice ' if missing else ''}changed {by}.")
+    if levels := _levels(now, prior):
+        said.append(levels)
     if missing:
         said.append(f"Not compared, because not measured on both CTs: {', '.join(missing)}.")
     models = [r.segmentation_model for r in (now, prior)]
@@ -38,6 +40,19 @@ def change_sentences(now: SeriesReading, prior: SeriesReading, prior_date: str) 
         names = " and ".join(f"{m.name} {m.version}" for m in models if m is not None)
         said.append(f"The two CTs were read by different models ({names}): part of a change may be theirs.")
     return tuple(said)
+
+
+def _levels(now: SeriesReading, prior: SeriesReading) -> str:
+    """Air-fluid levels that have come, gone or stayed; nothing of a sinus that was not looked at on both CTs."""
+    before = {(s.sinus, s.side): s.air_fluid_level for s in prior.sinuses}
+    words = {(True, False): "new", (True, True): "as before", (False, True): "no longer"}
+    parts = [
+        f"{sinus.side.value} {SINUS_WORDS[sinus.sinus]} {words[sinus.air_fluid_level, then]}"
+        for sinus in now.sinuses
+        for then in (before.get((sinus.sinus, sinus.side)),)
+        if sinus.air_fluid_level is not None and then is not None and (sinus.air_fluid_level or then)
+    ]
+    return f"Air-fluid level (proposed): {', '.join(parts)}." if parts else ""
 
 
 def _was_now(old: str, new: str, change: int) -> str:

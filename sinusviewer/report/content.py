@@ -157,6 +157,8 @@ def _sinuses(series: SeriesReading, prior: tuple[SeriesReading, str] | None) -> 
         sentences.append(wording.lund_mackay_sentence(series.lund_mackay))
     elif wording.lacks_totals_for_sides(series):
         sentences.append(wording.NO_TOTALS)
+    if level := wording.air_fluid_sentence(series.sinuses):
+        sentences.append(level)
     if prior is not None and series.sinuses:
         sentences += change_sentences(series, *prior)
     if series.air is not None:

@@ -171,6 +171,7 @@ def _sinus(sinus: SinusMeasurement) -> Json:
             "lund_mackay": sinus.lund_mackay,
             "complete": sinus.complete,
             "reason": sinus.reason or None,
+            "air_fluid_level": sinus.air_fluid_level,
         }
     )
 

@@ -131,6 +131,20 @@ def sinus_row(sinus: SinusMeasurement) -> tuple[str, ...]:
     )
 
 
+AIR_FLUID_LEVEL = (
+    "Air-fluid level, proposed from the masks: air meets the content in one plane, as above fluid (pus, blood) in a patient "
+    "lying on the back or face. Check it on the slices."
+)
+
+
+def air_fluid_sentence(sinuses: tuple[SinusMeasurement, ...]) -> str:
+    """Where an air-fluid level is proposed; empty where none is, since masks can miss one."""
+    sides = [sinus.side.value for sinus in sinuses if sinus.air_fluid_level]
+    if not sides:
+        return ""
+    return f"Air-fluid level: {' and '.join(sides)} maxillary sinus{'es' if len(sides) > 1 else ''} (proposed)."
+
+
 BEFORE_EDITS = "Made from the network's own masks; the reader's changes of the masks are not in it."
 
 

@@ -11,10 +11,11 @@ from window_parts import MODEL, open_window, volume
 
 from sinusviewer.actions.shelf import put_away, take_back
 from sinusviewer.analysis import sinus_measurement
+from sinusviewer.analysis.mask_follow import editable, follow
 from sinusviewer.domain.anatomy import Side, Sinus, Structure
 from sinusviewer.domain.display import Plane, Tool
 from sinusviewer.domain.finding import Segmentation
-from sinusviewer.domain.mask_edit import BrushMode, HuRange
+from sinusviewer.domain.mask_edit import BrushMode, HuRange, patch_between
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
 
 pytestmark = pytest.mark.gui
@@ -345,9 +346,6 @@ def test_a_stroke_on_a_large_ct_follows_quickly(program_with, qtbot):
     for code in range(1, 11):
         z, y, x = 30 + 18 * code, 60 + 6 * code, 40 + 12 * code
         labels[z : z + 40, y : y + 60, x : x + 40] = code
-    from sinusviewer.analysis.mask_follow import editable, follow
-    from sinusviewer.domain.mask_edit import patch_between
-
     reading = SeriesReading("series-1", "CT", SeriesStatus.READ)
     opacified = np.zeros(shape, bool)
     masks = editable(image, Segmentation(labels, image.affine, opacified, opacified_by_rule=True), ())
@@ -362,3 +360,22 @@ def test_a_stroke_on_a_large_ct_follows_quickly(program_with, qtbot):
         follow(image, masks, reading, patch.box, frozenset(patch.structures))
         spent.append(time.thread_time() - start)
     assert min(spent) < 1.0
+
+
+def test_a_level_that_a_reader_paints_away_goes_with_the_next_measurement():
+    """The mask without its rear part, which held the fluid, holds air alone."""
+    image = volume((30, 60, 60))
+    labels = np.zeros(image.voxels.shape, np.uint8)
+    labels[8:22, 10:40, 10:25] = MAXILLARY
+    hu = np.where(labels == MAXILLARY, -900, 40).astype(np.int16)
+    hu[:, 28:40] = 20
+    image = replace(image, voxels=hu, affine=np.eye(4))
+    masks = editable(image, Segmentation(labels, image.affine), ())
+    reading = SeriesReading("series-1", "CT", SeriesStatus.READ)
+    reading = replace(reading, sinuses=sinus_measurement.measure_sinuses(image, masks.segmentation))
+    assert [s.side for s in reading.sinuses if s.air_fluid_level] == [Side.RIGHT]
+    before = masks.segmentation.labels[8:22, 26:40, 10:25]
+    patch = patch_between(before.copy(), np.zeros_like(before), (8, 26, 10), "Erase", "mask-1")
+    patch.put_on(masks.segmentation.labels)
+    followed = follow(image, masks, reading, patch.box, frozenset(patch.structures))
+    assert [s.air_fluid_level for s in followed.sinuses if s.edited_by_reader] == [False]

@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QSlider
 from pytestqt.qtbot import QtBot
 from widget_parts import find, on_screen, shown_text, text
 
-from sinusviewer.domain.anatomy import ImageSide, Side, Structure
+from sinusviewer.domain.anatomy import ImageSide, Side, Sinus, Structure
 from sinusviewer.domain.finding import Segmentation
 from sinusviewer.domain.image import ImageWarning
-from sinusviewer.domain.reading import AirMeasurement, LundMackay, SeriesStatus
+from sinusviewer.domain.reading import AirMeasurement, LundMackay, SeriesReading, SeriesStatus
 from sinusviewer.domain.scoring import with_ostiomeatal
 from sinusviewer.report.wording import lund_mackay_sentence
 from sinusviewer.ui.panels.mask_controls import MaskStyle
@@ -246,3 +246,54 @@ def test_no_change_has_no_sign(panel: SinusPanel) -> None:
     now, prior = ct_series(0.5), ct_series(0.503)
     panel.set_series_reading(now, prior, "20250302")
     assert cell(panel, 0, 5) == "0"
+
+
+def level_on(side: Side, *, verified: bool = True) -> SeriesReading:
+    series = ct_series()
+    image = {Side.RIGHT: ImageSide.IMAGE_LEFT, Side.LEFT: ImageSide.IMAGE_RIGHT}
+    sinuses = tuple(
+        replace(
+            m,
+            side=m.side if verified or not isinstance(m.side, Side) else image[m.side],
+            air_fluid_level=m.side is side if m.sinus is Sinus.MAXILLARY else None,
+        )
+        for m in series.sinuses
+    )
+    return replace(series, sinuses=sinuses, lund_mackay=series.lund_mackay if verified else None)
+
+
+@pytest.mark.parametrize(("side", "row"), [(Side.RIGHT, 0), (Side.LEFT, 1)])
+def test_an_air_fluid_level_is_marked_in_its_row_and_the_mark_says_what_it_is(
+    panel: SinusPanel, side: Side, row: int
+) -> None:
+    panel.set_series_reading(level_on(side))
+    marked = [number for number in range(10) if "AFL" in cell(panel, number, 0)]
+    assert marked == [row]
+    tip = panel.table.item(row, 0).toolTip()
+    assert "proposed from the masks" in tip
+    assert "lying on the back or face" in tip
+    assert "AFL" not in panel.table.item(1 - row, 0).toolTip()
+    assert text(panel, "air_fluid_text") == f"Air-fluid level: {side.value} maxillary sinus (proposed)."
+    panel.set_series_reading(ct_series())
+    assert not find(panel, QLabel, "air_fluid_text").isVisibleTo(panel)
+
+
+def test_a_level_of_unproved_sides_is_named_by_the_images_side(panel: SinusPanel) -> None:
+    panel.set_series_reading(level_on(Side.LEFT, verified=False))
+    assert text(panel, "air_fluid_text") == "Air-fluid level: image-right maxillary sinus (proposed)."
+    assert [number for number in range(10) if "AFL" in cell(panel, number, 0)] == [1]
+
+
+def test_a_level_of_the_prior_stands_in_the_rows_tip(panel: SinusPanel) -> None:
+    panel.set_series_reading(ct_series(), level_on(Side.LEFT), "20250302")
+    right, left = (panel.table.item(row, 0).toolTip().partition("In the prior")[2] for row in (0, 1))
+    assert "air-fluid level" in left
+    assert "air-fluid level" not in right
+
+
+def test_the_mark_of_a_level_makes_the_table_no_wider_than_its_longest_name(panel: SinusPanel, qtbot: QtBot) -> None:
+    widths = []
+    for series in (ct_series(), level_on(Side.RIGHT)):
+        panel.set_series_reading(series)
+        widths.append(panel.table.sizeHintForColumn(0))
+    assert widths[1] <= widths[0] + panel.table.fontMetrics().averageCharWidth()

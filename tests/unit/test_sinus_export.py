@@ -42,6 +42,16 @@ def test_the_table_says_what_the_prior_had_and_what_changed() -> None:
     assert unknown["opacified_fraction_change"] == ""
 
 
+@pytest.mark.parametrize(("level", "cell"), [(True, "True"), (False, "False"), (None, "")])
+def test_the_table_says_where_an_air_fluid_level_is_and_was(level: bool | None, cell: str) -> None:
+    now = ct(0.5, 1)
+    now = replace(now, sinuses=(replace(now.sinuses[0], air_fluid_level=level),))
+    (row,) = rows(sinus_table(now, ct(0.2, 1), "20160110"))
+    assert (row["side"], row["air_fluid_level"], row["prior_air_fluid_level"]) == ("right", cell, "")
+    (row,) = rows(sinus_table(ct(0.2, 1), now, "20160110"))
+    assert (row["air_fluid_level"], row["prior_air_fluid_level"]) == ("", cell)
+
+
 def test_a_table_that_travels_alone_says_whose_it_is_and_what_it_is_not() -> None:
     network = ModelReference("sinus_segmentation", "1.3.0", "ab" * 32, "Trained on simulated patients only.")
     (row,) = rows(sinus_table(replace(ct(0.5, 1), segmentation_model=network), ct(0.2, 1), "20160110"))

@@ -7,7 +7,13 @@ from sinusviewer.domain.anatomy import ImageSide, Side, Structure
 from sinusviewer.domain.mask_edit import Brush
 from sinusviewer.domain.reading import LundMackay, SeriesReading, SeriesStatus
 from sinusviewer.domain.scoring import scored_complexes
-from sinusviewer.report.wording import NO_TOTALS, date_words, lacks_totals_for_sides
+from sinusviewer.report.wording import (
+    AIR_FLUID_LEVEL,
+    NO_TOTALS,
+    air_fluid_sentence,
+    date_words,
+    lacks_totals_for_sides,
+)
 from sinusviewer.ui.panels.brush_controls import BrushControls
 from sinusviewer.ui.panels.foot_label import FootLabel
 from sinusviewer.ui.panels.mask_confirmation import MaskConfirmation
@@ -127,6 +133,8 @@ class SinusPanel(ScrollPanel):
         self.table = SinusTable()
         self.table.go_to_requested.connect(self.go_to_sinus_requested)
         self._prior = ToneLabel("", "muted", "prior_text")
+        self._level = ToneLabel("", "text", "air_fluid_text")
+        self._level.setToolTip(AIR_FLUID_LEVEL)
         self._incomplete = ToneLabel("", "amber", "incomplete_text")
         self.masks = MaskControls()
         self.masks.style_requested.connect(self.mask_style_requested)
@@ -146,6 +154,7 @@ class SinusPanel(ScrollPanel):
         shown.setSpacing(8)
         shown.addWidget(self._total)
         shown.addWidget(self._stamp)
+        shown.addWidget(self._level)
         shown.addWidget(self.table)
         shown.addWidget(self._incomplete)
         self._complexes = self._build_ostiomeatal()
@@ -299,6 +308,9 @@ class SinusPanel(ScrollPanel):
             box = self._ostiomeatal[side]
             with QSignalBlocker(box):
                 box.setCurrentIndex(0 if value is None else 1 if value == 0 else 2)
+        level = air_fluid_sentence(series.sinuses)
+        self._level.setText(level)
+        self._level.setVisible(bool(level))
         missing = missing_lines(series.sinuses)
         self._incomplete.setText("\n".join(missing))
         self._incomplete.setVisible(bool(missing))

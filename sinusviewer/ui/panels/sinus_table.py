@@ -14,8 +14,16 @@ from PySide6.QtWidgets import (
 
 from sinusviewer.domain.anatomy import SINUS_CODES, ImageSide, Side, Sinus, Structure
 from sinusviewer.domain.reading import SinusMeasurement
+from sinusviewer.report.wording import AIR_FLUID_LEVEL
 from sinusviewer.ui.panels.tones import current_tones, structure_color
-from sinusviewer.ui.panels.wording import SINUS_SHORT, image_side, measurement_sentence, shown_side, structure_name
+from sinusviewer.ui.panels.wording import (
+    SINUS_SHORT,
+    image_side,
+    lower_first,
+    measurement_sentence,
+    shown_side,
+    structure_name,
+)
 
 COLUMNS = ("Sinus", "ml", "Opac. %", "HU", "LM", "±")
 _TIPS = (
@@ -168,9 +176,10 @@ class SinusTable(QTableWidget):
         volume = _UNKNOWN
         if m is not None and m.volume_ml is not None:
             volume = f"{'' if known else '≥ '}{m.volume_ml:.1f}"  # of a sinus cut off, at least what is seen
-        edited = " ✎" if m is not None and m.edited_by_reader else ""
+        marks = " ✎" if m is not None and m.edited_by_reader else ""
+        marks += " AFL" if m is not None and m.air_fluid_level else ""
         texts = (
-            f"{place}  {SINUS_SHORT[sinus]}{edited}",  # the side first: a narrow column must never cut it off
+            f"{place}  {SINUS_SHORT[sinus]}{marks}",  # the side first: a narrow column must never cut it off
             volume,
             f"{fraction * 100:.0f}" if fraction is not None else _UNKNOWN,
             f"{m.mean_hu:.0f}".replace("-", "−") if m is not None and known and m.mean_hu is not None else _UNKNOWN,
@@ -184,10 +193,14 @@ class SinusTable(QTableWidget):
         )
         if known and m is not None and m.mean_hu is not None:
             tip += f", mean {m.mean_hu:.0f} HU".replace("-", "−")
+        if m is not None and m.air_fluid_level:
+            tip += f"\nAFL: {lower_first(AIR_FLUID_LEVEL)}"
         if old is not None:
             tip += f"\nIn the prior: {measurement_sentence(old)}"
             if old.lund_mackay is not None:
                 tip += f", Lund–Mackay {old.lund_mackay}"
+            if old.air_fluid_level:
+                tip += ", air-fluid level (proposed)"
         tones = current_tones()
         for column, text in enumerate(texts):
             item = QTableWidgetItem(text)

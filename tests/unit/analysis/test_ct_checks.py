@@ -152,6 +152,7 @@ def test_thick_slices_give_volumes_but_no_scores() -> None:
     row = rows(thick, np.ascontiguousarray(labels[::2]))[Side.RIGHT]
     assert row.volume_ml is not None  # type: ignore[attr-defined]
     assert (row.opacified_fraction, row.mean_hu, row.lund_mackay) == (None, None, None)  # type: ignore[attr-defined]
+    assert row.air_fluid_level is None  # type: ignore[attr-defined]
     assert "right maxillary withheld: slices 5.0 mm apart" in row.reason  # type: ignore[attr-defined]
 
 
@@ -178,6 +179,7 @@ def test_metal_beside_one_sinus_withholds_that_one_alone() -> None:
     right, left = found[Side.RIGHT], found[Side.LEFT]
     assert left.lund_mackay == 0  # type: ignore[attr-defined]
     assert right.lund_mackay is None  # type: ignore[attr-defined]
+    assert (right.air_fluid_level, left.air_fluid_level) == (None, False)  # type: ignore[attr-defined]
     assert "metal lies beside it" in right.reason  # type: ignore[attr-defined]
 
 
@@ -195,6 +197,7 @@ def test_what_was_withheld_stays_withheld_when_a_reader_edits_the_mask() -> None
     fresh = measure_sinuses(thick, segmentation)[0]
     before = ct_checks.withhold(thick, segmentation, (fresh,))[0]
     assert ct_checks.keep_withheld(before, fresh).lund_mackay is None
+    assert (fresh.air_fluid_level, ct_checks.keep_withheld(before, fresh).air_fluid_level) == (False, None)
     assert ct_checks.keep_withheld(before, fresh).reason == before.reason
     assert ct_checks.keep_withheld(fresh, fresh) is fresh
 

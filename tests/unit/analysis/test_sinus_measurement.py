@@ -146,3 +146,74 @@ def test_a_complex_is_proposed_occluded_where_both_sinuses_before_it_are_full() 
     rows = tuple(measured(labels, given).values())
     proposal = sinus_measurement.propose_ostiomeatal(given, Segmentation(labels, given.affine), rows)
     assert proposal == {Side.RIGHT: 2, Side.LEFT: 0}
+
+
+def with_level(labels: np.ndarray, code: Structure) -> Volume:
+    """Fluid in the rear half of one sinus, as in a patient who lies on the back."""
+    given = volume(labels)
+    y = np.arange(SHAPE[1])[:, None]
+    given.voxels[(labels == code) & (y >= np.argwhere(labels == code)[:, 1].mean())] = 20
+    return given
+
+
+def levels(labels: np.ndarray, given: Volume) -> list[tuple[Sinus, object]]:
+    return [place for place, row in measured(labels, given).items() if row.air_fluid_level]
+
+
+def test_an_air_fluid_level_stands_on_its_own_side_and_a_mirrored_one_on_the_other() -> None:
+    labels = boxes()
+    given = with_level(labels, Structure.RIGHT_MAXILLARY)
+    assert levels(labels, given) == [(Sinus.MAXILLARY, Side.RIGHT)]
+    mirrored = np.ascontiguousarray(labels[:, :, ::-1])
+    other = {
+        int(code): int(SINUS_CODES[s, next(o for o in Side if o is not side)])
+        for (s, side), code in SINUS_CODES.items()
+    }
+    table = np.array([other.get(code, code) for code in range(256)], np.uint8)
+    turned = replace(given, voxels=np.ascontiguousarray(given.voxels[:, :, ::-1]))
+    assert levels(table[mirrored], turned) == [(Sinus.MAXILLARY, Side.LEFT)]
+    assert levels(labels, replace(given, oriented=False)) == [(Sinus.MAXILLARY, ImageSide.IMAGE_LEFT)]
+
+
+@pytest.mark.parametrize(
+    "axes", [(0, 1, 2), (1, 0, 2), (2, 0, 1), (2, 1, 0)], ids=["axial", "coronal", "sagittal", "any"]
+)
+@pytest.mark.parametrize("back", [1, -1], ids=["to the back", "to the front"])
+def test_a_level_is_the_same_however_the_volume_is_stored(axes: tuple[int, int, int], back: int) -> None:
+    """``axes`` are the array's, by the z, y, x that it would have canonically."""
+    labels = boxes()
+    given = with_level(labels, Structure.LEFT_MAXILLARY)
+    affine = np.eye(4)
+    affine[:3, :3] = 0
+    for stored, canonical in enumerate(axes):
+        affine[2 - canonical, 2 - stored] = back if canonical == 1 else 1
+    step = (slice(None), slice(None, None, back), slice(None))
+    labels, voxels = (np.ascontiguousarray(a[step].transpose(axes)) for a in (labels, given.voxels))
+    stored_so = replace(given, voxels=voxels, affine=affine)
+    assert levels(labels, stored_so) == [(Sinus.MAXILLARY, Side.LEFT)]
+
+
+def test_fluid_that_lies_on_the_floor_of_an_upright_head_is_no_level_of_a_patient_lying_down() -> None:
+    labels = boxes()
+    rows = measured(labels, volume(labels, {Structure.RIGHT_MAXILLARY: 0.5}))
+    assert rows[Sinus.MAXILLARY, Side.RIGHT].air_fluid_level is False
+
+
+def test_a_level_is_told_of_whole_maxillary_sinuses_alone() -> None:
+    labels = boxes()
+    rows = measured(labels, with_level(labels, Structure.RIGHT_SPHENOID))
+    assert {row.air_fluid_level for place, row in rows.items() if place[0] is not Sinus.MAXILLARY} == {None}
+    labels[0:20, 5:15, 10:20] = Structure.RIGHT_MAXILLARY
+    given = with_level(labels, Structure.RIGHT_MAXILLARY)
+    row = measured(labels, given)[Sinus.MAXILLARY, Side.RIGHT]
+    assert (row.complete, row.air_fluid_level) == (False, None)
+    assert measured(boxes(), given, "slice distances vary")[Sinus.MAXILLARY, Side.LEFT].air_fluid_level is None
+
+
+@pytest.mark.parametrize(("degrees", "told"), [(4, True), (8, None)])
+def test_an_oblique_volume_says_nothing_rather_than_miss_a_level(degrees: float, told: bool | None) -> None:
+    labels, turn = boxes(), np.radians(degrees)
+    affine = np.eye(4)
+    affine[1:3, 1:3] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+    given = replace(with_level(labels, Structure.RIGHT_MAXILLARY), affine=affine)
+    assert measured(labels, given)[Sinus.MAXILLARY, Side.RIGHT].air_fluid_level is told

@@ -182,6 +182,23 @@ def test_the_structured_report_holds_every_number_with_its_place(ct, tmp_path):
     assert {g.reference_type.value for g in groups} == {"121191"}  # each refers to its segment
 
 
+def test_the_structured_report_says_in_which_sinus_an_air_fluid_level_is(ct, tmp_path):
+    series, volume, reading = ct
+    sources = source_headers(series)
+    right, left, frontal = reading.sinuses
+    found = (replace(right, air_fluid_level=True), replace(left, air_fluid_level=False), frontal)
+    masks = segmentation_object(volume, reading, sources)
+    for sinuses, expected in ((found, {Side.RIGHT: "Present", Side.LEFT: "Absent"}), (reading.sinuses, {})):
+        made = measurement_report(replace(reading, sinuses=sinuses), sources, masks=masks)
+        groups = hd.sr.Comprehensive3DSR.from_dataset(saved(made, tmp_path)).content
+        said = {}
+        for group in groups.get_volumetric_roi_measurement_groups():
+            for evaluation in group.get_qualitative_evaluations():
+                if (evaluation.name.value, evaluation.name.scheme_designator) == ("112104", "DCM"):
+                    said[Side(group.tracking_identifier.partition(" ")[0])] = evaluation.value.meaning
+        assert said == expected
+
+
 @pytest.mark.parametrize(
     ("endotype", "word"),
     [

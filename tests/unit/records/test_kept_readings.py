@@ -36,7 +36,10 @@ FULL = SeriesReading(
         (SideScore(ImageSide.IMAGE_LEFT, 0.1234567890123, True, "cyst", 0.2), SideScore(ImageSide.IMAGE_RIGHT, 0.0, False)),
         (1.5, 2.0, 3.0, 4.0), (Detection((1.0, 2.0, 3.0, 4.5), 0.999, Side.LEFT),), 0.43, MODEL, MODEL, "somewhere",
     ),
-    (SinusMeasurement(Sinus.FRONTAL, Side.LEFT, None, 0.82, -412.5, 1, True), ),
+    (
+        SinusMeasurement(Sinus.FRONTAL, Side.LEFT, None, 0.82, -412.5, 1, True),
+        SinusMeasurement(Sinus.MAXILLARY, Side.LEFT, 9.0, 0.5, -400.0, 1, True, air_fluid_level=True),
+    ),
     LundMackay(3, None, 0, 2, ostiomeatal_by_reader=True),
     EndotypeReading(
         0.7, (SliceProbability("1.2", 0.3, 4),), (MODEL,), 0.5, 0.6, 0.1, None, "here",
@@ -66,6 +69,13 @@ def test_every_number_of_a_reading_comes_back_exactly(database):
     assert (recalled.mark, recalled.masks) == (MARK, MasksFile("a.npz", "cd"))
     assert isinstance(back.waters.sides[0].side, ImageSide)
     assert isinstance(back.waters.boxes[0].side, Side)
+
+
+def test_of_a_reading_kept_before_levels_were_looked_for_none_is_claimed(database):
+    before = kept_reading(FULL, MARK).model_dump(mode="json")
+    for sinus in before["sinuses"]:
+        del sinus["air_fluid_level"]
+    assert [s.air_fluid_level for s in KeptReading.model_validate(before).reading().sinuses] == [None, None]
 
 
 def test_all_of_a_reading_but_its_arrays_is_kept():

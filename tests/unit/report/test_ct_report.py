@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from reportlab import rl_config
 
-from sinusviewer.domain.anatomy import Side, Sinus
+from sinusviewer.domain.anatomy import ImageSide, Side, Sinus
 from sinusviewer.domain.finding import ModelReference
 from sinusviewer.domain.image import Identity, ImageWarning
 from sinusviewer.domain.reading import (
@@ -204,3 +204,52 @@ def test_a_change_that_may_be_another_networks_is_called_so() -> None:
     assert any("different models (sinus_segmentation 1.0 and sinus_segmentation 0.9)" in s for s in said)
     assert "No opacified share changed by 10 percentage points or more." in said
     assert "Lund-Mackay 10 as before" in said[0]
+
+
+def with_levels(right: bool | None, left: bool | None) -> SeriesReading:
+    given = ct_of(0.3, 0.3, 0.3)
+    levels = (right, left, None)
+    return replace(
+        given, sinuses=tuple(replace(s, air_fluid_level=v) for s, v in zip(given.sinuses, levels, strict=True))
+    )
+
+
+def text_of(series: SeriesReading) -> str:
+    return proposed_text(content.build(Reading("1.2", (series,)), Identity()))
+
+
+def test_an_air_fluid_level_is_told_with_its_side_and_as_a_proposal(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Air-fluid level: right maxillary sinus (proposed)." in text_of(with_levels(True, False))
+    assert "Air-fluid level: left maxillary sinus (proposed)." in text_of(with_levels(None, True))
+    assert "Air-fluid level: right and left maxillary sinuses (proposed)." in text_of(with_levels(True, True))
+    assert "Air-fluid" not in text_of(with_levels(False, None)), "masks can miss one"
+    built = content.build(Reading("1.2", (with_levels(True, False),)), Identity())
+    assert "Air-fluid level: right maxillary sinus (proposed)." in html.render(built)
+    monkeypatch.setattr(rl_config, "pageCompression", 0)
+    assert b"Air-fluid" in pdf.render(built)
+
+
+def test_an_air_fluid_level_of_unproved_sides_is_told_by_the_images_side() -> None:
+    given = with_levels(True, False)
+    image = {Side.RIGHT: ImageSide.IMAGE_LEFT, Side.LEFT: ImageSide.IMAGE_RIGHT}
+    sinuses = tuple(replace(s, side=image[s.side]) for s in given.sinuses if isinstance(s.side, Side))
+    said = text_of(replace(given, sinuses=sinuses, lund_mackay=None))
+    assert "Air-fluid level: image-left maxillary sinus (proposed)." in said
+
+
+def test_a_level_in_json_stands_at_its_sinus_and_is_absent_where_it_is_not_known() -> None:
+    part = reading_json.reading_as_json(Reading("1.2", (replace(with_levels(True, False), segmentation_model=None),)))
+    written = {(s["sinus"], s["side"]): s.get("air_fluid_level") for s in part["series"][0]["sinuses"]}
+    assert written == {("maxillary", "right"): True, ("maxillary", "left"): False, ("frontal", "right"): None}
+    assert "air_fluid_level" not in part["series"][0]["sinuses"][2]
+    assert not list(reading_json._validator("reading.schema.json").iter_errors(part))
+    part["series"][0]["sinuses"][0]["air_fluid_level"] = "yes"
+    assert list(reading_json._validator("reading.schema.json").iter_errors(part))
+
+
+def test_a_level_that_has_come_or_gone_since_the_prior_is_told() -> None:
+    said = " ".join(change_sentences(with_levels(True, False), with_levels(False, True), "20240312"))
+    assert "Air-fluid level (proposed): right maxillary new, left maxillary no longer." in said
+    said = " ".join(change_sentences(with_levels(True, False), with_levels(True, False), "20240312"))
+    assert "Air-fluid level (proposed): right maxillary as before." in said
+    assert "Air-fluid" not in " ".join(change_sentences(with_levels(True, None), with_levels(None, True), "20240312"))
