@@ -8,8 +8,8 @@ from sinusviewer.domain.film_turns import NOT_UPRIGHT
 from sinusviewer.domain.finding import Detection
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus, WatersReading
 from sinusviewer.domain.scoring import score_text
+from sinusviewer.ui.panels.confirmation import film_confirmation, film_words
 from sinusviewer.ui.panels.detection_list import DetectionList
-from sinusviewer.ui.panels.film_confirmation import FilmConfirmation
 from sinusviewer.ui.panels.parts import Facts, Fold, Notice, ToneLabel, button, describe, line, research_line, row
 from sinusviewer.ui.panels.score_bar import ScoreBar
 from sinusviewer.ui.panels.scroll_panel import ScrollPanel
@@ -75,7 +75,7 @@ class FindingsPanel(ScrollPanel):
         self._evidence = ToneLabel("", "muted", "normal_evidence")
         self._sensitivity = self._build_sensitivity()
         self.boxes = DetectionList()
-        self.confirmation = FilmConfirmation()
+        self.confirmation = film_confirmation()
         self._facts = Facts("findings_provenance")
         self._trained_on = ToneLabel("", "amber", "trained_on")
         self._mirror = button(
@@ -146,7 +146,7 @@ class FindingsPanel(ScrollPanel):
     ) -> None:
         """The boxes in force, AI's and reader's, with their status, and whether the reader confirmed the film with them."""
         self.boxes.set_detections(detections, selected)
-        self.confirmation.set_film(detections, confirmed=confirmed)
+        self.confirmation.set_confirmed(confirmed, film_words(detections), " on this film")
 
     def set_selected(self, identifier: str) -> None:
         self.boxes.set_selected(identifier)

@@ -15,8 +15,8 @@ from sinusviewer.report.wording import (
     lacks_totals_for_sides,
 )
 from sinusviewer.ui.panels.brush_controls import BrushControls
+from sinusviewer.ui.panels.confirmation import MASKS_RIGHT, mask_confirmation
 from sinusviewer.ui.panels.foot_label import FootLabel
-from sinusviewer.ui.panels.mask_confirmation import MaskConfirmation
 from sinusviewer.ui.panels.mask_controls import MaskControls, MaskStyle
 from sinusviewer.ui.panels.parts import (
     Facts,
@@ -140,7 +140,7 @@ class SinusPanel(ScrollPanel):
         self.masks.style_requested.connect(self.mask_style_requested)
         self.brush = BrushControls()
         self._brush_fold = Fold("Edit the masks", self.brush, "brush_fold")
-        self.confirmation = MaskConfirmation()
+        self.confirmation = mask_confirmation()
         self.confirmation.confirm_requested.connect(self.confirm_masks_requested)
         self.surface = SurfaceView()
         self._surface_fold = Fold("3D view", self.surface, "surface_fold")
@@ -266,7 +266,7 @@ class SinusPanel(ScrollPanel):
     def set_confirmation(self, confirmed: bool | None) -> None:
         """Whether a reader confirmed the masks as they stand; None where there are none to be confirmed."""
         self.confirmation.setVisible(confirmed is not None)
-        self.confirmation.set_confirmed(bool(confirmed))
+        self.confirmation.set_confirmed(bool(confirmed), MASKS_RIGHT)
 
     def set_brush(self, brush: Brush, *, held: bool, original: bool) -> None:
         """Show the brush; its section opens when it is taken up."""
