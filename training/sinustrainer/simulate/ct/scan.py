@@ -25,6 +25,7 @@ sitk: Any = SimpleITK  # its own annotations are partial
 _METAL_HU = 2800
 _AIR = -1000.0
 _WATER_SD_HU = 3.5
+_SLICES_AT_ONCE = 16
 _WITHIN_NOSE = (Structure.SEPTUM, Structure.RIGHT_TURBINATES, Structure.LEFT_TURBINATES)
 
 
@@ -64,14 +65,14 @@ def scan(
     to_head = np.linalg.inv(head.affine) @ _scanner_to_head(head, protocol)
     profile = max(1, round(protocol.slice_mm / 0.9))
     offsets = ((np.arange(profile) + 0.5) / profile - 0.5) * protocol.slice_mm / protocol.interval_mm
-    source = sitk.GetImageFromArray(diseased_hu.astype(np.float32))
+    source = sitk.GetImageFromArray(diseased_hu)
     hu = np.zeros(shape, np.float32)
     for offset in offsets:
         hu += _sampled(source, to_head @ affine, shape, float(offset), sitk.sitkLinear, _AIR)
     hu /= len(offsets)
     labels = _sampled_labels(head, to_head @ affine, shape)
     share = _sampled(
-        sitk.GetImageFromArray(opacified.astype(np.float32)), to_head @ affine, shape, 0.0, sitk.sitkLinear, 0.0
+        sitk.GetImageFromArray(opacified.astype(np.uint8)), to_head @ affine, shape, 0.0, sitk.sitkLinear, 0.0
     )
     kernel = _kernel(protocol)
     spacing = protocol.field_mm / protocol.matrix
@@ -159,6 +160,7 @@ def _sampled(
     resampler.SetTransform(transform)
     resampler.SetInterpolator(how)
     resampler.SetDefaultPixelValue(fill)
+    resampler.SetOutputPixelType(sitk.sitkFloat32)
     values: npt.NDArray[np.float32] = sitk.GetArrayFromImage(resampler.Execute(image)).astype(np.float32, copy=False)
     return values
 
@@ -171,9 +173,11 @@ def _sampled_labels(head: Head, to_index: npt.NDArray[np.float64], shape: tuple[
     codes[codes > Structure.NASAL_CAVITY] = 0
     labels = np.zeros(shape, dtype=np.uint8)
     z, y, x = _reached(codes, np.asarray(np.linalg.inv(to_index), dtype=np.float64), shape)
-    grid = np.meshgrid(*(np.arange(s.start, s.stop) for s in (z, y, x)), indexing="ij")
-    points = np.stack(grid[::-1], axis=-1) @ to_index[:3, :3].T + to_index[:3, 3]
-    labels[z, y, x] = voted_labels(codes, points.astype(np.float32))
+    for start in range(z.start, z.stop, _SLICES_AT_ONCE):  # the places of a whole scan would take 300 MiB
+        slab = slice(start, min(start + _SLICES_AT_ONCE, z.stop))
+        grid = np.meshgrid(*(np.arange(s.start, s.stop) for s in (slab, y, x)), indexing="ij")
+        points = np.stack(grid[::-1], axis=-1) @ to_index[:3, :3].T + to_index[:3, 3]
+        labels[slab, y, x] = voted_labels(codes, points.astype(np.float32))
     return labels
 
 
