@@ -11,7 +11,7 @@ from sinusviewer.actions.mask_folder import KeptArrays, MaskFolder, PackedMasks
 from sinusviewer.actions.pending_writes import PendingWrites
 from sinusviewer.domain.image import Radiograph, Volume
 from sinusviewer.domain.reading import SeriesReading, SeriesStatus
-from sinusviewer.domain.study import Series
+from sinusviewer.domain.study import Series, Study
 from sinusviewer.errors import SinusViewerError, StorageError
 from sinusviewer.jobs.runner import CancelToken, Progress
 from sinusviewer.records.readings import InputMark, KeptReading, MasksFile, ReadingStore, kept_reading
@@ -70,6 +70,14 @@ def instances_digest(series: Series, sop_instance_uid: str = "") -> str:
     return hashlib.sha256("\n".join(uids).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
+def note_name(study: Study, image_key: str) -> str:
+    """Names an image in the notes of its study: a film by its key; a volume also by its images, which give slices their numbers."""
+    if "/" in image_key:
+        return image_key
+    series = next((s for s in study.series if s.key == image_key), None)
+    return image_key if series is None else f"{image_key} {instances_digest(series)[:12]}"
+
+
 def tracer(masks: MaskFolder) -> Trace:
     """The background part of keeping."""
 
@@ -112,6 +120,11 @@ class ReadingKeeper:
         """Write what the disk refused before, then no more."""
         self._pending.flush()
         self._session.reading_finished.disconnect(self._finished)
+
+    def forget_series(self, series_key: str) -> None:
+        """Prove nothing of a series that has other images now."""
+        for key in [k for k in self._unproved if k.partition("/")[0] == series_key]:
+            del self._unproved[key]
 
     def _finished(self, key: str, reading: SeriesReading, traces: Traces | None) -> None:
         """Keep the network's own reading, whatever a reader has made of it on screen."""

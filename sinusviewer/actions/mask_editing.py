@@ -59,6 +59,7 @@ class MaskEditing:
         session.marks_changed.connect(self._marks_changed)
         session.readings_changed.connect(self._reading_changed)
         session.image_changed.connect(self._image_changed)
+        session.series_forgotten.connect(self._forgotten)
 
     # -- strokes -----------------------------------------------------------------------------------------------------
     def prepare(self, view: str) -> None:
@@ -239,6 +240,9 @@ class MaskEditing:
         """Masks may be back before the CT that they lie on: the reader's patches wait for both, or the numbers would not be theirs."""
         if key not in self._edited:
             self._reading_changed(key)
+
+    def _forgotten(self, key: str, _study_uid: str) -> None:
+        self._edited.pop(key, None)
 
     @staticmethod
     def _changed(desk: _Desk, patch: MaskPatch) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sinusviewer.actions.keeping import note_name
 from sinusviewer.actions.pending_writes import PendingWrites
 from sinusviewer.domain.finding import Author, Segmentation
 from sinusviewer.domain.image import Volume
@@ -42,12 +43,17 @@ class MaskRecorder:
         self._connections = Connections(
             (session.marks_changed, self._marks_changed),
             (session.image_changed, self._image_changed),
+            (session.series_forgotten, self._forgotten),
         )
 
     def release(self) -> None:
         """Write what the disk refused before, then no more."""
         self._pending.flush()
         self._connections.release()
+
+    def _forgotten(self, key: str, _study_uid: str) -> None:
+        self._restored.discard(key)
+        self._written.pop(key, None)
 
     def _marks_changed(self, key: str) -> None:
         patches = self._session.marks[key].mask_patches
@@ -56,17 +62,20 @@ class MaskRecorder:
             return
         self._written[key] = patches  # or waiting to be
         uid, drawn = self._findings.key_of(study.study_instance_uid), self._drawn_alone(key)
+        name = _NOTE + note_name(study, key)
         self._pending.write(
-            f"{uid} masks {key}", lambda: self._write_patches(uid, key, patches, drawn_alone=drawn), "all"
+            f"{uid} masks {key}", lambda: self._write_patches(uid, key, name, patches, drawn_alone=drawn), "all"
         )
 
-    def _write_patches(self, uid: RecordsKey, key: str, patches: tuple[MaskPatch, ...], *, drawn_alone: bool) -> None:
+    def _write_patches(
+        self, uid: RecordsKey, key: str, name: str, patches: tuple[MaskPatch, ...], *, drawn_alone: bool
+    ) -> None:
         """Write the strokes that are not in the records yet, then which are in force."""
         for patch in patches:
             if patch.identifier not in self._known:
                 self._write(uid, key, patch)
         content = {"in_force": [p.identifier for p in patches], "drawn_alone": drawn_alone}
-        self._findings.set_note(uid, _NOTE + key, content)
+        self._findings.set_note(uid, name, content)
         if patches:
             self._index.set_badge(uid, "edited")
 
@@ -96,7 +105,8 @@ class MaskRecorder:
         self._restored.add(key)
         uid = study.study_instance_uid
         try:
-            note = self._findings.note(uid, _NOTE + key) or {}
+            note = self._findings.note(uid, _NOTE + note_name(study, key))
+            note = note if note is not None else self._findings.note(uid, _NOTE + key) or {}  # of earlier versions
             wanted = note.get("in_force", [])
             history = self._findings.latest(uid) if wanted else {}
         except (StorageError, ValueError):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sinusviewer.actions.desk import Continuation, JobDesk
+from sinusviewer.actions.series_clash import apart
 from sinusviewer.domain.display import LayoutKind, ViewState
 from sinusviewer.domain.hanging import face_center, first_series, hang_film, hang_volume, layout_for
 from sinusviewer.domain.image import Volume
@@ -36,6 +37,7 @@ class Opening:
         """Joins what is noted of many studies, so that the window does not wait for the disk once for each."""
         self.owned: Callable[[Study], Study] = lambda study: study
         """Gives a study that is opened to its patient's records, where two patients came under one UID."""
+        session.series_forgotten.connect(self._forgotten)
 
     def open_paths(self, paths: Sequence[Path]) -> Job:
         """Scan files, folders, archives; then show the first study found."""
@@ -52,15 +54,18 @@ class Opening:
         def work(progress: Progress, token: CancelToken) -> ScanResult:
             return self._scan([source], progress, token)
 
-        def found(result: ScanResult) -> None:
-            wanted = tuple(self.owned(s) for s in result.studies if s.study_instance_uid == study_uid)
+        def scanned(result: ScanResult) -> None:
+            found = tuple(self.owned(s) for s in result.studies if s.study_instance_uid == study_uid)
+            wanted = apart(self.session, found)
+            if found and not wanted:
+                return
             if not wanted:
                 self.session.say("The prior study is not where it was.", "warning", "Open it from where it is now.")
             elif self.session.study_uid == here:  # else the reader has moved on
                 self.session.add_studies(wanted)
                 self.compare_study(study_uid)
 
-        return self._desk.submit("io", "Looking for the prior study", work, Continuation(found, group="scan"))
+        return self._desk.submit("io", "Looking for the prior study", work, Continuation(scanned, group="scan"))
 
     def _scanned(self, result: ScanResult) -> None:
         failed = [f for f in result.files if f.status is FileStatus.FAILED]
@@ -87,7 +92,7 @@ class Opening:
             )  # fmt: skip
         studies: tuple[Study, ...] = ()
         with self.together():
-            studies = tuple(self.owned(s) for s in result.studies if not self._under_another_name(s))
+            studies = apart(self.session, [self.owned(s) for s in result.studies if not self._under_another_name(s)])
             self.session.add_studies(studies)
         if not studies:
             return
@@ -98,6 +103,11 @@ class Opening:
             self.compare_study(first.study_instance_uid)
         else:
             self.show_study(first.study_instance_uid)
+
+    def _forgotten(self, key: str, _study_uid: str) -> None:
+        """Work for the images that a series had before is for nothing, and would be put under those that it has now."""
+        for group in ("load", "read", "kept"):
+            self._desk.cancel_group(f"{group}:{key}")
 
     def _under_another_name(self, study: Study) -> bool:
         """Whether a study that is open bears the same UID and is somebody else's: neither may take the other's findings."""

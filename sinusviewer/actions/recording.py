@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from typing import Any
 
-from sinusviewer.actions.keeping import ReadingKeeper
+from sinusviewer.actions.keeping import ReadingKeeper, note_name
 from sinusviewer.actions.pending_writes import PendingWrites
 from sinusviewer.actions.restoring import DECISION, Restorer
 from sinusviewer.domain.anatomy import Side
@@ -49,6 +49,7 @@ class Recorder:
             (session.studies_changed, self._studies_changed),
             (session.thumbnail_changed, self._thumbnail_changed),
             (session.readings_changed, self._readings_changed),
+            (session.series_forgotten, self._forgotten),
         )
 
     def settled(self, series_key: str, image: Image) -> Image:
@@ -111,7 +112,7 @@ class Recorder:
             self._set_badge(study, uid)
         if before.measurements != after.measurements:
             content = {"items": [asdict(m) for m in after.measurements]}
-            self._findings.set_note(uid, f"measurements {image_key}", content)
+            self._findings.set_note(uid, f"measurements {note_name(study, image_key)}", content)
         self._written[image_key] = after
 
     def _write_detections(
@@ -200,6 +201,14 @@ class Recorder:
     def _studies_changed(self) -> None:
         with self.together():
             self._take_up()
+
+    def _forgotten(self, series_key: str, study_uid: str) -> None:
+        """Other images bear this name now: what is in the records of their study is asked for anew."""
+        self._known.pop(study_uid, None)
+        for key in [k for k in self._written if k not in self._session.marks and k.partition("/")[0] == series_key]:
+            del self._written[key]
+        self._restorer.forget_series(series_key)
+        self._keeper.forget_series(series_key)
 
     def _take_up(self) -> None:
         """Note the studies that are new here, and bring back what is kept of them."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from sinusviewer.actions.keeping import ReadingKeeper
+from sinusviewer.actions.keeping import ReadingKeeper, note_name
 from sinusviewer.domain.anatomy import AnySide, ImageSide, Side
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.display import KeyImage, Measurement, Plane, Tool
@@ -11,6 +11,7 @@ from sinusviewer.domain.film_turns import turned_upright
 from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.domain.hanging import hang_film
 from sinusviewer.domain.image import OrientationEvidence, Radiograph, Volume
+from sinusviewer.domain.study import Study
 from sinusviewer.domain.volume_sides import UNVERIFIED, is_open, sided
 from sinusviewer.errors import StorageError
 from sinusviewer.records.findings import FindingEvent, FindingStore
@@ -30,6 +31,10 @@ class Restorer:
     ) -> None:
         self._session, self._findings, self._keeper, self._written = session, findings, keeper, written
         self._measured: set[str] = set()  # series whose measurements are back
+
+    def forget_series(self, series_key: str) -> None:
+        """Bring its measurements back anew with the next image."""
+        self._measured.discard(series_key)
 
     # -- with the study ----------------------------------------------------------------------------------------------
     def restore_study(self, uid: str) -> None:
@@ -109,7 +114,7 @@ class Restorer:
             image_keys = [reading_key(series_key, film.sop_instance_uid) for film in image]
         if series_key not in self._measured:
             self._measured.add(series_key)
-            self._restore_measurements(uid, image_keys)
+            self._restore_measurements(study, image_keys)
         self._keeper.image_loaded(series_key)
 
     def _side_again(self, uid: str, series_key: str, films: tuple[Radiograph, ...]) -> bool:
@@ -168,14 +173,15 @@ class Restorer:
         )
         return True
 
-    def _restore_measurements(self, uid: str, image_keys: list[str]) -> None:
-        session = self._session
+    def _restore_measurements(self, study: Study, image_keys: list[str]) -> None:
+        session, uid = self._session, study.study_instance_uid
         notes, scored = self._notes(uid, "measurements "), self._notes(uid, "ostiomeatal ")
         for key in image_keys:
             try:
                 scores = {Side(side): int(score) for side, score in scored.get(key, {}).items()}
                 ostiomeatal = tuple((side, scores[side]) for side in Side if side in scores)
-                measurements = tuple(_measurement(m) for m in notes.get(key, {}).get("items", ()))
+                note = notes.get(note_name(study, key), notes.get(key, {}))  # the plain key is of earlier versions
+                measurements = tuple(_measurement(m) for m in note.get("items", ()))
             except _DAMAGED:
                 self._say_damaged("measurement")
                 continue

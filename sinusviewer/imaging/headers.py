@@ -76,12 +76,22 @@ class Header:
 
     @property
     def sop_instance_uid(self) -> str:
-        return self.code(Tag.SOP_INSTANCE_UID)
+        """The SOP instance UID; for files without one, one made up from their place, so that no two images share their findings."""
+        return self.code(Tag.SOP_INSTANCE_UID) or made_up_uid(f"image|{self.path}")
 
     @property
     def study_key(self) -> str:
         """The study instance UID; for files without one, something that never joins two patients."""
-        return self.code(Tag.STUDY_INSTANCE_UID) or made_up_uid(f"{self.text(Tag.PATIENT_ID)}|{self.path.parent}")
+        own = self.code(Tag.STUDY_INSTANCE_UID)
+        if own:
+            return own
+        who = self.text(Tag.PATIENT_ID) or self.text(Tag.PATIENT_NAME) + self.code(Tag.PATIENT_BIRTH_DATE)
+        return made_up_uid(f"{who}|{self.path.parent}")
+
+    @property
+    def series_key(self) -> str:
+        """The series instance UID; for files without one, something that no other study has."""
+        return self.code(Tag.SERIES_INSTANCE_UID) or made_up_uid(f"series|{self.study_key}|{self.path.parent}")
 
     @property
     def modality(self) -> str:
@@ -199,7 +209,7 @@ def identity_of(header: Header) -> Identity:
         series_description=header.text(Tag.SERIES_DESCRIPTION),
         modality=header.modality,
         study_instance_uid=header.study_key,
-        series_instance_uid=header.code(Tag.SERIES_INSTANCE_UID),
+        series_instance_uid=header.series_key,
         frame_of_reference_uid=header.code(Tag.FRAME_OF_REFERENCE_UID),
         accession_number=header.text(Tag.ACCESSION_NUMBER),
         institution=header.text(Tag.INSTITUTION_NAME),

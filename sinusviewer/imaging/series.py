@@ -42,7 +42,7 @@ class _Image:
 def instance_of(header: Header) -> Instance:
     """Where one image lies."""
     return Instance(
-        header.path, header.code(Tag.SOP_INSTANCE_UID), header.sop_class_uid, header.integer_string(Tag.INSTANCE_NUMBER),
+        header.path, header.sop_instance_uid, header.sop_class_uid, header.integer_string(Tag.INSTANCE_NUMBER),
         header.rows, header.columns, header.frames, header.position, header.orientation, header.pixel_spacing,
         header.transfer_syntax_uid,
     )  # fmt: skip
@@ -76,7 +76,7 @@ def build_series(headers: Iterable[Header]) -> tuple[Series, ...]:
     for header in headers:
         instance = instance_of(header)
         placed = instance.position is not None and instance.orientation is not None
-        by_uid[header.code(Tag.SERIES_INSTANCE_UID)].append(_Image(header, instance, kind_of(header, placed=placed)))
+        by_uid[header.series_key].append(_Image(header, instance, kind_of(header, placed=placed)))
     result: list[Series] = []
     for uid, images in by_uid.items():
         result.extend(_split(uid, images))

@@ -25,6 +25,7 @@ class Images:
     study_changed: ClassVar[Signal] = Signal()
     image_changed: ClassVar[Signal] = Signal(str)  # series key
     thumbnail_changed: ClassVar[Signal] = Signal(str)  # series key
+    series_forgotten: ClassVar[Signal] = Signal(str, str)  # series key, UID of the study it is of from now on
 
     def __init__(self) -> None:
         self.studies: dict[str, Study] = {}
@@ -34,12 +35,28 @@ class Images:
         self.thumbnails: dict[str, bytes] = {}
         self.study_order: tuple[str, ...] = ()  # how the worklist is sorted: next and previous study follow it
         self._stacks: dict[tuple[str, Plane], PlaneStack] = {}
+        self._taken: dict[str, tuple[str, tuple[str, ...]]] = {}  # by series key: study and images it stood for last
 
     def add_studies(self, studies: tuple[Study, ...]) -> None:
+        """Take studies in; what is known of a series that now has other images, or is another study's, is forgotten first."""
         for study in studies:
+            for series in study.series:
+                now = study.study_instance_uid, tuple(sorted(i.sop_instance_uid for i in series.instances))
+                before = self._taken.setdefault(series.key, now)
+                if before != now:
+                    self._taken[series.key] = now
+                    self.forget_series(series.key, before[0] == now[0])
+                    self.series_forgotten.emit(series.key, study.study_instance_uid)
             self.studies[study.study_instance_uid] = study
         if studies:
             self.studies_changed.emit()
+
+    def forget_series(self, key: str, same_study: bool) -> None:
+        """Drop what is here of a series: other images bear its name now, of ``same_study`` or of another one."""
+        self.images.pop(key, None)
+        self.failures.pop(key, None)
+        self.thumbnails.pop(key, None)
+        self._drop_stacks(key)
 
     def set_study(self, study_uid: str) -> None:
         """Make a study the current one; a second study's images stay for comparison until `forget_images`."""

@@ -11,6 +11,12 @@ from sinusviewer.session.views import Views
 UNDO_DEPTH = 200
 
 
+def is_of(image_key: str, series_key: str, same_study: bool) -> bool:
+    """Whether an image key means other pixels when its series does; a film's names the film as well."""
+    series, _, film = image_key.partition("/")
+    return series == series_key and not (film and same_study)
+
+
 class Marks(Views):
     """Marks by image key; every change of a person's is one step to undo."""
 
@@ -73,6 +79,14 @@ class Marks(Views):
             steps[:] = [s.amended(change) if s.image_key == image_key else s for s in steps]
         if image_key in self.marks:
             self.restore_marks(image_key, change(self.marks[image_key]))
+
+    def forget_series(self, key: str, same_study: bool) -> None:
+        """Marks go too, with the steps that would bring them back; those of single films stay theirs while the study is the same."""
+        super().forget_series(key, same_study)
+        self._undo = [s for s in self._undo if not is_of(s.image_key, key, same_study)]
+        self._redo = [s for s in self._redo if not is_of(s.image_key, key, same_study)]
+        for known in [k for k in self.marks if is_of(k, key, same_study)]:
+            del self.marks[known]
 
     def select(self, identifier: str) -> None:
         self._selected_on = self.image_key(self.active_view)

@@ -12,7 +12,7 @@ from sinusviewer.domain.reading import LundMackay, SeriesReading
 from sinusviewer.domain.scoring import scored_complexes, with_ostiomeatal
 from sinusviewer.domain.session_parts import ImageMarks, JobState, Message
 from sinusviewer.session.images import reading_key
-from sinusviewer.session.marks import Marks
+from sinusviewer.session.marks import Marks, is_of
 
 SAME_THRESHOLD = 0.005
 """A slider of whole hundredths cannot come nearer to a threshold."""
@@ -103,6 +103,13 @@ class Session(Marks):
         if own != old.detections:
             self.restore_marks(key, replace(old, detections=own))
         self.readings_changed.emit(key)
+
+    def forget_series(self, key: str, same_study: bool) -> None:
+        """What was read of it goes too."""
+        super().forget_series(key, same_study)
+        for known in [k for k in self.readings if is_of(k, key, same_study)]:
+            del self.readings[known]
+            self._proposed.pop(known, None)
 
     def reading(self, view: str) -> SeriesReading | None:
         """The reading of what a view shows."""
