@@ -6,11 +6,11 @@ import pytest
 from made_dicom import write_ct
 from PySide6.QtWidgets import QLabel, QPushButton
 
-from sinusviewer.actions.stored_masks import AS_STORED, BY_RULE_HERE, _reading
+from sinusviewer.actions.stored_masks import AS_STORED, BY_RULE_HERE, _reading, _without_image
 from sinusviewer.app import Program
 from sinusviewer.domain.anatomy import Side, Sinus, Structure
 from sinusviewer.domain.finding import Segmentation
-from sinusviewer.domain.reading import SeriesReading, SeriesStatus
+from sinusviewer.domain.reading import SeriesReading, SeriesStatus, SinusMeasurement
 from sinusviewer.domain.study import FileStatus
 from sinusviewer.errors import DicomReadError, GeometryError
 from sinusviewer.exchange.segmentation_object import segmentation_object
@@ -157,3 +157,9 @@ def test_opening_the_study_shows_the_masks_and_says_where_they_are_from(stored, 
     assert program.window.findChild(QPushButton, "read_sinuses").isVisibleTo(program.wiring.sinuses)
     assert program.close()
     program.window.deleteLater()
+
+
+@pytest.mark.parametrize(("shares", "level"), [(True, True), (False, None)])
+def test_masks_alone_tell_a_level_only_where_they_say_what_is_opacified(shares, level):
+    sinus = SinusMeasurement(Sinus.MAXILLARY, Side.RIGHT, 9.0, 0.5, -400.0, 1, True, air_fluid_level=True)
+    assert _without_image(sinus, shares=shares).air_fluid_level is level
