@@ -105,7 +105,9 @@ class MaskRecorder:
         self._restored.add(key)
         uid = study.study_instance_uid
         try:
-            note = self._findings.note(uid, _NOTE + note_name(study, key))
+            name = _NOTE + note_name(study, key)
+            note = self._findings.note(uid, name)
+            self._findings.show_note(uid, name, note)
             note = note if note is not None else self._findings.note(uid, _NOTE + key) or {}  # of earlier versions
             wanted = note.get("in_force", [])
             history = self._findings.latest(uid) if wanted else {}

@@ -39,6 +39,7 @@ class Recorder:
         self._pending = pending or PendingWrites(session)
         self._known: dict[str, RecordsKey] = {}  # studies whose records are here, and whose these are
         self._restorer = Restorer(session, findings, keeper, self._written)
+        findings.on_joined = self._joined
         self._connections = Connections(
             (session.marks_changed, self._marks_changed),
             (session.key_images_changed, self._key_images_changed),
@@ -83,6 +84,20 @@ class Recorder:
         self._pending.flush()
         self._connections.release()
         self._keeper.release()
+
+    def _joined(self, name: str, aside: dict[str, Any] | None) -> None:
+        """Another window changed the same note: nothing of it is lost, and the reader hears of it."""
+        if aside is None:
+            self._session.say(
+                "Another window has changed this study too: what both did is kept.", "warning",
+                "Close one of the windows and start the other again to see all of it.",
+            )  # fmt: skip
+            return
+        what = {"report_text": "the text of this report", "side": "the sides of this image"}
+        self._session.say(
+            f"Another window has changed {what.get(name.partition(' ')[0], 'this study')} too: what was said last, here, stands.",
+            "warning", "The other is kept beside it: click for it.", str(aside.get("text") or aside),
+        )  # fmt: skip
 
     # -- writing -----------------------------------------------------------------------------------------------------
     def _marks_changed(self, image_key: str) -> None:

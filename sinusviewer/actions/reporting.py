@@ -75,7 +75,10 @@ class Reporting:
         if study is None or reading is None:
             return None
         uid = self._findings.key_of(study.study_instance_uid)
-        note = self._drafts.get(uid) or self._findings.note(uid, "report_text") or {}
+        note = self._drafts.get(uid)
+        if note is None:
+            note = self._findings.note(uid, "report_text") or {}
+            self._findings.show_note(uid, "report_text", note)
         text = str(note["text"]) if note.get("text") is not None else None
         content, signed = self._content(study, reading), self._findings.signed_reports(uid)
         written = signed[0].content if signed else note

@@ -44,13 +44,15 @@ class Restorer:
         """
         session = self._session
         found = self._note(uid, "clinical")
+        self._findings.show_note(uid, "clinical", found)
         if found is not None:
             try:
                 session.clinical[uid] = ClinicalData(**found)
             except TypeError:
                 self._say_damaged("clinical data")
-        keys = []
-        for k in (self._note(uid, "key_images") or {}).get("items", ()):
+        keys, marked = [], self._note(uid, "key_images")
+        self._findings.show_note(uid, "key_images", marked)
+        for k in (marked or {}).get("items", ()):
             try:
                 keys.append(
                     KeyImage(k["series_key"], Plane(k["plane"]), k["slice_index"], k["sop_instance_uid"], k["note"])
@@ -177,6 +179,8 @@ class Restorer:
         session, uid = self._session, study.study_instance_uid
         notes, scored = self._notes(uid, "measurements "), self._notes(uid, "ostiomeatal ")
         for key in image_keys:
+            self._findings.show_note(uid, f"ostiomeatal {key}", scored.get(key))
+            self._findings.show_note(uid, f"measurements {note_name(study, key)}", notes.get(note_name(study, key)))
             try:
                 scores = {Side(side): int(score) for side, score in scored.get(key, {}).items()}
                 ostiomeatal = tuple((side, scores[side]) for side in Side if side in scores)

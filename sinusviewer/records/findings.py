@@ -9,11 +9,23 @@ import json
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from sinusviewer.domain.image import Identity
 from sinusviewer.records.database import Database
+from sinusviewer.records.joined_notes import join
 from sinusviewer.records.study_keys import RecordsKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ASIDE = "aside "
+"""Begins the name of what another window wrote and could not be joined."""
+_NOTE = "SELECT content FROM study_note WHERE study_instance_uid=? AND name=?"
+_PUT_NOTE = (
+    "INSERT INTO study_note VALUES (?,?,?,?) ON CONFLICT (study_instance_uid, name)"
+    " DO UPDATE SET content=excluded.content, at=excluded.at"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +105,9 @@ class FindingStore:
     def __init__(self, database: Database, reader: str | None = None) -> None:
         self._database, self._key = database, database.keys.of
         self.reader = reader or current_reader()
+        self._shown: dict[tuple[RecordsKey, str], dict[str, Any]] = {}
+        self.on_joined: Callable[[str, dict[str, Any] | None], None] = lambda *_: None
+        """Told of a note that another window had changed too: its name, and what could not be joined and is kept aside."""
 
     def key_of(self, study_instance_uid: str) -> RecordsKey:
         """Whose records a UID stands for now; what is written later, by this key, is still theirs."""
@@ -135,18 +150,30 @@ class FindingStore:
         """The last event of every finding: what a replay after a kill restores."""
         return {event.finding_id: event for event in self.history(study_instance_uid)}
 
+    def show_note(self, study_instance_uid: str, name: str, content: dict[str, Any] | None) -> None:
+        """Remember a note as this window shows it (None: there is none): what is written next is a change of that."""
+        self._shown[self._key(study_instance_uid), name] = content or {}
+
     def set_note(self, study_instance_uid: str, name: str, content: dict[str, Any]) -> None:
-        """Save plain data with a study (clinical data, key images, confirmed side), replacing the note of that name."""
+        """Save plain data with a study (clinical data, key images, confirmed side), replacing the note of that name.
+
+        What another window wrote into it since this one looked is joined, or else kept beside it, and ``on_joined`` is told.
+        """
+        key = self._key(study_instance_uid)
         with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT INTO study_note VALUES (?,?,?,?) ON CONFLICT (study_instance_uid, name)"
-                " DO UPDATE SET content=excluded.content, at=excluded.at",
-                (self._key(study_instance_uid), name, json.dumps(content), _now()),
-            )
+            if not connection.in_transaction:
+                connection.execute("BEGIN IMMEDIATE")  # nobody may write between the look and the writing
+            row = connection.execute(_NOTE, (key, name)).fetchone()
+            result = join(name, self._shown.get((key, name)), json.loads(row[0]) if row else None, content)
+            connection.execute(_PUT_NOTE, (key, name, json.dumps(result.content), _now()))
+            if result.aside is not None:
+                connection.execute(_PUT_NOTE, (key, f"{ASIDE}{name} {_now()}", json.dumps(result.aside), _now()))
+        self._shown[key, name] = json.loads(json.dumps(content))  # not the other's part: it is not on screen here
+        if result.both or result.aside is not None:
+            self.on_joined(name, result.aside)
 
     def note(self, study_instance_uid: str, name: str) -> dict[str, Any] | None:
-        sql = "SELECT content FROM study_note WHERE study_instance_uid=? AND name=?"
-        rows = self._database.query(sql, (self._key(study_instance_uid), name))
+        rows = self._database.query(_NOTE, (self._key(study_instance_uid), name))
         return cast(dict[str, Any], json.loads(rows[0][0])) if rows else None
 
     def notes(self, study_instance_uid: str, prefix: str) -> dict[str, dict[str, Any]]:

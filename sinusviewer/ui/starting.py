@@ -8,9 +8,7 @@ from PySide6.QtWidgets import QMessageBox
 from sinusviewer.errors import SinusViewerError, StorageError
 
 SECOND_WINDOW = "Another window of this program is open on the same records."
-SECOND_HINT = (
-    "Do not work on one study in both: measurements, key images and texts of the later one replace the other's."
-)
+SECOND_HINT = "What both do is kept, but neither shows what the other does, and of a text the last one stands: use one window for a study."
 
 
 def claim_records(folder: Path) -> QLockFile | None:
