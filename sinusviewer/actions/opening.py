@@ -9,7 +9,7 @@ from sinusviewer.actions.desk import Continuation, JobDesk
 from sinusviewer.actions.series_clash import apart
 from sinusviewer.domain.display import LayoutKind, ViewState
 from sinusviewer.domain.hanging import face_center, first_series, hang_film, hang_volume, layout_for
-from sinusviewer.domain.image import Volume
+from sinusviewer.domain.image import Identity, Volume
 from sinusviewer.domain.prior import may_be_two_people, same_patient
 from sinusviewer.domain.study import EMPTY_FILE, FileStatus, ScanResult, Series, Study
 from sinusviewer.errors import SinusViewerError
@@ -37,6 +37,8 @@ class Opening:
         """Joins what is noted of many studies, so that the window does not wait for the disk once for each."""
         self.owned: Callable[[Study], Study] = lambda study: study
         """Gives a study that is opened to its patient's records, where two patients came under one UID."""
+        self.one_person: Callable[[Identity, Identity], bool] = same_patient
+        """Whether two studies are of one patient beyond doubt, and may stand side by side."""
         session.series_forgotten.connect(self._forgotten)
 
     def open_paths(self, paths: Sequence[Path]) -> Job:
@@ -120,13 +122,12 @@ class Opening:
         )  # fmt: skip
         return True
 
-    @staticmethod
-    def _belongs_beside(current: Study, other: Study) -> bool:
+    def _belongs_beside(self, current: Study, other: Study) -> bool:
         """Another study of the same patient with the same kind of image: a prior or a follow-up."""
         one, two = first_series(current.series), first_series(other.series)
         return (
             current.study_instance_uid != other.study_instance_uid
-            and same_patient(current.identity, other.identity)
+            and self.one_person(current.identity, other.identity)
             and one is not None
             and two is not None
             and one.kind is two.kind
@@ -291,7 +292,8 @@ class Opening:
         date = current.identity.study_date
         others = [
             s for s in session.studies.values()
-            if s is not current and s.identity.patient_id == current.identity.patient_id
+            if s is not current
+            and (s.identity.patient_id == current.identity.patient_id or self.one_person(current.identity, s.identity))
         ]  # fmt: skip
         earlier = sorted((s for s in others if s.identity.study_date < date), key=lambda s: s.identity.study_date)
         later = sorted((s for s in others if s.identity.study_date >= date), key=lambda s: s.identity.study_date)
@@ -306,7 +308,7 @@ class Opening:
         if first is None or not current.series_key or study is None:
             return
         here = self.session.study_of(current.series_key)
-        if here is not None and not same_patient(here.identity, study.identity):
+        if here is not None and not self.one_person(here.identity, study.identity):
             one_number = here.identity.patient_id == study.identity.patient_id
             self.session.say(
                 "That study bears another birth date." if one_number else "That study is of another patient.",

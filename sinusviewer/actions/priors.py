@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from sinusviewer.actions.opening import Opening
-from sinusviewer.domain.prior import Prior, same_name
+from sinusviewer.domain.image import Identity
+from sinusviewer.domain.prior import Prior, same_name, same_patient, same_person_renumbered
 from sinusviewer.domain.study import Study
 from sinusviewer.errors import StorageError
+from sinusviewer.records.former_owner import FormerOwners
 from sinusviewer.records.study_index import IndexedStudy, StudyIndex
 from sinusviewer.records.study_keys import SEPARATOR
 from sinusviewer.session import Session
@@ -14,9 +16,23 @@ from sinusviewer.session import Session
 class Priors:
     """Asks the index; call only from the GUI thread."""
 
-    def __init__(self, session: Session, opening: Opening, index: StudyIndex) -> None:
-        self._session, self._opening, self._index = session, opening, index
+    def __init__(self, session: Session, opening: Opening, index: StudyIndex, owners: FormerOwners) -> None:
+        self._session, self._opening, self._index, self._owners = session, opening, index, owners
         self._dismissed: set[str] = set()
+        opening.one_person = self.one_person
+
+    def one_person(self, one: Identity, other: Identity) -> bool:
+        """One number, or one that a reader said was corrected to the other; then names and birth dates must be equal as well."""
+        if same_patient(one, other):
+            return True
+        if not same_person_renumbered(one, other):
+            return False
+        try:
+            return other.patient_id in self._owners.former_numbers(one.patient_id) or (
+                one.patient_id in self._owners.former_numbers(other.patient_id)
+            )
+        except (StorageError, ValueError):
+            return False
 
     def offered(self, *, even_dismissed: bool = False) -> Prior | None:
         """The study to offer: of the same kind before others, earlier before later, nearest in time first."""
@@ -29,7 +45,8 @@ class Priors:
             return None
         try:
             found = self._index.prior_studies(study.identity.patient_id, study.study_instance_uid)
-        except StorageError:
+            found += self._under_former_numbers(study)
+        except (StorageError, ValueError):
             return None  # said aloud by whoever writes
         known = [
             one for one in found
@@ -42,8 +59,17 @@ class Priors:
         best = min(known, key=lambda one: _rank(one, study))
         earlier = bool(best.study_date) and best.study_date < study.identity.study_date
         return Prior(
-            best.study_instance_uid, best.study_date, best.modalities, best.description, best.source, earlier, len(known) - 1
+            best.study_instance_uid, best.study_date, best.modalities, best.description, best.source, earlier, len(known) - 1,
+            best.patient_id if best.patient_id != study.identity.patient_id else "",
         )  # fmt: skip
+
+    def _under_former_numbers(self, study: Study) -> tuple[IndexedStudy, ...]:
+        who = study.identity
+        if not who.patient_name or not who.birth_date:
+            return ()
+        numbers = self._owners.former_numbers(who.patient_id)
+        found = self._index.studies_under(numbers, who.birth_date, study.study_instance_uid)
+        return tuple(one for one in found if one.patient_name)
 
     def open_beside(self, prior: Prior) -> None:
         """Show it beside the present study; its files are looked through first where it is not open."""

@@ -16,6 +16,8 @@ class Prior:
     source: str
     is_earlier: bool
     others: int = 0
+    former_number: str = ""
+    """The number that the study bears, where the patient's was corrected since."""
 
 
 def same_name(one: str, other: str) -> bool:
@@ -29,6 +31,12 @@ def same_patient(one: Identity, other: Identity) -> bool:
     if not one.patient_id or one.patient_id != other.patient_id:
         return False
     return one.birth_date == other.birth_date or not one.birth_date or not other.birth_date
+
+
+def same_person_renumbered(one: Identity, other: Identity) -> bool:
+    """Equal names and birth dates, all given: what must hold beside a corrected number before two studies are of one person."""
+    given = one.patient_name and other.patient_name and one.birth_date
+    return bool(given) and same_name(one.patient_name, other.patient_name) and one.birth_date == other.birth_date
 
 
 def may_be_two_people(one: Identity, other: Identity) -> bool:

@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS finding_event (
     series_instance_uid TEXT NOT NULL, sop_instance_uid TEXT NOT NULL, finding_id TEXT NOT NULL, action TEXT NOT NULL,
     content TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS finding_event_by_study ON finding_event (study_instance_uid, number);
+CREATE INDEX IF NOT EXISTS corrected_numbers ON finding_event (action) WHERE action = 'number_corrected';
 CREATE TABLE IF NOT EXISTS study_note (
     study_instance_uid TEXT NOT NULL, name TEXT NOT NULL, content TEXT NOT NULL, at TEXT NOT NULL,
     PRIMARY KEY (study_instance_uid, name));

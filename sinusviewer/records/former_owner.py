@@ -4,6 +4,7 @@ Hospitals correct numbers (a duplicate is merged, an emergency admission gets it
 same birth date under another number are most likely one person; only a person can know, so nothing here happens by itself.
 """
 
+import json
 from dataclasses import dataclass
 
 from sinusviewer.domain.image import Identity
@@ -12,6 +13,8 @@ from sinusviewer.records.database import Database
 from sinusviewer.records.study_keys import RecordsKey
 
 _TABLES = ("finding_event", "study_note", "kept_reading", "signed_report")
+
+_CORRECTED = "SELECT content FROM finding_event WHERE action = 'number_corrected'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,19 @@ class FormerOwners:
             if name and same_name(name, who.patient_name) and self._anything(RecordsKey(key))
         ]  # fmt: skip
         return found[0] if len(found) == 1 else None
+
+    def former_numbers(self, patient_id: str) -> frozenset[str]:
+        """Numbers from which readers carried a study over to this one, or to one that was corrected to it."""
+        if not patient_id:
+            return frozenset()
+        corrected = [
+            (str(c.get("former_patient_id", "")), str(c.get("patient_id", "")))
+            for c in (json.loads(content) for (content,) in self._database.query(_CORRECTED))
+        ]
+        found = {patient_id}
+        while more := {old for old, new in corrected if new in found and old} - found:
+            found |= more
+        return frozenset(found - {patient_id})
 
     def hand_over(self, study_instance_uid: str, former: FormerOwner, who: Identity) -> None:
         """From now on the former owner's records are those of the corrected number; what the program alone kept since is dropped.

@@ -2,6 +2,7 @@
 
 import time
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +102,19 @@ class StudyIndex:
             return ()
         sql = f"SELECT {_COLUMNS} FROM study WHERE patient_id=? AND study_instance_uid<>? ORDER BY study_date DESC"
         return self._rows(sql, (patient_id, self._key(except_uid)))
+
+    def studies_under(self, numbers: Iterable[str], birth_date: str, except_uid: str) -> tuple[IndexedStudy, ...]:
+        """Studies that are kept under other numbers with this birth date, newest first; none without a birth date."""
+        wanted = tuple(numbers)
+        if not wanted or not birth_date:
+            return ()
+        columns = ", ".join(f"s.{name}" for name in _COLUMNS.split(", "))
+        sql = (
+            f"SELECT {columns} FROM study AS s JOIN study_owner AS o ON o.records_key = s.study_instance_uid"
+            f" WHERE s.patient_id IN ({', '.join('?' for _ in wanted)}) AND o.birth_date=? AND s.study_instance_uid<>?"
+            " ORDER BY s.study_date DESC"
+        )
+        return self._rows(sql, (*wanted, birth_date, self._key(except_uid)))
 
     def remove(self, study_instance_uid: str) -> None:
         """Forget the entry; the images and all findings stay."""

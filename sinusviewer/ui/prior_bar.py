@@ -47,5 +47,6 @@ class PriorBar(QFrame):
             kind = "Prior" if prior.is_earlier else "Another study"
             of = f" of {date_words(prior.study_date)}" if prior.study_date else ""
             more = f", and {prior.others} more" if prior.others else ""
-            self._text.setText(f"{kind}{of} available{f': {words}' if words else ''}{more}.")
+            under = f", under the former number {prior.former_number}" if prior.former_number else ""
+            self._text.setText(f"{kind}{of} available{f': {words}' if words else ''}{under}{more}.")
         self.setVisible(prior is not None)

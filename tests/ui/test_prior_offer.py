@@ -85,3 +85,43 @@ def test_who_may_be_the_same_patient():
     assert same_name("MUSTER^ANNA", "Muster^Anna=무스터")
     assert same_name("", "Muster^Anna")
     assert not same_name("Muster^Anna", "Muster^Hanna")
+
+
+def renumbered(known, **changes):
+    """The prior stands under P1; a reader said that P1's present study now bears P2, and this one is on screen."""
+    program = known(**changes)
+    opening = program.actions.opening
+    opening.close_study()
+    new = replace(study((film(),)), identity=identity(patient="P2"))
+    opening._scanned(ScanResult((new,)))
+    program.recorder._findings.record(
+        "study-1", "", "", "#decision-number_corrected", "number_corrected",
+        {"former_patient_id": "P1", "patient_id": "P2"},
+    )  # fmt: skip
+    program.session.set_image(program.session.study.series[0].key, (film(),))
+    opening.show_study("study-1")
+    program.priors.refresh()
+    return program
+
+
+def test_a_prior_under_the_number_that_was_corrected_is_offered_and_says_so(known, qtbot):
+    program = renumbered(known, birth_date="19700101")
+    program.recorder._findings.claim("study-0", identity("study-0", patient="P1"))
+    program.priors.refresh()
+    assert offer(program) == "Prior of 2020-03-02 available: DX, under the former number P1."
+    program.window.findChild(QPushButton, "open_prior").click()
+    qtbot.waitUntil(lambda: "series-0" in program.session.images and not program.session.jobs)
+    assert program.session.views["B"].series_key == "series-0"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"birth_date": "19991231"}, {"patient_name": ""}, {"patient_name": "Somebody^Else"}]
+)
+def test_a_number_that_many_may_have_had_is_no_proof_of_one_person(known, changes):
+    """An emergency admission's number, say: name and birth date must be equal too."""
+    program = renumbered(known, **changes)
+    program.recorder._findings.claim("study-0", replace(identity("study-0", patient="P1"), **changes))
+    program.priors.refresh()
+    assert offer(program) == ""
+    other = replace(prior_film(**changes).identity, patient_id="P1")
+    assert not program.actions.opening.one_person(program.session.study.identity, other)
