@@ -26,6 +26,7 @@ from sinusviewer.domain.image import Volume
 from sinusviewer.domain.reading import SeriesReading
 from sinusviewer.domain.study import ScanResult, Series, SeriesKind
 from sinusviewer.errors import InputError, SinusViewerError
+from sinusviewer.jobs.places import Places
 from sinusviewer.jobs.runner import CancelToken, JobRunner, Progress
 from sinusviewer.paths import bundled_models_dir, user_data_dir, user_models_dir
 from sinusviewer.records.database import Database
@@ -35,7 +36,7 @@ from sinusviewer.records.readings import ReadingStore
 from sinusviewer.records.study_index import StudyIndex
 from sinusviewer.session import Image, Session
 from sinusviewer.settings import load_settings, save_settings
-from sinusviewer.ui.bridge import JobBridge
+from sinusviewer.ui.bridge import Bell, JobBridge
 from sinusviewer.ui.main_window import MainWindow
 from sinusviewer.ui.number_bar import NumberWiring
 from sinusviewer.ui.panel_wiring import PanelWiring
@@ -148,10 +149,17 @@ class Program:
         self.actions.opening.owned = self.recorder.owned
         self.actions.opening.together = self.recorder.together
         self.mask_recorder = MaskRecorder(self.session, findings, self.index, pending)
+        self._places = Places()
+        self._news = Bell(self._places_changed)
+        self._places.on_changed = self._news.ring
         self.window = MainWindow(self.session, self.actions, self.settings, save_settings)
+        self.window.start_page.set_there(self._places.there)
+        self.window.studies_panel.set_there(self._places.there)
         self.wiring = PanelWiring(self.window, Reporting(self.session, self.actions.desk, findings, self.index))
         owners = FormerOwners(self.database)
-        self.priors = PriorWiring(self.window, Priors(self.session, self.actions.opening, self.index, owners))
+        self.priors = PriorWiring(
+            self.window, Priors(self.session, self.actions.opening, self.index, owners, self._places.there)
+        )
         self.signs = StudySigns(self.session, self.window.studies_panel)
         carrying = CarryingOver(self.session, self.actions.opening, findings, owners)
         self.numbers = NumberWiring(self.window, carrying)
@@ -178,13 +186,20 @@ class Program:
         if not self._badges.isActive():
             self._badges.start()
 
-    def _show_known(self, text: str = "") -> None:
-        """Studies seen before, or those that fit a search."""
+    def _show_known(self, *_: object) -> None:
+        """Studies seen before, or those that fit what is searched for."""
+        text = self.window.studies_panel.search_text
         many = 12 + len(
             self.session.studies
         )  # those that are open stand in the list already and take their badge from here
         known = self.index.search(text, many + 38) if text.strip() else self.index.recent(many)
         self.window.studies_panel.set_known(known)
+
+    def _places_changed(self) -> None:
+        """A share has answered, or a medium was put in or taken out."""
+        self.window.refresh()
+        self.priors.refresh()
+        self._show_known()
 
     def show_device(self) -> None:
         """Say what the networks run on and which of them can be used; looked up in the background, and again when one changes."""
@@ -229,6 +244,8 @@ class Program:
         for signal in (self.session.studies_changed, self.session.readings_changed, self.session.marks_changed):
             with contextlib.suppress(ValueError):  # closed already
                 signal.disconnect(self._show_known_soon)
+        self._places.close()
+        self._news.close()
         self.wiring.release()
         self.priors.release()
         self.signs.release()

@@ -1,5 +1,6 @@
 """Prior studies that the index knows: which one to offer beside the present study, and opening it there in one step."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from sinusviewer.actions.opening import Opening
@@ -16,8 +17,12 @@ from sinusviewer.session import Session
 class Priors:
     """Asks the index; call only from the GUI thread."""
 
-    def __init__(self, session: Session, opening: Opening, index: StudyIndex, owners: FormerOwners) -> None:
+    def __init__(
+        self, session: Session, opening: Opening, index: StudyIndex, owners: FormerOwners,
+        there: Callable[[str], bool | None],
+    ) -> None:  # fmt: skip
         self._session, self._opening, self._index, self._owners = session, opening, index, owners
+        self._there = there
         self._dismissed: set[str] = set()
         opening.one_person = self.one_person
 
@@ -52,7 +57,7 @@ class Priors:
             one for one in found
             if same_name(one.patient_name, study.identity.patient_name)
             and (even_dismissed or one.study_instance_uid not in self._dismissed)
-            and (one.study_instance_uid in session.studies or one.is_available)
+            and (one.study_instance_uid in session.studies or self._there(one.source))
         ]  # fmt: skip
         if not known:
             return None

@@ -4,7 +4,6 @@ import time
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from sinusviewer.domain.study import Study
 from sinusviewer.records.database import Database
@@ -28,11 +27,6 @@ class IndexedStudy:
     series_count: int
     badge: str
     thumbnail_png: bytes | None = None
-
-    @property
-    def is_available(self) -> bool:
-        """False where the files have been moved or the medium taken out."""
-        return bool(self.source) and Path(self.source).exists()
 
 
 _COLUMNS = "study_instance_uid, patient_name, patient_id, study_date, description, modalities, source, series_count, badge, thumbnail"

@@ -1,4 +1,4 @@
-"""Carries events of background work to the GUI thread: one object, one signal."""
+"""Carries events of background work, and other news from threads, to the GUI thread: one object, one signal each."""
 
 from collections.abc import Callable
 
@@ -37,3 +37,26 @@ class JobBridge(QObject):
     def _deliver(self, event: Event) -> None:
         for slot in tuple(self._slots):
             slot(event)
+
+
+class Bell(QObject):
+    """Rung in any thread, heard in the GUI thread; several rings before it is heard may be heard as many times."""
+
+    _rung = Signal()
+
+    def __init__(self, heard: Callable[[], None]) -> None:
+        super().__init__()
+        self._heard: Callable[[], None] | None = heard
+        self._rung.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+
+    def ring(self) -> None:
+        if self._heard is not None:
+            self._rung.emit()
+
+    def close(self) -> None:
+        """Nothing is heard from now on, not even what waits in the event loop."""
+        self._heard = None
+
+    def _deliver(self) -> None:
+        if self._heard is not None:
+            self._heard()

@@ -1,6 +1,6 @@
 """What stands in the middle while nothing is open: drop here, open, recent, sample study."""
 
-from pathlib import Path
+from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
@@ -19,7 +19,8 @@ class StartPage(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("start_page")
-        self._recent: tuple[str, ...] | None = None
+        self._recent: tuple[tuple[str, bool], ...] | None = None
+        self._there: Callable[[str], bool | None] = lambda _path: None
         title = ToneLabel("Drop images, a folder or a ZIP here", "text", scale=1.6)
         title.setAlignment(Qt.AlignmentFlag.AlignCenter)
         kinds = ToneLabel("DICOM X-ray and CT · ZIP · DICOMDIR · NIfTI · NRRD · PNG · JPEG · TIFF", "muted")
@@ -67,23 +68,28 @@ class StartPage(QWidget):
         column.addWidget(warning)
         column.addSpacing(12)
 
+    def set_there(self, there: Callable[[str], bool | None]) -> None:
+        """Who says whether a path exists; None while that is not known."""
+        self._there = there
+
     def set_recent(self, paths: tuple[str, ...], *, sample_available: bool) -> None:
-        """Paths opened before; those that are gone are shown but cannot be clicked."""
+        """Paths opened before; those that are gone (not those of which nothing is known yet) are shown but cannot be clicked."""
         self._sample.setVisible(sample_available)
         self._heading.setVisible(bool(paths))
-        if paths == self._recent:
+        known = tuple((path, self._there(path) is not False) for path in paths[:6])
+        if known == self._recent:
             return
-        self._recent = paths
+        self._recent = known
         while (item := self._list.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
                 widget.deleteLater()
-        for path in paths[:6]:
+        for path, is_there in known:
             button = QPushButton(_short(path))
             button.setObjectName("recent_path")
             button.setFlat(True)
             button.setToolTip(path)
-            button.setEnabled(Path(path).exists())
+            button.setEnabled(is_there)
             button.clicked.connect(lambda _checked=False, path=path: self.path_requested.emit(path))
             self._list.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
 

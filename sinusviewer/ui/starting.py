@@ -8,7 +8,10 @@ from PySide6.QtWidgets import QMessageBox
 from sinusviewer.errors import SinusViewerError, StorageError
 
 SECOND_WINDOW = "Another window of this program is open on the same records."
-SECOND_HINT = "What both do is kept, but neither shows what the other does, and of a text the last one stands: use one window for a study."
+SECOND_HINT = (
+    "What both do is kept, but neither shows what the other does, and of a text the last one stands:"
+    " use one window for a study."
+)
 
 
 def claim_records(folder: Path) -> QLockFile | None:

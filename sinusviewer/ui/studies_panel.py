@@ -1,5 +1,6 @@
 """The panel on the left: open studies and their series, studies seen before, key images, and a search over all of them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
@@ -73,6 +74,7 @@ class StudiesPanel(QWidget):
         column.addWidget(self._tree, 1)
         self._studies: tuple[Study, ...] = ()
         self._known: tuple[IndexedStudy, ...] = ()
+        self._there: Callable[[str], bool | None] = lambda _source: None
         self._badges: dict[str, str] = {}
         self._settled: set[str] = set()
         self._listed: tuple[object, ...] = ()
@@ -85,6 +87,14 @@ class StudiesPanel(QWidget):
     def set_studies(self, studies: tuple[Study, ...]) -> None:
         self._studies = studies
         self._rebuild()
+
+    @property
+    def search_text(self) -> str:
+        return self._search.text()
+
+    def set_there(self, there: Callable[[str], bool | None]) -> None:
+        """Who says whether the files of a study seen before are there; None while that is not known."""
+        self._there = there
 
     def set_known(self, known: tuple[IndexedStudy, ...]) -> None:
         """Studies from the index; those that are open stand above already and lend them their badge."""
@@ -178,7 +188,7 @@ class StudiesPanel(QWidget):
         """What the lines of studies seen before say."""
         return tuple(
             (k.study_instance_uid, k.patient_name, k.patient_id, k.study_date, k.modalities, k.badge, k.source,
-             k.thumbnail_png)
+             k.thumbnail_png, self._there(k.source))
             for k in self._earlier()
         )  # fmt: skip
 
@@ -241,7 +251,7 @@ class StudiesPanel(QWidget):
             picture = QPixmap()
             picture.loadFromData(known.thumbnail_png)
             item.setIcon(0, QIcon(picture))
-        available = known.is_available
+        available = self._there(known.source) is not False  # not known yet, perhaps a slow share: it may be tried
         item.setToolTip(0, known.source if available else f"Not found any more: {known.source}")
         if not available:
             item.setFlags(Qt.ItemFlag.ItemIsSelectable)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from PySide6.QtWidgets import QPushButton, QTreeWidget
-from window_parts import film, study, volume, waters_reading
+from window_parts import film, identity, study, volume, waters_reading
 
 from sinusviewer.domain.finding import FindingStatus
 from sinusviewer.domain.image import Identity, ImageWarning
@@ -106,3 +106,15 @@ def test_a_decision_on_one_of_many_films_makes_no_other_line_anew(program_with):
     assert lines[0].text(0).endswith("edited")
     program.window.studies_panel._search.setText("P7")
     assert tree.topLevelItemCount() == 1
+
+
+def test_a_search_stands_while_badges_change(program_with):
+    program = program_with((film(),))
+    for number in range(3):
+        who = replace(identity(f"old-{number}", date="20200302"), patient_name=f"Name{number}", patient_id=f"Q{number}")
+        program.index.add(replace(study((film(),), f"s-{number}", f"old-{number}"), identity=who))
+    panel = program.window.studies_panel
+    panel._search.setText("Name1")
+    assert [k.patient_name for k in panel._earlier()] == ["Name1"]
+    program._show_known()
+    assert [k.patient_name for k in panel._earlier()] == ["Name1"], "a film that was read meanwhile changes no search"
