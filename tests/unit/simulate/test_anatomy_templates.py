@@ -7,8 +7,9 @@ from film_contrast import film_contrast
 from shared_data import needs_shared, shared_dir
 
 from sinustrainer.simulate.anatomy.draw import draw_head
+from sinustrainer.simulate.anatomy.label_templates import Box, Grid, LabelTable, label_others
 from sinustrainer.simulate.anatomy.pose import orbitomeatal_frame
-from sinustrainer.simulate.anatomy.templates import load_template
+from sinustrainer.simulate.anatomy.templates import clean_scan, load_template
 from sinustrainer.simulate.head import Head
 from sinusviewer.domain.anatomy import Structure
 from sinusviewer.errors import InputError
@@ -44,6 +45,31 @@ def test_the_orbitomeatal_frame_is_rigid_and_level() -> None:
     assert canthi[1] < 0
     np.testing.assert_allclose(canthi[[0, 2]], 0, atol=1e-9)
     assert moved["porion_left"][0] > 0 > moved["porion_right"][0]
+
+
+def test_gas_in_the_skull_becomes_tissue_and_the_air_around_the_head_stays_air() -> None:
+    grid = Grid.of((40, 40, 40), np.eye(4))
+    hu, inside = np.full((40, 40, 40), -1000, np.int16), np.zeros((40, 40, 40), bool)
+    inside[4:36, 4:36, 4:36] = True
+    hu[5:35, 5:35, 5:35] = 40
+    hu[18:22, 18:22, 18:22] = -990
+    whole = Box(None, (0, 39), (0, 39), (0, 39))
+    none = np.zeros(hu.shape, np.uint8)
+    cleaned = clean_scan(hu, inside, none, none > 0, grid, (whole,))
+    assert cleaned[18:22, 18:22, 18:22].min() > 0
+    assert np.all(cleaned[~inside] == -1000)
+
+
+def test_the_cortex_of_the_jaw_beside_a_tooth_is_no_tooth() -> None:
+    hu = np.full((20, 30, 30), 40, np.int16)
+    hu[4:16, 5:11, 5:11] = 1800
+    hu[4:16, 20:22, 2:28] = 1700  # a sheet
+    labels = np.zeros(hu.shape, np.uint8)
+    table = LabelTable((), (), (), (), (), (Box(Structure.TEETH, (0, 29), (0, 29), (0, 19)),))
+    label_others(labels, hu, Grid.of(hu.shape, np.eye(4)), table)
+    teeth = labels == Structure.TEETH
+    assert np.count_nonzero(teeth[4:16, 5:11, 5:11]) > 0.9 * 12 * 36
+    assert not teeth[:, 15:].any()
 
 
 @needs_shared

@@ -74,6 +74,16 @@ def test_tooth_buds_lie_below_the_antrum(head: Head, drawn: Head) -> None:
     assert buds[:, 0].max() < np.argwhere(drawn.labels == Structure.LEFT_MAXILLARY)[:, 0].mean()
 
 
+def test_tooth_buds_stand_in_bone_along_a_row_that_curves_inwards_in_front(head: Head, drawn: Head) -> None:
+    add_tooth_buds(head, Side.LEFT, np.random.default_rng(0))
+    changed = head.hu != drawn.hu
+    crowns = np.argwhere(changed & (head.hu > 1000))
+    front = crowns[crowns[:, 1] < np.quantile(crowns[:, 1], 0.25)]
+    back = crowns[crowns[:, 1] > np.quantile(crowns[:, 1], 0.75)]
+    assert (back[:, 2].mean() - front[:, 2].mean()) * head.spacing[2] > 4
+    assert np.count_nonzero(changed & (head.hu > 200) & (head.hu < 450)) > 50
+
+
 @pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0.999, 1.001), (0.5, 0.2, 0.85), (1.0, 0.0, 0.02)])
 def test_the_share_of_teeth_asked_for_is_lost(head: Head, drawn: Head, share: float, least: float, most: float) -> None:
     lose_teeth(head, share, np.random.default_rng(1))

@@ -16,11 +16,11 @@ def parametric() -> list[FilmContrast]:
 
 def test_parametric_films_have_the_contrasts_of_real_heads(parametric: list[FilmContrast]) -> None:
     """Measured so on the two real templates: cranium (antra of 4 ml) and Visible Human (17 ml); `make bench` repeats it."""
-    real = {"antrum": (5.37, 5.51), "surround": (0.29, 0.61), "orbit": (-0.40, -0.20), "below": (0.83, 1.13),
-            "lower_third": (0.25, 0.46)}  # fmt: skip
+    real = {"antrum": (5.37, 5.41), "surround": (0.26, 0.56), "orbit": (-0.39, -0.10), "below": (0.85, 1.21),
+            "lower_third": (0.25, 0.34)}  # fmt: skip
     # The lower third: twelve adults lay at 0.30 to 0.72, mean 0.43; these two, with long faces, among the densest.
     # The real scans end at the chin, with next to no jaw or neck in the beam; a whole head is denser there, but not by far.
-    tolerances = {"antrum": 0.3, "surround": 0.15, "orbit": 0.15, "below": 1.0, "lower_third": 0.25}
+    tolerances = {"antrum": 0.3, "surround": 0.15, "orbit": 0.15, "below": 1.0, "lower_third": 0.35}
     for name, values in real.items():
         mean = float(np.mean([getattr(c, name) for c in parametric]))
         assert min(values) - tolerances[name] < mean < max(values) + tolerances[name], name

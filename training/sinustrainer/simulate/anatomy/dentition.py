@@ -16,6 +16,7 @@ GROWN_AT = 19.0
 """Years at which the last molar stands in its row."""
 _DENSE_HU = 700
 """Above it a voxel beside a labelled tooth belongs to the tooth and not to the jaw around it."""
+_EDGE_HU = 250
 _SPONGY_HU, _GUM_HU = 260.0, 60.0
 _EDGE_MM = 1.0
 _ARCH_SHARE = ((0.0, 0.7, 2.3, 6.0, 12.0, 19.0), (0.0, 0.3, 0.55, 0.72, 0.9, 1.0))
@@ -48,8 +49,11 @@ def make_teeth_young(head: Head, age: float, rng: np.random.Generator) -> None:
     peel = float(np.interp(age, (2.0, 7.0, 11.0, 14.0), (1.1, 0.9, 0.1, 0.0)))
     cover = _shrunk(teeth, (front + share * (back - front) - y)[None, :, None], peel, head.spacing)
     kept = _without_crumbs(cover >= 0.5, head.spacing)
-    cover[~ndimage.binary_dilation(kept)] = 0
-    _fill_with_jaw(hu, teeth, cover, rng)
+    near = ndimage.binary_dilation(kept)
+    cover[~near] = 0
+    # The edge of what goes is half tooth, half neighbour, and would stay behind as a ring.
+    edge = ndimage.binary_dilation(teeth) & ~near & (hu > _EDGE_HU) & (labels == 0)
+    _fill_with_jaw(hu, teeth | edge, cover, rng)
     labels[teeth & ~kept & marked] = Structure.BACKGROUND
 
 

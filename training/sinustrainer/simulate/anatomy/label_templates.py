@@ -271,4 +271,6 @@ def label_others(labels: Labels, hu: Voxels, grid: Grid, table: LabelTable) -> N
     for box in table.bones:
         where = grid.slices(box)
         bright = hu[where] > (1300 if box.structure is Structure.TEETH else 300)
+        if box.structure is Structure.TEETH:  # a sheet of the jaw's cortex is as bright, but thinner than a tooth
+            bright = ndimage.binary_dilation(ndimage.binary_opening(bright), mask=bright)
         labels[where][bright & (labels[where] == 0)] = box.structure or 0

@@ -34,11 +34,12 @@ from sinusviewer.paths import user_data_dir
 
 sitk: Any = SimpleITK  # it carries no types
 
-VERSION = 7
+VERSION = 9
 """Goes into the cache key: raise it when this module or ``label_templates`` changes what they make."""
 
 HEALTHY_AIR_HU = -985
 TISSUE_HU, GAS_BELOW_HU = 38, -60
+_SKIN_VOXELS = 4
 WALL_HU = 620.0
 """A thin sinus wall where it fills a 1 mm voxel."""
 _TABLES = Path(__file__).resolve().parents[3] / "recipes" / "templates"
@@ -169,10 +170,11 @@ def clean_scan(
     for code in np.unique(labels[carved]):
         deep = ndimage.binary_erosion(labels == code, iterations=2)
         cleaned[deep & (cleaned > -900)] = HEALTHY_AIR_HU
+    deep = ndimage.binary_erosion(inside, iterations=_SKIN_VOXELS) if airless else inside
     for box in airless:
         where = grid.slices(box)
         gas = ndimage.binary_dilation(cleaned[where] < GAS_BELOW_HU) & (cleaned[where] < 25) & (labels[where] == 0)
-        cleaned[where][gas] = TISSUE_HU
+        cleaned[where][gas & deep[where]] = TISSUE_HU  # a box may reach out of the head: the air around it stays
     return cleaned
 
 

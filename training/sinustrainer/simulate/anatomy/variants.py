@@ -15,7 +15,7 @@ from sinustrainer.simulate.disease.noise import smooth_noise
 from sinustrainer.simulate.head import Head
 from sinusviewer.domain.anatomy import SINUS_CODES, Side, Sinus, Structure
 
-AIR_HU, WALL_HU, ROOT_HU, CROWN_HU = -980.0, 420.0, 1250.0, 1350.0
+AIR_HU, WALL_HU, JAW_HU, ROOT_HU, CROWN_HU = -980.0, 420.0, 330.0, 1250.0, 1350.0
 """CROWN_HU: the thin shell of a crown that is still forming, where it shares its millimetre with soft tissue."""
 Field = npt.NDArray[np.float32]
 
@@ -115,19 +115,28 @@ def add_tooth_buds(head: Head, side: Side, rng: np.random.Generator) -> None:
         return
     z, y, x = (np.asarray(axis).ravel() for axis in _millimetres(head, found))
     inwards = 1.0 if side is Side.RIGHT else -1.0
+    seats = []
     for k in range(int(rng.integers(3, 5))):
+        along = 0.05 + 0.25 * k
+        # The row curves inwards in front: a bud below the front of the antrum lies half as far out as the antrum's middle.
         place = np.array(
             [
                 z.min() - rng.uniform(3, 8),
-                y.min() + (0.05 + 0.25 * k) * (y.max() - y.min()) + rng.normal(0, 1),
-                x.mean() + inwards * rng.uniform(-2, 4),
+                y.min() + along * (y.max() - y.min()) + rng.normal(0, 1),
+                x.mean() + inwards * (abs(x.mean()) * 0.45 * (1 - along) + rng.uniform(-1, 2)),
             ]
         )
         seat = (place - head.affine[[2, 1, 0], 3]) / np.diag(head.affine)[[2, 1, 0]]
         half = np.array([rng.uniform(3.5, 5), rng.uniform(3, 4.2), rng.uniform(3, 4.2)])
+        seats.append((seat, half, rng.uniform(-0.4, 1.0)))
+    for seat, half, _ in seats:  # one ridge of bone around all of them
+        _ball(head, seat, half + 2.6, wall=False, keep=_tissue, label=None, hu=JAW_HU)
+    for seat, half, tip in seats:
         _ball(head, seat, half + 1.3, wall=False, keep=_tissue, label=None, hu=60.0)
         _ball(head, seat, half, wall=False, keep=_tissue, label=Structure.TEETH, hu=CROWN_HU)
-        _ball(head, seat + np.array([0.8, 0, 0]), half - 1.3, wall=False, keep=_tissue, label=Structure.TEETH, hu=220.0)
+        # A crown is a cap that is open towards its root, not a ball with a hole in its middle.
+        pulp = seat + np.array([0.5 * half[0], 0.3 * tip, inwards * 0.3 * tip]) / head.spacing
+        _ball(head, pulp, half - 1.2, wall=False, keep=_tissue, label=Structure.TEETH, hu=220.0)
 
 
 def add_unerupted_molar(head: Head, side: Side, rng: np.random.Generator) -> None:

@@ -7,6 +7,7 @@ from sinustrainer.simulate.cohort.recipe import ClinicalMargins
 
 BINARY = ("female", "asthma", "allergic_rhinitis", "hypertension", "diabetes", "smoking", "drinking")
 Row = dict[str, float | bool]
+_WIDENINGS = 12
 
 
 def draw_clinical(margins: ClinicalMargins, n: int, rng: np.random.Generator) -> list[Row]:
@@ -40,9 +41,14 @@ def _log_parameters(mean: float, sd: float) -> tuple[float, float]:
 
 
 def _log_normal(mean: float, sd: float, n: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """As ``_normal``; the spread is widened until the sample's deviation is the one wanted: few patients hold no long tail."""
     from scipy.stats import norm
 
-    mu, sigma = _log_parameters(mean, sd)
-    values = np.exp(mu + sigma * norm.ppf((rng.permutation(n) + rng.uniform(0.2, 0.8, n)) / n))
-    scaled: npt.NDArray[np.float64] = np.clip(values * mean / values.mean(), 5, 4000)
-    return scaled
+    quantiles = norm.ppf((rng.permutation(n) + rng.uniform(0.2, 0.8, n)) / n)
+    sigma, wider = _log_parameters(mean, sd)[1], 1.0
+    values = np.full(n, mean)
+    for _ in range(_WIDENINGS if sigma > 0 and n > 2 else 1):
+        values = np.exp(wider * sigma * quantiles)
+        values = np.clip(values * mean / values.mean(), 5, 4000)
+        wider = float(np.clip(wider * (sd / max(values.std(ddof=1), 1e-6)) ** 0.7 if n > 2 else 1.0, 0.5, 2.0))
+    return np.asarray(values, dtype=np.float64)

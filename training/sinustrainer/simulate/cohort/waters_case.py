@@ -27,6 +27,8 @@ from sinustrainer.simulate.radiograph.vendors import VENDORS, Vendor, draw_look
 from sinusviewer.domain.anatomy import Side
 
 IMAGE, PROJECTIONS = "waters.dcm", "projections.npz"
+_THROUGH_NECK_G_CM2 = 6.0
+"""Less lies in the middle of the film only where there is no head any more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,12 +168,14 @@ def _settings(
     width = min(limit, height * aspect)
     middle_x = float(np.clip((x0 + x1) / 2 + rng.normal(0, 0.02) * width, width / 2, limit - width / 2))
     middle_y = float(np.clip((y0 + y1) / 2 + rng.normal(0.02, 0.03) * height, height / 2, limit - height / 2))
+    top, bottom = _collimated(projections, middle_y - height / 2, middle_y + height / 2)
+    height = bottom - top
     edges = (0.0, 0.0, 0.0, 0.0)
     if vendor.border != "cut":
         left, top, right, bottom = rng.uniform(0.0, 0.06, 4)
         edges = (float(left), float(top), float(right), float(bottom))
     return FilmSettings(
-        field=(middle_x - width / 2, middle_y - height / 2, middle_x + width / 2, middle_y + height / 2),
+        field=(middle_x - width / 2, top, middle_x + width / 2, bottom),
         rows=section.image_px,
         columns=round(section.image_px * width / height),
         exposure=Exposure(
@@ -185,6 +189,18 @@ def _settings(
         collimation=edges,
         border="white" if vendor.border == "white" else "black",
     )  # fmt: skip
+
+
+def _collimated(projections: Projections, top: float, bottom: float) -> tuple[float, float]:
+    """Upper and lower edge of a field that ends where the head does: a scan cut off at chin or neck must not show as such."""
+    x0, _, x1, y1 = projections.face_box
+    middle = projections.soft[:, int(0.65 * x0 + 0.35 * x1) : int(0.35 * x0 + 0.65 * x1) + 1]
+    rows = np.flatnonzero(np.median(middle, axis=1) > _THROUGH_NECK_G_CM2)
+    if rows.size == 0 or rows[-1] + 1 >= bottom:
+        return top, bottom
+    height = bottom - top
+    end = max(float(rows[-1] + 1), min(bottom, y1 + 0.03 * height))
+    return max(0.0, top - min(bottom - end, 0.1 * height)), end
 
 
 def _stored(

@@ -15,6 +15,8 @@ from sinustrainer.simulate.head import Head
 
 SOURCE = "parametric"
 _NORMAL_BOX = ((-94.0, -122.0, -124.0), (94.0, 96.0, 132.0))
+_NECK_MM = 126.0
+_GROWN_AT = 15.0
 _EYE_LEVEL = -8.0
 """Below this height the face's own scale holds."""
 
@@ -35,7 +37,8 @@ def build_head(person: Person, rng: np.random.Generator, spacing_mm: float = 1.0
     low, high = (np.asarray(corner) for corner in _NORMAL_BOX)
     low_mm = low * np.asarray(person.size)
     high_mm = high * np.asarray(person.size)
-    low_mm[2] = _to_person_z(low[2], person)
+    # A child's small head stands on the film with its neck in the field, down to the edge.
+    low_mm[2] = min(_to_person_z(low[2], person), -_NECK_MM if person.age < _GROWN_AT else 0.0)
     right, left = person.lopsided.width
     low_mm[0] *= right
     high_mm[0] *= left

@@ -119,6 +119,10 @@ class Person:
         return self.age < 13
 
 
+_NOSE_GROWS = ((1.0, 4.0, 8.0, 13.0, 17.0), (0.4, 0.5, 0.65, 0.88, 1.0))
+"""Age, and how far a nose stands out against a grown one's."""
+
+
 def draw_person(rng: np.random.Generator, age: float, sex: str) -> Person:
     """Random measures for an age and sex."""
     size, height, _width = head_size(age, sex)
@@ -134,9 +138,10 @@ def draw_person(rng: np.random.Generator, age: float, sex: str) -> Person:
         skull_mm=float(np.interp(age, (0, 3, 15, 25), (2.0, 2.8, 4.6, 5.8)) * rng.uniform(0.8, 1.25)),
         fat_mm=float(rng.uniform(2.0, 6.0) + (0 if man else 1)),
         bone_hu=float(np.interp(age, (0, 3, 15, 50, 90), (750, 950, 1380, 1430, 1150)) * rng.uniform(0.87, 1.13)),
-        brow_mm=_brow(volumes, man=man and age > 14) + float(rng.uniform(0, 1)),
+        brow_mm=_brow(volumes, man=man and age > 14) * float(np.interp(age, (3, 12), (0.3, 1)))
+        + float(rng.uniform(0, 1)),
         jaw_width=float(rng.uniform(0.92, 1.06)),
-        nose_length=float(rng.uniform(0.85, 1.1) * (0.75 if age < 12 else 1.0)),
+        nose_length=float(rng.uniform(0.85, 1.1) * np.interp(age, *_NOSE_GROWS)),
         eye_distance=float(rng.uniform(30.5, 33.5)),
         orbit_radius=float(rng.uniform(18.5, 20.5)),
         palate_z=float(rng.uniform(-44, -40)),

@@ -18,6 +18,8 @@ from sinustrainer.simulate.anatomy.parametric.person import Person
 from sinusviewer.domain.anatomy import Structure
 
 _SIDES = ((-1.0, "RIGHT"), (1.0, "LEFT"))
+_MOST_VERTEBRAE = 10
+_CLIVUS_CLOSED_AT = 14.0
 
 
 def paint_base(canvas: Canvas, person: Person) -> None:
@@ -26,6 +28,9 @@ def paint_base(canvas: Canvas, person: Person) -> None:
     clivus = capsule((0, -12, -2), (0, -1, -19), 9, 4.5, (0.55, 1, 1))
     body = union(ellipsoid((0, -28, -1), (17, 20, 12)), clivus, softness=8)
     canvas.fill_bone(body, (-26, -52, -28), (26, 10, 16), bone, bone * 0.32, texture=90)
+    if person.age < _CLIVUS_CLOSED_AT:  # cartilage between sphenoid and occiput until growth ends
+        seam = block((0, -11, -6), (11, 16, 0.5 + 0.6 * float(np.interp(person.age, (1, 12), (1, 0)))), 0.3)
+        canvas.fill(seam, (-12, -28, -9), (12, 6, -3), 110, bumps_mm=0.5)
     canvas.fill(ellipsoid((0, -15, 12), (7, 6, 5)), (-10, -24, 4), (10, -6, 20), 40)  # pituitary
     canvas.fill(
         block((0, -7, 7), (7.5, 1.6, 5), 1.4), (-12, -12, 0), (12, -1, 18), bone * 0.7, bumps_mm=0.7
@@ -104,7 +109,7 @@ def _air_cells(canvas: Canvas, room: Shape, low: tuple[float, ...], high: tuple[
 def paint_neck(canvas: Canvas, person: Person) -> None:
     """Atlas, axis with its dens, and the vertebrae below, with marrow, discs and cord."""
     bone = person.bone_hu * 0.9
-    low, high = (-45.0, -15.0, -140.0), (45.0, 70.0, -14.0)
+    low, high = (-45.0, -15.0, -240.0), (45.0, 70.0, -14.0)
     ring = union(
         capsule((-20, 15, -31), (-9, 1, -31), 5, 4),
         capsule((20, 15, -31), (9, 1, -31), 5, 4),
@@ -116,9 +121,11 @@ def paint_neck(canvas: Canvas, person: Person) -> None:
         softness=3,
     )
     shapes = [ring, capsule((0, 8, -24), (0, 9, -50), 4.2, 6)]
-    for k in range(4):
+    for k in range(_MOST_VERTEBRAE):
         z = -53.0 - 18.0 * k
-        y = 10.0 - 1.0 * k
+        y = 10.0 - min(k, 3)
+        if z + 12 < float(canvas.z[0]):
+            break
         body = intersection(ellipsoid((0, y, z), (12, 10, 18)), block((0, y, z), (20, 20, 6.7), 1.5), softness=2)
         arch = union(
             capsule((-9, y + 7, z), (-14, y + 16, z), 4, 4),
@@ -132,9 +139,9 @@ def paint_neck(canvas: Canvas, person: Person) -> None:
         canvas.fill(ellipsoid((0, y, z + 9), (11, 9, 3)), low, high, 85)
     for shape in shapes:
         canvas.fill_bone(shape, low, high, bone, bone * 0.27, texture=60)
-    canvas.fill(capsule((0, 20, -62), (0, 20, -130), 8, 7), low, high, 10)
-    canvas.fill(capsule((0, 20, -62), (0, 20, -130), 5.5, 5, (0.85, 1.2, 1)), low, high, 36)
-    canvas.fill(capsule((0, 20, -16), (0, 20, -130), 4.5, 4), low, high, 38)
+    canvas.fill(capsule((0, 20, -62), (0, 20, -240), 8, 7), low, high, 10)
+    canvas.fill(capsule((0, 20, -62), (0, 20, -240), 5.5, 5, (0.85, 1.2, 1)), low, high, 36)
+    canvas.fill(capsule((0, 20, -16), (0, 20, -240), 4.5, 4), low, high, 38)
 
 
 def paint_mandible(canvas: Canvas, person: Person) -> None:

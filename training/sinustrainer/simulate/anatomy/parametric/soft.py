@@ -149,7 +149,7 @@ def orbit_cavity(person: Person, side: float) -> Shape:
 def paint_throat(canvas: Canvas, person: Person) -> None:
     """Nasopharynx, soft palate, tongue, oropharynx and the thin air of the closed mouth."""
     p = person.palate_z
-    low, high = (-40.0, -95.0, -140.0), (40.0, 12.0, -8.0)
+    low, high = (-40.0, -95.0, -240.0), (40.0, 12.0, -8.0)
     canvas.fill(ellipsoid((0, -56, p - 25), (25, 30, 20)), low, high, 58, texture=8)  # tongue
     canvas.fill(ellipsoid((0, -40, -92), (22, 34, 12)), low, high, 50, texture=9)  # floor of the mouth
     gap = intersection(ellipsoid((0, -58, p - 18), (23, 25, 16.5)), block((0, -58, p - 3.2), (24, 26, 0.9), 0.5))
@@ -157,7 +157,7 @@ def paint_throat(canvas: Canvas, person: Person) -> None:
     adenoid = 5.0 if person.is_child else 1.0
     naso = ellipsoid((0, -24 - adenoid / 2, -26), (12, 10 - adenoid, 14))
     oro = capsule((0, -18, -40), (0, -14, -78), 6, 7.5, (0.65, 1.2, 1))
-    lower = capsule((0, -14, -78), (0, -12, -130), 7.5, 9, (0.7, 1, 1))
+    lower = capsule((0, -14, -78), (0, -10, -240), 7.5, 8.5, (0.8, 1, 1))
     canvas.fill(union(naso, oro, lower, softness=4), low, high, -1000, bumps_mm=1.0)
     velum = capsule((0, -40, p), (0, -24, p - 17), 4, 3, (0.35, 1, 1))
     canvas.fill(velum, low, high, 48)
