@@ -80,6 +80,19 @@ def test_the_manifest_lists_every_case_with_its_files_and_says_simulated(waters:
         assert {"manufacturer", "kvp", "mas", "exposure_ms", "sdd_mm", "tilt_deg"} <= case["acquisition"].keys()
 
 
+def test_a_film_ends_where_a_scan_that_was_cut_off_does_but_never_within_the_face() -> None:
+    soft = np.full((128, 100), 15, np.float32)
+    face = (20.0, 30.0, 80.0, 80.0)
+    assert waters_case.collimated(soft, face, 10, 120) == (10, 120)
+    soft[100:] = 2
+    assert waters_case.collimated(soft, face, 10, 120) == (0, 100)
+    assert waters_case.collimated(soft, face, 10, 95) == (10, 95)
+    soft[60:] = 2
+    top, bottom = waters_case.collimated(soft, face, 10, 120)
+    assert top == 0
+    assert 80 < bottom < 90
+
+
 def test_both_antra_are_always_listed_and_boxes_fit_the_stored_image(waters: Path) -> None:
     for case in manifest(waters)["cases"]:
         ds = pydicom.dcmread(waters / case["files"]["image"])

@@ -21,7 +21,7 @@ from sinustrainer.simulate.radiograph.acquire import PaintedDisease, acquire, fi
 from sinustrainer.simulate.radiograph.clutter import Clutter, Text, draw_clutter
 from sinustrainer.simulate.radiograph.film import DrawnFilm, FilmSettings, make_film
 from sinustrainer.simulate.radiograph.geometry import FilmGeometry, Positioning
-from sinustrainer.simulate.radiograph.physics import Exposure
+from sinustrainer.simulate.radiograph.physics import Exposure, Image
 from sinustrainer.simulate.radiograph.projections import Box, Projections, save_projections
 from sinustrainer.simulate.radiograph.vendors import VENDORS, Vendor, draw_look
 from sinusviewer.domain.anatomy import Side
@@ -168,14 +168,14 @@ def _settings(
     width = min(limit, height * aspect)
     middle_x = float(np.clip((x0 + x1) / 2 + rng.normal(0, 0.02) * width, width / 2, limit - width / 2))
     middle_y = float(np.clip((y0 + y1) / 2 + rng.normal(0.02, 0.03) * height, height / 2, limit - height / 2))
-    top, bottom = _collimated(projections, middle_y - height / 2, middle_y + height / 2)
-    height = bottom - top
+    upper, lower = collimated(projections.soft, projections.face_box, middle_y - height / 2, middle_y + height / 2)
+    height = lower - upper
     edges = (0.0, 0.0, 0.0, 0.0)
     if vendor.border != "cut":
         left, top, right, bottom = rng.uniform(0.0, 0.06, 4)
         edges = (float(left), float(top), float(right), float(bottom))
     return FilmSettings(
-        field=(middle_x - width / 2, top, middle_x + width / 2, bottom),
+        field=(middle_x - width / 2, upper, middle_x + width / 2, lower),
         rows=section.image_px,
         columns=round(section.image_px * width / height),
         exposure=Exposure(
@@ -191,10 +191,10 @@ def _settings(
     )  # fmt: skip
 
 
-def _collimated(projections: Projections, top: float, bottom: float) -> tuple[float, float]:
+def collimated(soft: Image, face_box: Box, top: float, bottom: float) -> tuple[float, float]:
     """Upper and lower edge of a field that ends where the head does: a scan cut off at chin or neck must not show as such."""
-    x0, _, x1, y1 = projections.face_box
-    middle = projections.soft[:, int(0.65 * x0 + 0.35 * x1) : int(0.35 * x0 + 0.65 * x1) + 1]
+    x0, _, x1, y1 = face_box
+    middle = soft[:, int(0.65 * x0 + 0.35 * x1) : int(0.35 * x0 + 0.65 * x1) + 1]
     rows = np.flatnonzero(np.median(middle, axis=1) > _THROUGH_NECK_G_CM2)
     if rows.size == 0 or rows[-1] + 1 >= bottom:
         return top, bottom
