@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -109,8 +109,12 @@ class Reporting:
             sections.append(replace(section, heading=heading, sentences=sentences))
         return replace(content, sections=tuple(sections))
 
-    def is_signed(self, study_instance_uid: str) -> bool:
-        return bool(self._findings.signed_reports(study_instance_uid))
+    def signed_of(self, study_instance_uids: Iterable[str]) -> frozenset[str]:
+        """Which of some studies have a signed report."""
+        signed = self._findings.signed_keys()
+        return (
+            frozenset(uid for uid in study_instance_uids if self._findings.key_of(uid) in signed) if signed else signed
+        )
 
     def set_text(self, study: Study, text: str | None) -> None:
         """Write a reader's text; None goes back to the proposal."""

@@ -196,6 +196,12 @@ class FindingStore:
             )
         return int(cursor.lastrowid or 0)
 
+    def signed_keys(self) -> frozenset[str]:
+        """Keys of all studies with a signed report."""
+        return frozenset(
+            key for (key,) in self._database.query("SELECT DISTINCT study_instance_uid FROM signed_report")
+        )
+
     def signed_reports(self, study_instance_uid: str) -> tuple[SignedReport, ...]:
         rows = self._database.query(
             "SELECT number, at, reader, addendum_to, content FROM signed_report WHERE study_instance_uid=? ORDER BY number",

@@ -1,6 +1,6 @@
 """The first layer of the session: which studies are open, and the pixels that are here."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from psygnal import Signal
 
@@ -18,6 +18,34 @@ def reading_key(series_instance_uid: str, sop_instance_uid: str = "") -> str:
     return f"{series_instance_uid}/{sop_instance_uid}" if sop_instance_uid else series_instance_uid
 
 
+class Studies(dict[str, Study]):
+    """Studies by their UID, in the order they came; which of them a series belongs to is asked thousands of times for one picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._of: dict[str, tuple[Study, Series]] | None = None
+
+    def __setitem__(self, uid: str, study: Study) -> None:
+        super().__setitem__(uid, study)
+        self._of = None
+
+    def __delitem__(self, uid: str) -> None:
+        super().__delitem__(uid)
+        self._of = None
+
+    def pop(self, uid: str, *default: Any) -> Any:
+        """As of any dict."""
+        self._of = None
+        return super().pop(uid, *default)
+
+    def holding(self, series_key: str) -> tuple[Study, Series] | None:
+        """The series of a key with its study: the first, where two have it."""
+        if self._of is None:
+            pairs = [(study, series) for study in self.values() for series in study.series]
+            self._of = {series.key: (study, series) for study, series in reversed(pairs)}
+        return self._of.get(series_key)
+
+
 class Images:
     """Studies by their UID, images by their series' key."""
 
@@ -28,7 +56,7 @@ class Images:
     series_forgotten: ClassVar[Signal] = Signal(str, str)  # series key, UID of the study it is of from now on
 
     def __init__(self) -> None:
-        self.studies: dict[str, Study] = {}
+        self.studies = Studies()
         self.study_uid = ""
         self.images: dict[str, Image] = {}
         self.failures: dict[str, Message] = {}
@@ -70,11 +98,13 @@ class Images:
 
     def series(self, key: str) -> Series | None:
         """The series of a key, of whichever study."""
-        return next((one for study in self.studies.values() for one in study.series if one.key == key), None)
+        found = self.studies.holding(key)
+        return None if found is None else found[1]
 
     def study_of(self, key: str) -> Study | None:
         """The study that a series belongs to."""
-        return next((s for s in self.studies.values() if any(one.key == key for one in s.series)), None)
+        found = self.studies.holding(key)
+        return None if found is None else found[0]
 
     def set_image(self, key: str, image: Image) -> None:
         """File pixels under their series; planes cut from an earlier, partial image are dropped."""

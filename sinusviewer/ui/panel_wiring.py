@@ -35,7 +35,7 @@ class PanelWiring:
         self._session, self._actions = window.session, window.actions_
         self._sinuses = SinusWiring(window, reporting)
         self.findings, self.sinuses, self.endotype = FindingsPanel(), self._sinuses.panel, EndotypePanel()
-        self._worklist = WorklistWiring(window, reporting.is_signed)
+        self._worklist = WorklistWiring(window, reporting.signed_of)
         self.worklist = self._worklist.panel
         self.patient = PatientWiring(window, reporting)
         self._tabs: tuple[tuple[QWidget, str, str], ...] = (

@@ -1,7 +1,7 @@
 """Wires the worklist: what is open and how far each film has come; next and previous follow the order on screen."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 SOON_MS = 150
+_MadeOf = tuple[tuple[object, ...], tuple[object, ...]]
+"""What a line was made of: objects that never change, and plain values."""
 
 
 class WorklistWiring:
@@ -30,12 +32,15 @@ class WorklistWiring:
 
     Parameters
     ----------
-    is_signed
-        Whether a study's report is signed.
+    signed_of
+        Which of some studies have a signed report.
     """
 
-    def __init__(self, window: "MainWindow", is_signed: Callable[[str], bool]) -> None:
-        self._session, self._actions, self._is_signed = window.session, window.actions_, is_signed
+    def __init__(self, window: "MainWindow", signed_of: Callable[[Iterable[str]], Set[str]]) -> None:
+        self._session, self._actions, self._signed_of = window.session, window.actions_, signed_of
+        self._lines: dict[
+            str, tuple[tuple[object, ...], WorklistItem]
+        ] = {}  # by series: what a line was made of, and the line
         self.panel = WorklistPanel()
         self._soon = QTimer(self.panel)
         self._soon.setSingleShot(True)
@@ -71,21 +76,31 @@ class WorklistWiring:
         for key, marks in session.marks.items():
             if _is_touched(marks):
                 touched.add(key.partition("/")[0])
-        items = []
+        items: list[WorklistItem] = []
+        lines: dict[str, tuple[_MadeOf, WorklistItem]] = {}
+        signed = self._signed_of(session.studies)
         for study in session.studies.values():
             for series in study.series:
                 if series.kind in (SeriesKind.RADIOGRAPH, SeriesKind.VOLUME):
                     of_series = tuple(readings.get(series.key, ()))
-                    signed = bool(of_series) and self._is_signed(study.study_instance_uid)
-                    item = worklist_item(series.key, study, of_series, edited=series.key in touched, signed=signed)
-                    if item.badge is Badge.READ and any(outdated(r, session.models) for r in of_series):
-                        item = replace(item, badge=Badge.OUTDATED)
+                    edited, is_signed = series.key in touched, study.study_instance_uid in signed
+                    made_of = (
+                        (study, *(part for r in of_series for part in _parts(r))),
+                        (edited, is_signed, session.models),
+                    )
+                    known = self._lines.get(series.key)
+                    if known is not None and _same(known[0], made_of):
+                        item = known[1]
+                    else:
+                        item = worklist_item(series.key, study, of_series, edited=edited, signed=is_signed)
+                        if item.badge is Badge.READ and any(outdated(r, session.models) for r in of_series):
+                            item = replace(item, badge=Badge.OUTDATED)
+                    lines[series.key] = made_of, item
                     items.append(item)
+        self._lines = lines
         self.panel.set_items(tuple(items), session.views[session.active_view].series_key)
-        study_of = {series.key: uid for uid, study in session.studies.items() for series in study.series}
-        session.study_order = tuple(
-            dict.fromkeys(study_of[key] for key in self.panel.keys_in_order() if key in study_of)
-        )
+        found = (session.studies.holding(key) for key in self.panel.keys_in_order())
+        session.study_order = tuple(dict.fromkeys(pair[0].study_instance_uid for pair in found if pair is not None))
 
     def show_jobs(self) -> None:
         batch = next(
@@ -104,6 +119,18 @@ class WorklistWiring:
             self._actions.opening.show_study(study.study_instance_uid)
             if self._session.views[self._session.active_view].series_key != key:
                 self._actions.opening.show_series(key)
+
+
+def _parts(reading: SeriesReading) -> tuple[object, ...]:
+    """All of a reading that a line can speak of, without its masks, which must not be kept in memory for that."""
+    return (reading.status, reading.reason, reading.waters, reading.endotype, reading.recurrence, reading.lund_mackay,
+            reading.segmentation_model)  # fmt: skip
+
+
+def _same(before: _MadeOf, now: _MadeOf) -> bool:
+    """Whether a line would say the same: made of the same objects, which never change."""
+    one, other = before[0], now[0]
+    return len(one) == len(other) and before[1] == now[1] and all(a is b for a, b in zip(one, other, strict=True))
 
 
 def _is_touched(marks: ImageMarks) -> bool:

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from panel_factories import ct_series
 from PySide6.QtGui import QFontMetricsF
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QToolButton
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QScrollArea, QToolButton
 from widget_parts import find
 from window_parts import film, volume
 
@@ -102,3 +103,16 @@ def test_on_a_large_screen_the_panels_grow_with_the_type(program_with):
         assert window.view_area.width() >= 560
     finally:
         window.set_scale(100)
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_the_panel_of_sinuses_never_scrolls_sideways(large_type, confirmed):
+    panel = large_type.wiring.sinuses
+    large_type.session.set_reading(ct_series(series_instance_uid="series-1"), "series-1")
+    panel.confirmation.set_confirmed(confirmed, "the masks are right")
+    large_type.window.tabs.setCurrentWidget(panel)
+    QApplication.processEvents()
+    (area,) = panel.findChildren(QScrollArea)
+    assert area.horizontalScrollBar().maximum() == 0
+    ask = panel.confirmation.ask
+    assert ask.fontMetrics().horizontalAdvance(ask.text()) < ask.width(), ask.text()

@@ -1,7 +1,8 @@
 """What the reader says of a whole film or of all masks of a CT: that it was looked at and is right."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from sinusviewer.domain.finding import Detection, FindingStatus
 from sinusviewer.ui.panels.parts import ToneLabel, button
@@ -20,6 +21,10 @@ class Confirmation(QWidget):
         self.setObjectName(f"{what}_confirmation")
         self.said = ToneLabel("", "text", f"{what}_confirmed")
         self.ask = button("Confirm", f"confirm_{what}", tip, self.confirm_requested.emit, _KEY)
+        self.ask.setSizePolicy(
+            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed
+        )  # at large type it would widen the panel
+        self._words = ("", "")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.said)
@@ -29,7 +34,20 @@ class Confirmation(QWidget):
         """Whether the reader confirmed it, and in which words."""
         self.said.setText(f"Confirmed by the reader: {what}{where}.")
         self.said.setVisible(confirmed)
-        self.ask.setText("Take the confirmation back" if confirmed else f"Confirm: {what}")
+        self._words = ("Take the confirmation back", "Take it back") if confirmed else (f"Confirm: {what}", "Confirm")
+        self._word()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._word()
+
+    def _word(self) -> None:
+        """The whole sentence where there is room for it."""
+        whole, short = self._words
+        room = self.width() - self.fontMetrics().horizontalAdvance("MMM")
+        self.ask.setText(
+            whole if not self.isVisible() or self.fontMetrics().horizontalAdvance(whole) <= room else short
+        )
 
 
 def film_confirmation() -> Confirmation:

@@ -65,6 +65,12 @@ class WorklistModel(QAbstractTableModel):
             ):  # in one go: told of one row after the other, the sorted table would sort among rows already new
                 self.dataChanged.emit(self.index(changed[0], 0), self.index(changed[-1], len(_COLUMNS) - 1))
             return
+        at = _taken_out(self.items, items)
+        if at >= 0:  # a study was closed: two thousand rows need not be measured anew
+            self.beginRemoveRows(QModelIndex(), at, at)
+            self.items = items
+            self.endRemoveRows()
+            return
         self.beginResetModel()
         self.items = items
         self.endResetModel()
@@ -108,3 +114,11 @@ class WorklistModel(QAbstractTableModel):
             }
             return QColor(color[item.badge]) if item.badge in color else None
         return None
+
+
+def _taken_out(before: tuple[WorklistItem, ...], now: tuple[WorklistItem, ...]) -> int:
+    """The one row that is gone, the others being what they were; -1 where more has changed."""
+    if len(now) != len(before) - 1:
+        return -1
+    at = next((n for n, (a, b) in enumerate(zip(before, now, strict=False)) if a.key != b.key), len(now))
+    return at if before[:at] + before[at + 1 :] == now else -1

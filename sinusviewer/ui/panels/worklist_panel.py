@@ -61,6 +61,10 @@ class WorklistPanel(QWidget):
         self._sorted.setSortRole(SORT_ROLE)
         self._sorted.setFilterKeyColumn(-1)
         self._sorted.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self._order: tuple[str, ...] | None = None
+        for changed in (self._sorted.layoutChanged, self._sorted.modelReset, self._sorted.rowsInserted,
+                        self._sorted.rowsRemoved, self._sorted.rowsMoved, self._sorted.dataChanged):  # fmt: skip
+            changed.connect(self._forget_order)
         self._search = QLineEdit()
         self._search.setPlaceholderText("Search patient, date, result, state")
         self._search.setClearButtonEnabled(True)
@@ -170,8 +174,14 @@ class WorklistPanel(QWidget):
 
     def keys_in_order(self) -> tuple[str, ...]:
         """Keys as the table now stands, top to bottom."""
-        rows = range(self._sorted.rowCount())
-        return tuple(self._model.items[self._sorted.mapToSource(self._sorted.index(r, 0)).row()].key for r in rows)
+        if self._order is None:
+            rows = range(self._sorted.rowCount())
+            sources = (self._sorted.mapToSource(self._sorted.index(r, 0)).row() for r in rows)
+            self._order = tuple(self._model.items[row].key for row in sources)
+        return self._order
+
+    def _forget_order(self, *_: object) -> None:
+        self._order = None
 
     def go_next(self) -> None:
         self._go(1)
