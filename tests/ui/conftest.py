@@ -5,6 +5,8 @@ from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 from window_parts import open_window
 
+from sinusviewer.jobs import places
+
 
 @pytest.fixture(autouse=True)
 def _no_widget_outlives_its_test():
@@ -14,6 +16,12 @@ def _no_widget_outlives_its_test():
         for widget in QApplication.topLevelWidgets():
             widget.deleteLater()
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture(autouse=True)
+def _a_path_of_this_computer_is_answered_at_once(monkeypatch):
+    """On a busy machine a thread may need longer than a window would wait for it."""
+    monkeypatch.setattr(places, "QUICK_S", 20.0)
 
 
 @pytest.fixture
