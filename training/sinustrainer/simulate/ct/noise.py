@@ -14,9 +14,12 @@ def correlated_noise(hu: Voxels, sigma_hu: float, grain_px: float, edge: float, 
     """
     white = rng.standard_normal(hu.shape, dtype=np.float32)
     low = max(0.3, grain_px)
-    fine = ndimage.gaussian_filter(white, (0, low, low), truncate=3, mode="wrap")
-    coarse = ndimage.gaussian_filter(white, (0, 2.5 * low, 2.5 * low), truncate=2.5, mode="wrap")
-    band = fine - np.float32(0.75 if edge > 0.5 else 0.55) * coarse
+    # In place where it can be: a scan's noise takes several times the scan otherwise.
+    band: Voxels = ndimage.gaussian_filter(white, (0, low, low), truncate=3, mode="wrap")
+    ndimage.gaussian_filter(white, (0, 2.5 * low, 2.5 * low), output=white, truncate=2.5, mode="wrap")
+    white *= np.float32(0.75 if edge > 0.5 else 0.55)
+    band -= white
+    del white
     band *= np.float32(sigma_hu / max(1e-6, float(band[::4].std())))
     # More tissue in the way means fewer quanta: the noise grows with the blurred amount of it.
     step = max(1, hu.shape[1] // 32)
@@ -25,6 +28,5 @@ def correlated_noise(hu: Voxels, sigma_hu: float, grain_px: float, edge: float, 
     gain = 0.35 + 0.65 * np.minimum(1.6, around / max(0.2, float(np.percentile(around, 85))))
     shape = hu.shape
     grown = np.repeat(np.repeat(gain, step, axis=1), step, axis=2)[:, : shape[1], : shape[2]]
-    smooth = ndimage.uniform_filter(grown, (0, step, step)).astype(np.float32)
-    result: Voxels = band * smooth
-    return result
+    band *= ndimage.uniform_filter(grown, (0, step, step)).astype(np.float32, copy=False)
+    return band

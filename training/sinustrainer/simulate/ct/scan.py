@@ -70,6 +70,7 @@ def scan(
     for offset in offsets:
         hu += _sampled(source, to_head @ affine, shape, float(offset), sitk.sitkLinear, _AIR)
     hu /= len(offsets)
+    del source
     labels = _sampled_labels(head, to_head @ affine, shape)
     share = _sampled(
         sitk.GetImageFromArray(opacified.astype(np.uint8)), to_head @ affine, shape, 0.0, sitk.sitkLinear, 0.0
@@ -214,8 +215,10 @@ def _with_kernel(hu: npt.NDArray[np.float32], kernel: Kernel, spacing: float) ->
     if kernel.edge <= 0:
         return blurred
     halo = _blurred(blurred, 0.8 / spacing)
-    sharp: npt.NDArray[np.float32] = blurred + np.float32(kernel.edge) * (blurred - halo)
-    return sharp
+    np.subtract(blurred, halo, out=halo)
+    halo *= np.float32(kernel.edge)
+    halo += blurred
+    return halo
 
 
 def _blurred(hu: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.float32]:
