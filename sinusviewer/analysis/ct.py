@@ -21,7 +21,7 @@ from sinusviewer.analysis.sinus_extent import measure_extent
 from sinusviewer.domain.finding import Segmentation
 from sinusviewer.domain.image import ImageWarning, Volume
 from sinusviewer.domain.reading import Provenance, SeriesReading, SeriesStatus
-from sinusviewer.errors import GeometryError, InferenceError, InputError, SinusViewerError
+from sinusviewer.errors import GeometryError, InferenceError, InputError, ModelFileError, SinusViewerError
 from sinusviewer.inference.model_card import ModelTask
 from sinusviewer.inference.registry import LoadedModel
 
@@ -183,7 +183,7 @@ def _endotype(state: CtState, context: Context) -> CtState:
         return _withheld(state, insufficient)
     try:
         found = endotype.read_endotype(state.volume, segmentation, state.models.endotype, context, state.extent)
-    except (GeometryError, InferenceError) as error:
+    except (GeometryError, InferenceError, ModelFileError) as error:
         return _failed(state, "endotype", error)
     if found is None:
         return _withheld(state, endotype_checks.NO_LESION, "endotype_not_assessed")
@@ -226,7 +226,7 @@ def _recurrence(state: CtState, context: Context) -> CtState:
     try:
         score = recurrence.score(state.volume, segmentation, model, context, state.extent)
         nomogram = recurrence.load_nomogram(model.folder)
-    except (GeometryError, InferenceError, InputError) as error:
+    except (GeometryError, InferenceError, InputError, ModelFileError) as error:
         return _failed(state, "recurrence", error)
     if cut_off:  # said only of a score that there is
         note = ImageWarning("recurrence_doubtful", f"Recurrence was scored by a reader's decision, though {why}")

@@ -375,6 +375,24 @@ def test_one_tasks_failure_leaves_what_the_others_found(tmp_path: Path) -> None:
     assert reading.recurrence is not None
 
 
+def test_a_card_fitted_on_other_measurements_is_refused_by_name_and_leaves_what_the_others_found(
+    tmp_path: Path,
+) -> None:
+    models = tiny_models.ct_models(tmp_path / "models")
+    older = PatientModel(
+        intercept=0.0, terms=(PatientTerm(name="content_hu", weight=1.0, center=0.0),), fitted_on="x", threshold=0.5
+    )
+    for name in ("ecrs_tiny", "recurrence"):
+        save_card(load_card(models / name).model_copy(update={"patient_model": older}), models / name)
+    reading = read_series(head(), TASKS, ModelRegistry(models, tmp_path / "own", threads=1))
+    assert reading.status is SeriesStatus.READ
+    assert maxillary(reading)[Side.RIGHT].lund_mackay == 1
+    assert (reading.endotype, reading.recurrence) == (None, None)
+    said = [w.message for w in reading.warnings if w.code in ("endotype_not_assessed", "recurrence_not_assessed")]
+    assert len(said) == 2
+    assert all("“content_hu”, which is not measured" in words for words in said)
+
+
 def test_only_the_model_that_is_missing_is_named(tmp_path: Path) -> None:
     models = tiny_models.ct_models(tmp_path / "models")
     for folder in models.iterdir():
