@@ -25,7 +25,7 @@ def fitted_nomogram(
     """The fusion model as a nomogram that says of itself whom it was fitted and tested on; ``cohort`` names the training patients."""
     fit = fitted["nomogram"].fit
     summaries = {
-        name: summarise(name, split.roc["nomogram"], split.calibration["nomogram"]) for name, split in splits.items()
+        name: _summarise(name, split.roc["nomogram"], split.calibration["nomogram"]) for name, split in splits.items()
     }
     cutoff = carry_cutoffs(splits["train"], None)["nomogram"].threshold
     trained_on = (
@@ -40,11 +40,11 @@ def fitted_nomogram(
         auc_optimism_corrected=None if correction is None else correction.auc.corrected,
         slope_optimism_corrected=None if correction is None else correction.slope.corrected,
     )
-    nomogram = make_nomogram(plan, fit, train, trained_on, summaries["train"], summaries.get("test"), summary, cutoff)
+    nomogram = _make_nomogram(plan, fit, train, trained_on, summaries["train"], summaries.get("test"), summary, cutoff)
     return replace(nomogram, cutoff=cutoff if cutoff is not None and 0.0 <= cutoff <= 1.0 else None)
 
 
-def summarise(name: str, estimate: AucEstimate, calibration: Calibration) -> CohortSummary:
+def _summarise(name: str, estimate: AucEstimate, calibration: Calibration) -> CohortSummary:
     return CohortSummary(
         name=name,
         n=estimate.n_positive + estimate.n_negative,
@@ -57,7 +57,7 @@ def summarise(name: str, estimate: AucEstimate, calibration: Calibration) -> Coh
     )
 
 
-def make_nomogram(
+def _make_nomogram(
     plan: ModelPlan,
     fit: LogisticFit,
     train: CohortTable,
