@@ -38,9 +38,7 @@ class WorklistWiring:
 
     def __init__(self, window: "MainWindow", signed_of: Callable[[Iterable[str]], Set[str]]) -> None:
         self._session, self._actions, self._signed_of = window.session, window.actions_, signed_of
-        self._lines: dict[
-            str, tuple[tuple[object, ...], WorklistItem]
-        ] = {}  # by series: what a line was made of, and the line
+        self._lines: dict[str, tuple[_MadeOf, WorklistItem]] = {}  # by series: what a line was made of, and the line
         self.panel = WorklistPanel()
         self._soon = QTimer(self.panel)
         self._soon.setSingleShot(True)
