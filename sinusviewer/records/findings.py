@@ -72,6 +72,15 @@ def current_reader() -> str:
         return "unknown"
 
 
+def _sound(text: str) -> dict[str, Any] | None:
+    """A note's content; None where it is damaged."""
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
@@ -106,6 +115,7 @@ class FindingStore:
         self._database, self._key = database, database.keys.of
         self.reader = reader or current_reader()
         self._shown: dict[tuple[RecordsKey, str], dict[str, Any]] = {}
+        self._left: dict[tuple[RecordsKey, str], dict[str, Any]] = {}  # notes as this window left them, joined ones too
         self.on_joined: Callable[[str, dict[str, Any] | None], None] = lambda *_: None
         """Told of a note that another window had changed too: its name, and what could not be joined and is kept aside."""
 
@@ -164,12 +174,16 @@ class FindingStore:
             if not connection.in_transaction:
                 connection.execute("BEGIN IMMEDIATE")  # nobody may write between the look and the writing
             row = connection.execute(_NOTE, (key, name)).fetchone()
-            result = join(name, self._shown.get((key, name)), json.loads(row[0]) if row else None, content)
+            theirs = _sound(row[0]) if row else None
+            result = join(name, self._shown.get((key, name)), theirs, content)
             connection.execute(_PUT_NOTE, (key, name, json.dumps(result.content), _now()))
-            if result.aside is not None:
-                connection.execute(_PUT_NOTE, (key, f"{ASIDE}{name} {_now()}", json.dumps(result.aside), _now()))
+            aside = {"damaged": row[0]} if row and theirs is None else result.aside
+            if aside is not None:
+                connection.execute(_PUT_NOTE, (key, f"{ASIDE}{name} {_now()}", json.dumps(aside), _now()))
+        news = theirs != self._left.get((key, name))
+        self._left[key, name] = json.loads(json.dumps(result.content))
         self._shown[key, name] = json.loads(json.dumps(content))  # not the other's part: it is not on screen here
-        if result.both or result.aside is not None:
+        if (result.both and news) or result.aside is not None:
             self.on_joined(name, result.aside)
 
     def note(self, study_instance_uid: str, name: str) -> dict[str, Any] | None:

@@ -91,3 +91,30 @@ def test_strokes_of_both_windows_stay_in_force(two):
     one.set_note("u", "masks s", {"in_force": ["p1"], "drawn_alone": False})
     other.set_note("u", "masks s", {"in_force": ["p2"], "drawn_alone": False})
     assert other.note("u", "masks s")["in_force"] == ["p2", "p1"]
+
+
+def test_what_another_window_did_is_told_once_and_not_with_every_change_here(two):
+    one, other = two
+    name = "measurements s/f"
+    for store in two:
+        store.show_note("u", name, None)
+    one.set_note("u", name, items(item("a")))
+    other.set_note("u", name, items(item("b")))
+    other.set_note("u", name, items(item("b"), item("c")))
+    assert {i["identifier"] for i in other.note("u", name)["items"]} == {"a", "b", "c"}
+    assert other.told == [(name, None)]
+    one.set_note("u", name, items(item("a", 9.0)))
+    other.set_note("u", name, items(item("b")))
+    assert other.told == [(name, None), (name, None)], "news is told again"
+
+
+@pytest.mark.parametrize("damaged", ["{", "[1]"])
+def test_a_damaged_note_is_kept_aside_and_stops_no_writing(two, damaged):
+    one, _ = two
+    one.show_note("u", "clinical", None)
+    with one._database.transaction() as connection:
+        connection.execute("INSERT INTO study_note VALUES ('u', 'clinical', ?, '')", (damaged,))
+    one.set_note("u", "clinical", {"asthma": True})
+    assert one.note("u", "clinical") == {"asthma": True}
+    assert list(one.notes("u", f"{ASIDE}clinical").values()) == [{"damaged": damaged}]
+    assert not one.told, "no other window did that"
