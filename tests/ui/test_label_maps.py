@@ -1,6 +1,7 @@
 """Masks exported as NIfTI and opened again: in their colours, with their names, over the CT that they are about and no other."""
 
 import json
+import queue
 import shutil
 
 import numpy as np
@@ -9,6 +10,8 @@ from made_dicom import write_ct
 from panel_factories import ct_series
 from PySide6.QtWidgets import QLabel, QPushButton
 
+from sinusviewer.actions.desk import JobDesk
+from sinusviewer.actions.reporting import Reporting
 from sinusviewer.actions.stored_masks import LABEL_MAP_FROM
 from sinusviewer.app import Program
 from sinusviewer.domain.anatomy import ImageSide, Side, Structure
@@ -19,7 +22,9 @@ from sinusviewer.domain.study import FileStatus, SeriesKind
 from sinusviewer.imaging.label_map import ALONE
 from sinusviewer.imaging.load import load_series, load_volume
 from sinusviewer.imaging.scan import scan
+from sinusviewer.jobs.runner import JobRunner
 from sinusviewer.report.masks import nifti_bytes
+from sinusviewer.session import Session
 
 pytestmark = pytest.mark.gui
 
@@ -41,18 +46,28 @@ def made(tmp_path_factory):
     return folder, volume, labels, opacified
 
 
-@pytest.fixture
-def masks_folder(made, program_with, qtbot, tmp_path):
-    """As the window writes them."""
+@pytest.fixture(scope="module")
+def written(made, tmp_path_factory):
+    """As the window writes them: its verb, once for all tests, without a window."""
     _, volume, labels, opacified = made
     reading = ct_series(
         series_instance_uid=volume.identity.series_instance_uid,
         segmentation=Segmentation(labels, volume.affine, opacified),
     )
-    program = program_with(volume)
-    program.wiring.patient._reporting.export_masks(reading, tmp_path / "masks")
-    qtbot.waitUntil(lambda: not program.session.jobs)
-    return tmp_path / "masks"
+    folder, events, session = tmp_path_factory.mktemp("written"), queue.Queue(), Session()
+    runner = JobRunner(events.put)
+    desk = JobDesk(session, runner)
+    Reporting(session, desk, None, None).export_masks(reading, folder)
+    while session.jobs:
+        desk.handle(events.get(timeout=60))
+    assert runner.close()
+    assert session.messages[-1].text.startswith("Saved")
+    return folder
+
+
+@pytest.fixture
+def masks_folder(written, tmp_path):
+    return shutil.copytree(written, tmp_path / "masks")
 
 
 @pytest.fixture
