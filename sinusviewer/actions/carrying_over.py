@@ -47,8 +47,9 @@ class CarryingOver:
         session, uid = self._session, study.study_instance_uid
         here, who = self._findings.key_of(uid), study.identity
         try:
-            self._record(former.key, "number_corrected", former, who.patient_id)
-            self._owners.hand_over(uid, former, who)
+            with self._findings.together():  # both or neither: a record alone would make one person of two numbers
+                self._record(former.key, "number_corrected", former, who.patient_id)
+                self._owners.hand_over(uid, former, who)
         except StorageError as error:
             session.say(f"Not carried over. {error.message}", "error", error.hint)
             return

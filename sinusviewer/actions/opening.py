@@ -84,9 +84,8 @@ class Opening:
             return
         current = self.session.study
         empty = sum(f.reason == EMPTY_FILE for f in result.files)
-        if (
-            empty
-        ):  # a copy that broke off: of a CT its first or last slices may be missing, and nothing else would say so
+        if empty:
+            # A copy that broke off: of a CT its first or last slices may be missing, and nothing else would say so.
             files = "1 file is" if empty == 1 else f"{empty} files are"
             self.session.say(
                 f"{files} empty (0 bytes).", "warning",

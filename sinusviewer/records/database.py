@@ -93,7 +93,10 @@ class Database:
                 raise StorageError("The records cannot be opened.", _why(error)) from error
             self.was_damaged = True
             self._set_aside()
-            self._connection = self._open()
+            try:
+                self._connection = self._open()
+            except sqlite3.DatabaseError as second:
+                raise StorageError("The records cannot be opened.", _why(second)) from second
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -152,7 +155,8 @@ class Database:
     def together(self) -> Iterator[None]:
         """Write to the disk once for all transactions within: of two thousand studies each would wait for the disk by itself.
 
-        Only for what the next opening makes anew: a disk that is full at the end takes back what had been written within.
+        All or nothing: a failure that ends it, or a disk that is full at the end, takes back what had been written. So only for what
+        the next opening makes anew, or what must not stand alone.
         """
         with self._lock:
             if self._joined:

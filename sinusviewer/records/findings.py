@@ -124,7 +124,7 @@ class FindingStore:
         return self._key(study_instance_uid)
 
     def together(self) -> AbstractContextManager[None]:
-        """Write what is noted of many studies at once; for what the next opening notes anew."""
+        """Write all of what is noted within, or nothing; see :meth:`Database.together`."""
         return self._database.together()
 
     def claim(self, study_instance_uid: str, who: Identity) -> RecordsKey:

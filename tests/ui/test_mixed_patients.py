@@ -8,6 +8,7 @@ from window_parts import film, identity, study, waters_reading
 from sinusviewer.domain.clinical import ClinicalData
 from sinusviewer.domain.finding import FindingStatus
 from sinusviewer.domain.study import ScanResult
+from sinusviewer.errors import StorageError
 
 
 def test_a_study_of_another_patient_never_replaces_the_open_one_of_the_same_uid(program_with, qtbot):
@@ -108,6 +109,20 @@ def test_a_corrected_number_gets_its_readings_once_a_reader_says_that_it_is_one_
     again.actions.opening.close_study()  # which bears the old number again: asked once more, never taken silently
     opened(again, identity(patient="P2"))
     assert [d.status for d in again.session.marks["series-1/film-1"].detections] == [FindingStatus.ACCEPTED]
+
+
+def test_a_carrying_over_that_the_disk_refused_leaves_no_trace(program_with, monkeypatch):
+    program = corrected(program_with)
+    owners = program.numbers._carrying._owners
+
+    def refuse(*_):
+        raise StorageError("The database could not be written.")
+
+    monkeypatch.setattr(owners, "hand_over", refuse)
+    bar(program)._carry.click()
+    assert program.session.messages[-1].text.startswith("Not carried over.")
+    assert owners.former_numbers("P2") == frozenset(), "no record says that P1 was corrected"
+    assert bar(program).isVisible(), "it can be tried again"
 
 
 def test_two_people_are_kept_apart_for_good_once_a_reader_says_so(program_with):

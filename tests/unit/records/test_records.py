@@ -107,6 +107,20 @@ def test_an_edit_survives_a_kill_right_after_it(tmp_path):
     database.close()
 
 
+def test_a_disk_that_takes_no_new_records_after_damaged_ones_is_said_in_words(tmp_path, monkeypatch):
+    (tmp_path / "records.sqlite").write_bytes(b"no database at all" * 100)
+    codes = iter((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_IOERR))
+
+    def refuse(self):
+        error = sqlite3.DatabaseError("no")
+        error.sqlite_errorcode = next(codes)
+        raise error
+
+    monkeypatch.setattr(Database, "_open", refuse)
+    with pytest.raises(StorageError, match="cannot be opened"):
+        Database(tmp_path / "records.sqlite")
+
+
 def test_records_that_another_window_writes_to_are_never_taken_for_damaged(tmp_path, monkeypatch):
     path = tmp_path / "records.sqlite"
     first = Database(path)
