@@ -267,7 +267,7 @@ class Recorder:
         badge = {SeriesStatus.READ: "read", SeriesStatus.REFUSED: "withheld"}.get(last.status, "") if last else ""
         if self._findings.signed_reports(uid):
             badge = "signed"
-        elif any(_touched(m) for m in marks):
+        elif any(m.judged for m in marks):
             badge = "edited"
         if badge:
             self._index.set_badge(uid, badge)
@@ -285,8 +285,3 @@ class Recorder:
 
     def _study(self, image_key: str) -> Study | None:
         return self._session.study_of(image_key.partition("/")[0])
-
-
-def _touched(marks: ImageMarks) -> bool:
-    judged = any(d.author is Author.READER or d.status is not FindingStatus.PROPOSED for d in marks.detections)
-    return judged or bool(marks.mask_patches or marks.ostiomeatal or marks.masks_confirmed) or marks.film_confirmed

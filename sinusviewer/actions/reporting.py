@@ -14,7 +14,6 @@ from sinusviewer.actions.marking import confirmation
 from sinusviewer.actions.mask_confirming import CONFIRMED, masks_confirmed
 from sinusviewer.actions.prior_reading import prior_reading
 from sinusviewer.domain.anatomy import AnySide, ImageSide, Side
-from sinusviewer.domain.finding import Author, FindingStatus
 from sinusviewer.domain.image import Radiograph, Volume
 from sinusviewer.domain.reading import Reading, SeriesReading
 from sinusviewer.domain.study import Series, Study, mark_of
@@ -170,7 +169,7 @@ class Reporting:
         plain = self._content(study, reading)
         signed = report.signed if report else ()
         said = text if signed or (report is not None and report.text is not None) else ""
-        judged = any(_judged(self.session.marks.get(key, ImageMarks())) for _, key, _ in self._parts(study))
+        judged = any(self.session.marks.get(key, ImageMarks()).judged for _, key, _ in self._parts(study))
         first = _reader_section(said, signed, judged=judged, outdated=report is not None and report.outdated)
 
         def work(progress: Progress, token: CancelToken) -> Path:
@@ -308,12 +307,6 @@ def basis_of(content: ReportContent) -> str:
     """A mark of everything that a report proposes: the same as long as nothing of it has changed."""
     said = [(s.heading, s.sentences, s.parts, s.warnings) for s in content.sections]
     return hashlib.sha256(repr(said).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-
-
-def _judged(marks: ImageMarks) -> bool:
-    """Whether a reader has said or changed anything on an image."""
-    touched = any(d.author is Author.READER or d.status is not FindingStatus.PROPOSED for d in marks.detections)
-    return touched or bool(marks.mask_patches or marks.masks_confirmed) or marks.film_confirmed
 
 
 def _reader_section(text: str, signed: tuple[SignedReport, ...], *, judged: bool, outdated: bool) -> Section:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from sinusviewer.domain.anatomy import Side
 from sinusviewer.domain.display import Measurement
-from sinusviewer.domain.finding import Detection
+from sinusviewer.domain.finding import Author, Detection, FindingStatus
 from sinusviewer.domain.mask_edit import MaskPatch
 
 
@@ -44,6 +44,12 @@ class ImageMarks:
     """The complexes that a reader scored, right before left; the others keep what is proposed."""
     masks_confirmed: str = ""
     """Names the masks of which a reader said, as a whole: they are right as they stand. Empty where nobody did."""
+
+    @property
+    def judged(self) -> bool:
+        """Whether a reader has said or changed anything here that goes into a report; a measurement alone says nothing of it."""
+        boxes = any(d.author is Author.READER or d.status is not FindingStatus.PROPOSED for d in self.detections)
+        return boxes or self.film_confirmed or bool(self.mask_patches or self.ostiomeatal or self.masks_confirmed)
 
     def with_score(self, side: Side, score: int) -> "ImageMarks":
         """The same with a reader's score (0 or 2) of one complex."""

@@ -61,10 +61,6 @@ def sex_words(dicom_sex: str) -> str:
     return {"M": "male", "F": "female", "O": "other"}.get(dicom_sex.strip().upper(), dicom_sex)
 
 
-def side_words(side: Side | ImageSide) -> str:
-    return side.value
-
-
 def waters_sentences(waters: WatersReading) -> tuple[str, ...]:
     """The four-way report in sentences, for the finding and for each antrum."""
     threshold = f"{waters.threshold:.2f}"

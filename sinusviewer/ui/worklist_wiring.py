@@ -9,11 +9,9 @@ from PySide6.QtCore import QTimer
 
 from sinusviewer.actions.reading import outdated
 from sinusviewer.domain.anatomy import ImageSide
-from sinusviewer.domain.finding import Author, FindingStatus
 from sinusviewer.domain.reading import EndotypeReading, SeriesReading, SeriesStatus, Standing, WatersReading
 from sinusviewer.domain.scoring import score_text
 from sinusviewer.domain.study import SeriesKind, Study
-from sinusviewer.session import ImageMarks
 from sinusviewer.ui.panels.worklist_model import Badge, WorklistItem
 from sinusviewer.ui.panels.worklist_panel import WorklistPanel
 from sinusviewer.ui.view_painter import date_text
@@ -72,7 +70,7 @@ class WorklistWiring:
         for key, reading in session.readings.items():
             readings[key.partition("/")[0]].append(reading)
         for key, marks in session.marks.items():
-            if _is_touched(marks):
+            if marks.judged:
                 touched.add(key.partition("/")[0])
         items: list[WorklistItem] = []
         lines: dict[str, tuple[_MadeOf, WorklistItem]] = {}
@@ -129,11 +127,6 @@ def _same(before: _MadeOf, now: _MadeOf) -> bool:
     """Whether a line would say the same: made of the same objects, which never change."""
     one, other = before[0], now[0]
     return len(one) == len(other) and before[1] == now[1] and all(a is b for a, b in zip(one, other, strict=True))
-
-
-def _is_touched(marks: ImageMarks) -> bool:
-    judged = any(d.author is Author.READER or d.status is not FindingStatus.PROPOSED for d in marks.detections)
-    return judged or marks.film_confirmed or bool(marks.masks_confirmed)
 
 
 def worklist_item(

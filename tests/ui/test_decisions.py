@@ -189,6 +189,19 @@ def test_a_readers_ostiomeatal_score_is_recorded_and_outlives_a_new_reading(prog
     assert "right 2 as the reader scored it" in program.wiring.patient._report_text()
 
 
+def test_a_report_of_a_ct_whose_complex_a_reader_scored_does_not_say_that_nobody_changed_it(
+    program_with, qtbot, tmp_path
+):
+    program = program_with(volume())
+    program.session.set_reading(ct_reading())
+    program.wiring.sinuses.ostiomeatal_requested.emit(Side.RIGHT, 2)
+    program.wiring.patient._reporting.export(program.session.study, tmp_path / "r.html", "html", "")
+    qtbot.waitUntil(lambda: (tmp_path / "r.html").is_file() and not program.session.jobs)
+    said = (tmp_path / "r.html").read_text()
+    assert "no physician has changed" not in said
+    assert "what the reader said of it" in said
+
+
 def test_a_readers_ostiomeatal_scores_can_be_undone_back_to_what_was_proposed(program_with):
     program = program_with(volume())
     session, undo, redo = program.session, program.window.verbs["undo"], program.window.verbs["redo"]
