@@ -13,6 +13,7 @@ from tiny_models import recurrence_model
 from sinustrainer.data.manifest import Case
 from sinustrainer.evaluate import endotype
 from sinustrainer.evaluate.feature_tables import features_table
+from sinustrainer.evaluate.recurrence_baselines import ceiling
 from sinustrainer.evaluate.recurrence_shown import ShownScores, read_shown, shown_to_json, write_shown
 from sinustrainer.evaluate.recurrence_tables import calibration_table, shown_table
 from sinustrainer.patient_features import FEATURES
@@ -173,3 +174,10 @@ def test_the_endotypes_ceiling_is_what_the_endotype_was_drawn_from() -> None:
     assert found is not None
     assert (found["n"], found["positive"], found["auc"]) == (10, 4, 1.0)
     assert endotype._ceiling([replace(cases[0], labels={"endotype": "ecrs", "true_image_score": 1.0})]) is None
+
+
+@pytest.mark.parametrize("labels", [{"recurrence": 1}, {"recurrence": 1, "true_image_score": None}])
+def test_patients_without_a_true_score_have_no_ceiling(labels: dict[str, object]) -> None:
+    case = Case("c", "p", "", "test", {}, {"recurrence": 0, "true_image_score": 0.2})
+    assert ceiling((case,)) is not None
+    assert ceiling((case, replace(case, case_id="d", labels=labels))) is None

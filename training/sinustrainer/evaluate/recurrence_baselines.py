@@ -52,6 +52,6 @@ def radiomics_scores(
 
 def ceiling(cases: Sequence[Case]) -> SplitScores | None:
     """What the simulator drew the outcome from, as far as it is in the image; None where a patient has no such score."""
-    if not cases or not all(TRUE_SCORE in case.labels for case in cases):
+    if not cases or any(case.labels.get(TRUE_SCORE) is None for case in cases):
         return None
     return of_cases(cases, [float(case.labels[TRUE_SCORE]) for case in cases])
