@@ -112,14 +112,14 @@ class MaskRecorder:
             wanted = note.get("in_force", [])
             history = self._findings.latest(uid) if wanted else {}
         except (StorageError, ValueError):
-            session.say("Changes of masks could not be read from the records.", "warning")
+            session.say("Changes of masks could not be read from the records.", "warning", self._unconfirm(key))
             return
         patches = []
         for identifier in wanted:
             event = history.get(f"{key}{_PATCH}{identifier}")
             patch = None if event is None else _patch(identifier, event.content, volume.voxels.shape)
             if patch is None:  # later ones may stand on it, but each says what its voxels became
-                session.say("A change of a mask was damaged and is left out.", "warning")
+                session.say("A change of a mask was damaged and is left out.", "warning", self._unconfirm(key))
                 continue
             patches.append(patch)
         if not patches:
@@ -131,6 +131,14 @@ class MaskRecorder:
         if note.get("drawn_alone") is True and (reading is None or reading.segmentation is None):
             session.set_reading(drawn_reading(key, volume, reading), key)
         session.restore_marks(key, marks)
+
+    def _unconfirm(self, key: str) -> str:
+        """Take back what was said of the masks: without a stroke they are others. Returns what a reader should do, if anything."""
+        marks = self._session.marks.get(key)
+        if marks is None or not marks.masks_confirmed:
+            return ""
+        self._session.restore_marks(key, replace(marks, masks_confirmed=""))
+        return "Look at them, and confirm the masks again."
 
 
 def drawn_reading(key: str, volume: Volume, reading: SeriesReading | None) -> SeriesReading:

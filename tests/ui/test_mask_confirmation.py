@@ -8,6 +8,7 @@ import pytest
 from PySide6.QtWidgets import QFileDialog
 from window_parts import MODEL, volume
 
+from sinusviewer.actions import mask_recording
 from sinusviewer.actions.mask_confirming import masks_confirmed
 from sinusviewer.analysis import sinus_measurement
 from sinusviewer.domain.anatomy import Structure
@@ -15,6 +16,8 @@ from sinusviewer.domain.display import Plane
 from sinusviewer.domain.finding import Segmentation
 from sinusviewer.domain.mask_edit import Brush
 from sinusviewer.domain.reading import Provenance, SeriesReading, SeriesStatus
+from sinusviewer.errors import StorageError
+from sinusviewer.records.findings import FindingStore
 
 pytestmark = pytest.mark.gui
 KEY, SHAPE = "series-1", (12, 24, 20)
@@ -108,6 +111,30 @@ def test_a_confirmation_comes_back_with_the_study_and_holds_for_the_same_masks_o
     assert again.confirmed
     again.read(EVENING)
     assert not again.confirmed
+
+
+def test_masks_that_come_back_without_their_strokes_are_not_confirmed(program_with, qtbot, monkeypatch):
+    desk = Desk(program_with(volume(SHAPE)), qtbot)
+    desk.paint()
+    desk.press("confirm_film")
+    assert desk.program.close()
+    note = FindingStore.note
+
+    def unreadable(store, uid, name):
+        if name.startswith("masks "):
+            raise StorageError("The database could not be read.")
+        return note(store, uid, name)
+
+    with monkeypatch.context() as damaged:
+        damaged.setattr(FindingStore, "note", unreadable)
+        again = Desk(program_with(volume(SHAPE)), qtbot)
+        assert not again.confirmed, "which strokes were in force is not known"
+        assert any("confirm the masks again" in m.hint for m in again.session.messages)
+    again.press("confirm_film")
+    assert again.program.close()
+    monkeypatch.setattr(mask_recording, "_patch", lambda *_: None)
+    last = Desk(program_with(volume(SHAPE)), qtbot)
+    assert not last.confirmed, "a stroke was damaged"
 
 
 def test_masks_that_cannot_be_seen_or_are_not_finished_are_not_confirmed(desk):
