@@ -161,7 +161,7 @@ class Program:
             self.window, Priors(self.session, self.actions.opening, self.index, owners, self._places.there)
         )
         self.signs = StudySigns(self.session, self.window.studies_panel)
-        carrying = CarryingOver(self.session, self.actions.opening, findings, owners)
+        carrying = CarryingOver(self.session, self.actions.opening, findings, owners, pending)
         self.numbers = NumberWiring(self.window, carrying)
         self.window.restore_place()
         self.window.studies_panel.search_requested.connect(self._show_known)

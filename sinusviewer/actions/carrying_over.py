@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from sinusviewer.actions.opening import Opening
+from sinusviewer.actions.pending_writes import PendingWrites
 from sinusviewer.actions.restoring import DECISION
 from sinusviewer.domain.study import Study
 from sinusviewer.errors import StorageError
@@ -25,8 +26,11 @@ class Offer:
 class CarryingOver:
     """The verbs of a corrected number over one session; call only from the GUI thread."""
 
-    def __init__(self, session: Session, opening: Opening, findings: FindingStore, owners: FormerOwners) -> None:
+    def __init__(
+        self, session: Session, opening: Opening, findings: FindingStore, owners: FormerOwners, pending: PendingWrites
+    ) -> None:
         self._session, self._opening, self._findings, self._owners = session, opening, findings, owners
+        self._pending = pending
 
     def offered(self) -> Offer | None:
         """What to ask of the current study; None where nothing of it was kept under another number."""
@@ -41,10 +45,22 @@ class CarryingOver:
 
     def carry_over(self) -> None:
         """The reader confirms that it is one person: the study comes back with what was kept of it, and the history says so."""
+        session = self._session
+        self._pending.flush(quietly=True)
+        if self._pending.waits:  # it would be written later to a key that is nobody's by then
+            session.say(
+                "Not carried over: work on this study could not be written yet.", "error",
+                "Make space on the disk, then try again.",
+            )  # fmt: skip
+            return
         study, former = self._former()
         if study is None or former is None:
+            session.say(
+                "Not carried over: this study was worked on under its present number, or the records cannot be read.",
+                "warning",
+            )  # fmt: skip
             return
-        session, uid = self._session, study.study_instance_uid
+        uid = study.study_instance_uid
         here, who = self._findings.key_of(uid), study.identity
         try:
             with self._findings.together():  # both or neither: a record alone would make one person of two numbers
@@ -53,11 +69,19 @@ class CarryingOver:
         except StorageError as error:
             session.say(f"Not carried over. {error.message}", "error", error.hint)
             return
-        plain = _without_mark(study, here)
+        plain, beside = _without_mark(study, here), self._shown_beside(study)
         self._opening.put_away(uid)
         session.add_studies((self._opening.owned(plain),))
         self._opening.show_study(uid)
+        if beside is not None:
+            self._opening.compare_study(beside)
         session.say(f"Carried over from number {former.patient_id}: readings, boxes, masks, reports.")
+
+    def _shown_beside(self, study: Study) -> str | None:
+        """UID of another study that is on screen with this one."""
+        session = self._session
+        shown = (session.study_of(session.views[view].series_key) for view in session.shown_views)
+        return next((s.study_instance_uid for s in shown if s is not None and s is not study), None)
 
     def keep_apart(self) -> None:
         """The reader says that these are two people: recorded, and not asked again."""

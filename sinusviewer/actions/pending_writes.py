@@ -35,6 +35,11 @@ class PendingWrites:
         self.flush()
         return key not in self._waiting
 
+    @property
+    def waits(self) -> bool:
+        """Whether anything is not on disk yet."""
+        return bool(self._waiting)
+
     def try_again(self) -> None:
         """Try what waits, and say so only where nothing does any more."""
         if self._waiting:

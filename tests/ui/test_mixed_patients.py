@@ -125,6 +125,40 @@ def test_a_carrying_over_that_the_disk_refused_leaves_no_trace(program_with, mon
     assert bar(program).isVisible(), "it can be tried again"
 
 
+def test_nothing_is_carried_over_while_work_under_the_new_number_waits_for_the_disk(program_with, monkeypatch):
+    program = corrected(program_with)
+    session = program.session
+    session.set_reading(waters_reading(), session.study.series[0].key)
+
+    def refuse(*_):
+        raise StorageError("The database could not be written.")
+
+    with monkeypatch.context() as full:
+        full.setattr(program.recorder._findings, "record", refuse)
+        program.actions.marks.set_status("A", "ai-1", FindingStatus.REJECTED)
+        program.numbers.refresh()
+        bar(program)._carry.click()
+        assert session.messages[-1].text == "Not carried over: work on this study could not be written yet."
+        assert program.index.recent()[0].patient_id == "P2"
+        assert session.image_key("A") in session.marks
+    bar(program)._carry.click()
+    assert session.messages[-1].text.startswith("Not carried over: this study was worked on")
+    assert program.numbers._carrying._owners.former_numbers("P2") == frozenset()
+    assert not bar(program).isVisible()
+
+
+def test_a_study_shown_beside_stays_there_when_a_number_is_carried_over(program_with):
+    program = corrected(program_with)
+    session = program.session
+    session.add_studies((study((film(),), "series-2", "study-2", "P2", "20230101"),))
+    session.set_image("series-2", (film(),))
+    program.actions.opening.compare_study("study-2")
+    assert session.views["B"].series_key == "series-2"
+    bar(program)._carry.click()
+    assert session.study.series[0].key == "series-1"
+    assert [session.views[v].series_key for v in session.shown_views] == ["series-1", "series-2"]
+
+
 def test_two_people_are_kept_apart_for_good_once_a_reader_says_so(program_with):
     program = corrected(program_with)
     bar(program)._apart.click()
