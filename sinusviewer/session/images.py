@@ -1,6 +1,7 @@
 """The first layer of the session: which studies are open, and the pixels that are here."""
 
-from typing import Any, ClassVar
+from collections.abc import Iterator, MutableMapping
+from typing import ClassVar
 
 from psygnal import Signal
 
@@ -18,25 +19,29 @@ def reading_key(series_instance_uid: str, sop_instance_uid: str = "") -> str:
     return f"{series_instance_uid}/{sop_instance_uid}" if sop_instance_uid else series_instance_uid
 
 
-class Studies(dict[str, Study]):
+class Studies(MutableMapping[str, Study]):
     """Studies by their UID, in the order they came; which of them a series belongs to is asked thousands of times for one picture."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self._studies: dict[str, Study] = {}
         self._of: dict[str, tuple[Study, Series]] | None = None
 
+    def __getitem__(self, uid: str) -> Study:
+        return self._studies[uid]
+
     def __setitem__(self, uid: str, study: Study) -> None:
-        super().__setitem__(uid, study)
+        self._studies[uid] = study
         self._of = None
 
     def __delitem__(self, uid: str) -> None:
-        super().__delitem__(uid)
+        del self._studies[uid]
         self._of = None
 
-    def pop(self, uid: str, *default: Any) -> Any:
-        """As of any dict."""
-        self._of = None
-        return super().pop(uid, *default)
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._studies)
+
+    def __len__(self) -> int:
+        return len(self._studies)
 
     def holding(self, series_key: str) -> tuple[Study, Series] | None:
         """The series of a key with its study: the first, where two have it."""
