@@ -66,15 +66,6 @@ def plane_slice(volume: Volume, plane: Plane, index: int) -> Array:
     return view
 
 
-def plane_directions(plane: Plane) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """LPS directions along a row (to the right) and down a column of ``plane_slice``."""
-    return {
-        Plane.AXIAL: ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
-        Plane.CORONAL: ((1.0, 0.0, 0.0), (0.0, 0.0, -1.0)),
-        Plane.SAGITTAL: ((0.0, 1.0, 0.0), (0.0, 0.0, -1.0)),
-    }[plane]
-
-
 def plane_spacing(volume: Volume, plane: Plane) -> tuple[float, float]:
     """(row, column) mm of ``plane_slice`` of a canonical volume."""
     z, y, x = volume.spacing
@@ -143,44 +134,3 @@ def resampled_shape(
     """The nearest whole number of voxels of the new spacing, at least 1."""
     z, y, x = (max(1, round(shape[i] * spacing[i] / new_spacing[i])) for i in range(3))
     return z, y, x
-
-
-def resample_volume(
-    volume: Volume,
-    new_spacing: tuple[float, float, float],
-    *,
-    order: Order = 1,
-    new_shape: tuple[int, int, int] | None = None,
-) -> Volume:
-    """The volume at another ``(z, y, x)`` spacing, covering the same space; slice UIDs are those of the nearest slices."""
-    spacing = volume.spacing
-    voxels = resample_array(
-        volume.voxels, spacing, new_spacing, order=order, padding=volume.padding_hu, new_shape=new_shape
-    )
-    affine = volume.affine.copy()
-    for axis in range(3):  # affine columns are x, y, z
-        direction = volume.affine[:3, axis] / spacing[2 - axis]
-        affine[:3, axis] = direction * new_spacing[2 - axis]
-        affine[:3, 3] += direction * (new_spacing[2 - axis] - spacing[2 - axis]) / 2
-    uids: tuple[str, ...] = ()
-    if volume.sop_instance_uids:
-        centers = (np.arange(voxels.shape[0]) + 0.5) * new_spacing[0] / spacing[0] - 0.5
-        nearest = np.clip(np.rint(centers), 0, len(volume.sop_instance_uids) - 1).astype(int)
-        uids = tuple(volume.sop_instance_uids[i] for i in nearest)
-    return replace(volume, voxels=voxels.astype(np.int16, copy=False), affine=affine, sop_instance_uids=uids)
-
-
-def sample_at(volume: Volume, points_lps: npt.NDArray[np.float64], *, order: Order = 1) -> npt.NDArray[np.float32]:
-    """HU at LPS points ``[..., 3]``; NaN outside the volume and in padding."""
-    from scipy import ndimage
-
-    inverse = np.linalg.inv(volume.affine)
-    index = points_lps @ inverse[:3, :3].T + inverse[:3, 3]
-    coordinates = np.moveaxis(index[..., ::-1], -1, 0)
-    values = ndimage.map_coordinates(
-        volume.voxels, coordinates, output=np.float32, order=order, mode="constant", cval=np.nan
-    )
-    if volume.padding_hu is not None:
-        near = ndimage.map_coordinates(volume.voxels, coordinates, order=0, mode="nearest")
-        values[near == volume.padding_hu] = np.nan
-    return np.asarray(values)

@@ -104,18 +104,6 @@ def box_iou(first: npt.ArrayLike, second: npt.ArrayLike) -> FloatArray:
     return result
 
 
-def nms(xyxy: npt.NDArray[np.float64], scores: npt.NDArray[np.float64], iou: float = 0.5) -> list[int]:
-    """Indices kept by greedy non-maximum suppression, best first; ties keep the earlier box."""
-    order = np.argsort(-scores, kind="stable")
-    kept: list[int] = []
-    while order.size:
-        best = int(order[0])
-        kept.append(best)
-        rest = order[1:]
-        order = rest[box_iou(xyxy[best], xyxy[rest])[0] <= iou] if rest.size else rest
-    return kept
-
-
 def best_face(predictions: Predictions) -> ScoredBox:
     """The facial patch: the box of highest objectness (there is one face on a film)."""
     best = int(np.argmax(predictions.objectness))

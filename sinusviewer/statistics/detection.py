@@ -25,14 +25,6 @@ def contains(outer: ArrayLike, inner: ArrayLike) -> bool:
     return bool((a[:2] <= b[:2]).all() and (a[2:] >= b[2:]).all())
 
 
-def mean_iou(predicted: ArrayLike, truth: ArrayLike) -> float | None:
-    """Mean over paired boxes, first with first; ``None`` where there are none."""
-    a, b = _boxes(predicted), _boxes(truth)
-    if a.shape != b.shape:
-        raise InputError(f"Paired boxes must be as many, got {len(a)} and {len(b)}.")
-    return float(np.diag(box_iou(a, b)).mean()) if len(a) else None
-
-
 @dataclass(frozen=True, slots=True)
 class DetectionMatch:
     """Which prediction found which true box.

@@ -90,11 +90,6 @@ def _exp(x: float) -> float:
     return float(np.exp(min(x, 700.0)))
 
 
-def complete_rows(*columns: ArrayLike) -> BoolArray:
-    """Mark the rows with a number in every column (blank cells are NaN)."""
-    return np.asarray(np.isfinite(np.column_stack([np.asarray(c, dtype=np.float64) for c in columns])).all(axis=1))
-
-
 def fit_logistic(y: ArrayLike, x: FloatArray, names: Sequence[str], *, method: Method = "ml") -> LogisticFit:
     """Fit a logistic regression with an intercept.
 

@@ -43,14 +43,6 @@ class BinaryCounts:
     def false_negative_rate(self) -> float | None:
         return _ratio(self.fn, self.tp + self.fn)
 
-    @property
-    def positive_predictive_value(self) -> float | None:
-        return _ratio(self.tp, self.tp + self.fp)
-
-    @property
-    def negative_predictive_value(self) -> float | None:
-        return _ratio(self.tn, self.tn + self.fn)
-
 
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None

@@ -5,7 +5,7 @@ import pytest
 
 from sinusviewer.domain.anatomy import ImageSide
 from sinusviewer.errors import InferenceError
-from sinusviewer.inference.detector import Predictions, antrum_scores, best_face, box_iou, decode, nms
+from sinusviewer.inference.detector import Predictions, antrum_scores, best_face, box_iou, decode
 
 LABELS = ("normal", "mucosal_thickening", "air_fluid", "cyst", "full_opacification")
 
@@ -81,9 +81,6 @@ def test_the_published_variant_scores_objectness_and_nought_without_a_box() -> N
     assert (right.score, right.box) == (0.0, None)
 
 
-def test_suppression_keeps_the_best_of_boxes_that_overlap() -> None:
-    boxes = np.array([[0, 0, 10, 10], [1, 1, 11, 11], [20, 20, 30, 30.0]])
-    assert nms(boxes, np.array([0.5, 0.9, 0.1])) == [1, 2]
-    assert nms(boxes, np.array([0.5, 0.5, 0.5])) == [0, 2]
-    assert nms(np.zeros((0, 4)), np.zeros(0)) == []
+def test_overlaps_are_shares_of_the_union() -> None:
+    boxes = np.array([[0, 0, 10, 10], [1, 1, 11, 11]])
     assert box_iou(boxes[0], boxes[1])[0, 0] == pytest.approx(81 / 119)

@@ -10,7 +10,7 @@ from scipy import optimize, stats
 from sinusviewer.errors import InputError
 from sinusviewer.statistics.arrays import FloatArray
 from sinusviewer.statistics.bootstrap import bootstrap_auc_ci, correct_optimism, stratified_resamples
-from sinusviewer.statistics.logistic import complete_rows, fit_logistic
+from sinusviewer.statistics.logistic import fit_logistic
 from sinusviewer.statistics.newton import newton_fits, penalised_likelihood
 from sinusviewer.statistics.separation import find_separation, redundant_columns
 from sinusviewer.statistics.spline import restricted_cubic_spline, spline_knots
@@ -162,10 +162,6 @@ def test_constant_and_repeated_columns_are_named_and_left_out() -> None:
 def test_what_cannot_be_fitted_is_refused(y: list[float], x: list[list[float]], message: str) -> None:
     with pytest.raises(InputError, match=message):
         fit_logistic(y, np.array(x), ("x",))
-
-
-def test_complete_rows_have_a_number_everywhere() -> None:
-    assert complete_rows([1.0, np.nan, 3.0], [1.0, 2.0, np.inf]).tolist() == [True, False, False]
 
 
 def test_weights_count_patients_as_if_they_were_repeated() -> None:

@@ -10,7 +10,7 @@ from shared_data import shared_dir
 
 from sinusviewer.errors import InputError
 from sinusviewer.statistics.agreement import intraclass_correlation, kappa
-from sinusviewer.statistics.detection import box_iou, contains, match_boxes, mean_iou
+from sinusviewer.statistics.detection import box_iou, contains, match_boxes
 from sinusviewer.statistics.segmentation import assd, dice, hausdorff_95, iou, surface_distances
 
 SHARED = shared_dir()
@@ -81,8 +81,6 @@ def test_masks_of_different_images_are_refused() -> None:
 def test_box_overlaps_are_shares_of_the_union() -> None:
     got = box_iou([[0, 0, 10, 10], [20, 20, 30, 30]], [[0, 0, 10, 10], [5, 0, 15, 10], [40, 40, 40, 40]])
     np.testing.assert_allclose(got, [[1.0, 1 / 3, 0.0], [0.0, 0.0, 0.0]])
-    assert mean_iou([[0, 0, 10, 10], [0, 0, 2, 2]], [[5, 0, 15, 10], [0, 0, 2, 2]]) == pytest.approx(2 / 3)
-    assert mean_iou([], []) is None
 
 
 def test_the_best_score_takes_the_box_and_a_second_hit_is_false() -> None:
