@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from sinusviewer.actions.opening import Opening
 from sinusviewer.actions.pending_writes import PendingWrites
+from sinusviewer.actions.reporting import Reporting
 from sinusviewer.actions.restoring import DECISION
 from sinusviewer.domain.study import Study
 from sinusviewer.errors import StorageError
@@ -27,10 +28,11 @@ class CarryingOver:
     """The verbs of a corrected number over one session; call only from the GUI thread."""
 
     def __init__(
-        self, session: Session, opening: Opening, findings: FindingStore, owners: FormerOwners, pending: PendingWrites
-    ) -> None:
+        self, session: Session, opening: Opening, findings: FindingStore, owners: FormerOwners, pending: PendingWrites,
+        reporting: Reporting,
+    ) -> None:  # fmt: skip
         self._session, self._opening, self._findings, self._owners = session, opening, findings, owners
-        self._pending = pending
+        self._pending, self._reporting = pending, reporting
 
     def offered(self) -> Offer | None:
         """What to ask of the current study; None where nothing of it was kept under another number."""
@@ -47,7 +49,10 @@ class CarryingOver:
         """The reader confirms that it is one person: the study comes back with what was kept of it, and the history says so."""
         session = self._session
         self._pending.flush(quietly=True)
-        if self._pending.waits:  # it would be written later to a key that is nobody's by then
+        self._reporting.write_drafts()
+        if (
+            self._pending.waits or self._reporting.drafts_wait
+        ):  # it would be written later to a key that is nobody's by then
             session.say(
                 "Not carried over: work on this study could not be written yet.", "error",
                 "Make space on the disk, then try again.",

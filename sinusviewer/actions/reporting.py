@@ -132,6 +132,11 @@ class Reporting:
             if self._try(partial(self._findings.set_note, uid, "report_text", draft)):
                 del self._drafts[uid]
 
+    @property
+    def drafts_wait(self) -> bool:
+        """Whether anything that was typed is not on disk yet."""
+        return bool(self._drafts)
+
     def sign(self, study: Study, reader: str, text: str) -> None:
         """Sign: from here on the text stands."""
         self.write_drafts()

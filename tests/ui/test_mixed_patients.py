@@ -147,6 +147,23 @@ def test_nothing_is_carried_over_while_work_under_the_new_number_waits_for_the_d
     assert not bar(program).isVisible()
 
 
+def test_a_text_typed_under_the_new_number_is_written_before_anything_is_carried_over(program_with, monkeypatch):
+    program = corrected(program_with)
+    session, findings = program.session, program.recorder._findings
+    program.wiring.patient._reporting.draft_text(session.study, "Typed under P2")
+
+    def refuse(*_):
+        raise StorageError("The database could not be written.")
+
+    with monkeypatch.context() as full:
+        full.setattr(findings, "set_note", refuse)
+        bar(program)._carry.click()
+        assert session.messages[-1].text == "Not carried over: work on this study could not be written yet."
+    bar(program)._carry.click()
+    assert session.messages[-1].text.startswith("Not carried over: this study was worked on")
+    assert findings.note("study-1", "report_text")["text"] == "Typed under P2"
+
+
 def test_a_study_shown_beside_stays_there_when_a_number_is_carried_over(program_with):
     program = corrected(program_with)
     session = program.session
