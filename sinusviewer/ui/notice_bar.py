@@ -93,10 +93,11 @@ class NoticeBar(QFrame):
             )
             self._text.setText(" ".join((asked, outdated, *faults)).strip())
         elif side_open:
+            which = "image, turned upright," if film is not None and film.upright_turns else "image"
             asked = (
                 "Side unverified, and the view is turned or mirrored: reset it (R), then say which side is the patient's right."
                 if turned
-                else "Side unverified. Which side of the image is the patient's right?"
+                else f"Side unverified. Which side of the {which} is the patient's right?"
             )
             self._text.setText(f"{asked} {outdated}".strip())
         else:
