@@ -22,7 +22,7 @@ from sinusviewer.imaging.preprocess_ct import (
 from sinusviewer.inference import activation_map
 from sinusviewer.inference.classifier import PatientScore, classify
 from sinusviewer.inference.model_card import ModelCard
-from sinusviewer.inference.patient_model import network_values
+from sinusviewer.inference.patient_model import SLICES, log_odds
 from sinusviewer.inference.registry import LoadedModel
 
 STAGE = "Reading the endotype"
@@ -86,7 +86,7 @@ def read_endotype(
     if not results:
         return None
     means = [_calibrated(s.probability or 0.0, m) for m, _, _, s in results]
-    values = [{**extent} | network_values(s.probability or 0.0, s.attention_probability) for *_, s in results]
+    values = [{**extent} | {SLICES: log_odds(s.probability or 0.0)} for *_, s in results]
     probabilities = [
         mean if model.card.patient_model is None else model.card.patient_model.probability(known)
         for mean, known, (model, *_) in zip(means, values, results, strict=True)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from sinusviewer.analysis.air_fluid_level import has_level
+from sinusviewer.analysis.air_fluid_level import level_on_grid
 from sinusviewer.domain.anatomy import SINUS_CODES, Side, Sinus, Structure
 from sinusviewer.domain.geometry import canonical_spacing
 from sinusviewer.imaging.resample import reorient_array
@@ -42,7 +42,7 @@ class SinusExtent:
     content_hu
         Median HU of all that is opacified, away from its border.
     air_fluid_level
-        Whether either maxillary sinus holds one.
+        Whether either maxillary sinus holds one; None on an oblique grid, which would hide it.
     """
 
     shares: dict[tuple[Sinus, Side], float | None]
@@ -93,7 +93,12 @@ def measure_extent(
         return SinusExtent(dict.fromkeys(SINUS_CODES), None, None, None)
     # of the part that holds them: counting a whole volume would take several times its memory
     part = tuple(slice(min(b[axis].start for b in boxes), max(b[axis].stop for b in boxes)) for axis in range(3))
-    hu, labels, opacified = (reorient_array(array[part], affine) for array in (hu, labels, opacified))
+    hu, labels, opacified = hu[part], labels[part], opacified[part]
+    levels = [
+        level_on_grid(labels == int(SINUS_CODES[Sinus.MAXILLARY, side]), opacified, affine)
+        for side in (Side.RIGHT, Side.LEFT)
+    ]
+    hu, labels, opacified = (reorient_array(array, affine) for array in (hu, labels, opacified))
     spacing_mm = canonical_spacing(affine)
     count = np.bincount(labels.ravel(), minlength=nose + 1)
     filled = np.bincount(labels[opacified], minlength=nose + 1)
@@ -101,10 +106,6 @@ def measure_extent(
     def share(code: int) -> float | None:
         return float(filled[code] / count[code]) if count[code] >= _FEWEST_VOXELS else None
 
-    levels = [
-        has_level(labels == int(SINUS_CODES[Sinus.MAXILLARY, side]), opacified, spacing_mm)
-        for side in (Side.RIGHT, Side.LEFT)
-    ]
     return SinusExtent(
         {place: share(int(code)) for place, code in SINUS_CODES.items()},
         share(nose),

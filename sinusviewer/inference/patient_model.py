@@ -11,9 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sinusviewer.errors import ModelFileError
 
-SLICES, ATTENTION, NETWORK = "slices", "attention", "network"
-"""Log odds, uncalibrated: of the mean of the slices, of attention, of the recurrence network's score. The other inputs are
-measured."""
+SLICES, NETWORK = "slices", "network"
+"""Log odds, uncalibrated: of the mean of the slices, of the recurrence network's score. The other inputs are measured."""
 _NEAREST = 1e-4
 
 
@@ -69,11 +68,6 @@ class PatientModel(BaseModel):
     def probability(self, values: Mapping[str, float | None]) -> float:
         """Probability of the disease, 0-1."""
         return 0.5 * (1 + math.tanh(0.5 * self.log_odds(values)))
-
-
-def network_values(mean: float, attention: float | None) -> dict[str, float | None]:
-    """The two inputs that come from the network, of a patient's mean and attention probability (uncalibrated)."""
-    return {SLICES: log_odds(mean), ATTENTION: None if attention is None else log_odds(attention)}
 
 
 def log_odds(probability: float) -> float:

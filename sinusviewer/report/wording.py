@@ -190,8 +190,6 @@ def _reason_words(reason: Reason) -> str:
     match reason.name:
         case "slices":
             return "the network's slices"
-        case "attention":
-            return "the network's attention"
         case "nose_extent":
             return f"{'much' if above else 'little'} disease in the nose"
         case "content_median_hu":
@@ -200,8 +198,10 @@ def _reason_words(reason: Reason) -> str:
             return f"{'unlike' if above else 'alike'} sides"
         case "air_fluid_level":
             return f"{'an' if above else 'no'} air-fluid level"
-        case _:
+        case name if name.endswith("_extent"):
             return f"{'much' if above else 'little'} disease in the {sinus} sinuses"
+        case name:  # of a reading kept by another version
+            return f"{'much' if above else 'little'} of “{name}”"
 
 
 def endotype_headline(endotype: EndotypeReading) -> str:

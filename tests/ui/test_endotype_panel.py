@@ -118,7 +118,8 @@ def test_a_probability_of_slices_and_extent_stands_beside_the_published_mean(pan
         0.82, slices, (MODEL,), 0.5, mean_probability=0.55, patient_model="300 simulated patients",
         reasons=(
             Reason("anterior_ethmoid_extent", 0.9, above_usual=True), Reason("maxillary_extent", 0.5, above_usual=False),
-            Reason("unlike_sides", -0.4, above_usual=True), Reason("nose_extent", 0.01, above_usual=True),
+            Reason("unlike_sides", -0.4, above_usual=True), Reason("content_hu", 0.3, above_usual=False),
+            Reason("nose_extent", 0.01, above_usual=True),
         ),
     )  # fmt: skip
     panel.set_series_reading(ct_series(endotype=endotype))
@@ -127,7 +128,10 @@ def test_a_probability_of_slices_and_extent_stands_beside_the_published_mean(pan
     shown = " ".join(label.text() for label in panel.findChildren(QLabel))
     assert "0.55 (as published" in shown
     assert "fitted on 300 simulated patients" in shown
-    assert "raised by much disease in the anterior ethmoid sinuses, little disease in the maxillary sinuses; " in shown
+    assert (
+        "raised by much disease in the anterior ethmoid sinuses, little disease in the maxillary sinuses, little of “content_hu”; "
+        in shown
+    )
     assert "lowered by unlike sides." in shown
     assert "in the nose" not in shown
 

@@ -29,7 +29,7 @@ from sinusviewer.imaging.preprocess_ct import (
 from sinusviewer.imaging.resample import canonical, reorient_array
 from sinusviewer.inference.classifier import classify
 from sinusviewer.inference.model_card import ModelTask, load_card, verify_weights
-from sinusviewer.inference.patient_model import NETWORK, SLICES, log_odds, network_values
+from sinusviewer.inference.patient_model import NETWORK, SLICES, log_odds
 from sinusviewer.inference.segmenter import segment_with_opacity
 from sinusviewer.jobs.runner import CancelToken, Progress
 
@@ -114,7 +114,7 @@ class PatientReader:
         found = classify(self._outputs, stack, labels_on_stack(on_canonical, stack), self._card)
         if found.probability is None:
             return None
-        values = measured | network_values(found.probability, found.attention_probability)
+        values = measured | {SLICES: log_odds(found.probability)}
         return PatientFeatures(case.case_id, positive, found.probability, values)
 
     def _outputs(self, images: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:

@@ -19,7 +19,7 @@ from sinusviewer.analysis.sinus_extent import measure_extent
 from sinusviewer.domain.anatomy import MIRRORED, Structure
 from sinusviewer.errors import InputError, ModelFileError
 from sinusviewer.inference.model_card import ModelTask, load_card, save_card
-from sinusviewer.inference.patient_model import PatientModel, PatientTerm, network_values
+from sinusviewer.inference.patient_model import SLICES, PatientModel, PatientTerm, log_odds
 from sinusviewer.jobs.runner import CancelToken, silent_progress
 from sinusviewer.statistics.delong import auc
 
@@ -69,7 +69,7 @@ def test_a_value_that_is_not_known_adds_nothing_and_each_input_is_named_once() -
     model = PatientModel(intercept=0.5, terms=terms, fitted_on="nobody", threshold=0.4)
     assert model.log_odds({"nose": None, "slices": 1.0}) == pytest.approx(1.5)
     assert model.contributions({"nose": 0.75, "slices": None}) == {"nose": 1.0, "slices": 0.0}
-    assert model.log_odds(network_values(0.5, None) | {"nose": None}) == pytest.approx(0.5)
+    assert model.log_odds({SLICES: log_odds(0.5), "nose": None}) == pytest.approx(0.5)
     with pytest.raises(ValueError, match="named twice"):
         PatientModel(intercept=0.0, terms=(terms[0], terms[0]), fitted_on="nobody", threshold=0.4)
 
@@ -154,6 +154,15 @@ def test_extent_does_not_depend_on_how_a_volume_is_stored() -> None:
     turned = np.array([[0.0, 1.0, 0, 0], [0, 0, -1.0, 0], [2.0, 0, 0, 0], [0, 0, 0, 1]])  # x: head, y: left, z: front
     stored = [np.transpose(a, (1, 2, 0))[::-1] for a in (hu, labels, opacified)]
     assert measure_extent(*stored, turned) == expected
+
+
+def test_on_an_oblique_grid_nobody_knows_of_a_level_and_the_model_is_told_so() -> None:
+    angle = np.radians(8.0)
+    tilted = np.eye(4)
+    tilted[1:3, 1:3] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    hu, labels, opacified = some_extent()
+    assert measure_extent(hu, labels, opacified, np.eye(4)).air_fluid_level is not None
+    assert measure_extent(hu, labels, opacified, tilted @ SCALE).features()["air_fluid_level"] is None
 
 
 def test_content_is_measured_where_it_is_not_mixed_with_air_or_bone() -> None:
